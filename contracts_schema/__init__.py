@@ -1,0 +1,1 @@
+"""The words: facts, registrations, commands, records and money, spoken in every room. Nothing here does I/O."""

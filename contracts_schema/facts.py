@@ -1,0 +1,333 @@
+"""Facts: what a source states. A mapper turns each vendor message into zero or more of them.
+
+A fact is addressed by our own ids (`contract`, `milestone`) or by keys of the source's, most specific first. It is
+ordered by `(version, time, mapper, id)` within its subject, and newest wins (rule A1). Fields that a source may leave
+out (`UNSET`) keep what was known; `None` clears it (rule A4).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from contracts_schema.money import Money
+from contracts_schema.records import IDENTIFIER
+
+Name = Annotated[str, Meta(pattern=IDENTIFIER)]
+Quantity = Annotated[str, Meta(pattern=r"^[0-9]{1,15}(\.[0-9]{1,6})?$")]
+Figure = Annotated[str, Meta(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,9})?$")]
+Percent = Annotated[str, Meta(pattern=r"^[0-9]{1,3}(\.[0-9]{1,6})?$")]
+Moment = Annotated[datetime, Meta(tz=True)]
+Text = Annotated[str, Meta(max_length=4000)]
+Status = Literal["scheduled", "met", "partiallyMet", "notMet"]
+STATUSES: tuple[Status, ...] = ("notMet", "scheduled", "partiallyMet", "met")  # least first (rule D12)
+
+
+class Address(Struct, frozen=True, array_like=True):
+    """Where a fact belongs: our own ids, or the keys of the system `source`, most specific first (§3.5)."""
+
+    contract: str | None = None
+    milestone: str | None = None
+    source: str | None = None
+    keys: tuple[str, ...] = ()
+
+
+class Body(Struct, frozen=True, tag_field="kind", omit_defaults=True):
+    """What a fact says beside its address."""
+
+
+class Scheduled(Body, tag="milestone.scheduled"):
+    """Dates of a milestone; each may be left out, `None` means that the source has none any more."""
+
+    due: date | UnsetType | None = UNSET
+    forecast: date | UnsetType | None = UNSET
+    baseline: date | UnsetType | None = UNSET
+
+
+class Assessed(Body, tag="milestone.assessed"):
+    """How far a milestone is, in OCDS's words; `status: None` means that the source no longer has a word."""
+
+    status: Status | None
+    percent: Percent | UnsetType | None = UNSET
+    met_on: date | UnsetType | None = UNSET
+
+
+class ValueAgreed(Body, tag="value.agreed"):
+    """What the ERP's order says the milestone (or the line) is worth, net of tax."""
+
+    value: Money
+
+
+class DeliveryClaimed(Body, tag="delivery.claimed"):
+    """The supplier's word that something was delivered: a claim, never proof."""
+
+    delivered_on: date
+    quantity: Quantity | None = None
+    unit: Name | None = None
+    by: Name | None = None
+
+
+class GoodsReceived(Body, tag="goods.received"):
+    """Cumulative quantities of one order line."""
+
+    received: Quantity
+    accepted: Quantity
+    rejected: Quantity
+    unit: Name
+    received_on: date
+    ordered: Quantity | UnsetType | None = UNSET
+    short: Quantity | UnsetType | None = UNSET
+    by: Name | UnsetType | None = UNSET
+
+
+class EvidenceAttached(Body, tag="evidence.attached"):
+    """A document that proves something, bound by the SHA-256 of its bytes."""
+
+    name: Name
+    sha256: Name
+    uri: Name | None = None
+    by: Name | None = None
+
+
+class EvidenceRemoved(Body, tag="evidence.removed"):
+    """A document was taken away again."""
+
+    name: Name
+    sha256: Name | None = None
+    uri: Name | None = None
+    by: Name | None = None
+
+
+class SignOffGiven(Body, tag="sign_off.given"):
+    """A person accepts the milestone in a role, having seen `evidence` (name to SHA-256)."""
+
+    by: Name
+    role: Name
+    signed_at: Moment
+    evidence: dict[Name, Name]
+
+
+class SignOffWithdrawn(Body, tag="sign_off.withdrawn"):
+    """A person takes a sign-off back."""
+
+    by: Name
+    role: Name
+    signed_at: Moment | None = None
+    evidence: dict[Name, Name] | None = None
+
+
+class InvoiceReceived(Body, tag="invoice.received"):
+    """An invoice, or the part of one that falls on this milestone. `net` may be negative: a credit note."""
+
+    number: Name
+    supplier: Name
+    net: Money
+    issued_on: date
+    state: Literal["open", "cancelled", "credited", "paid"]
+    supplier_identifiers: tuple[Name, ...] | UnsetType | None = UNSET
+    business_unit: Name | UnsetType | None = UNSET
+    gross: Money | UnsetType | None = UNSET
+    total: Money | UnsetType | None = UNSET
+    credits: tuple[Name, ...] | UnsetType | None = UNSET
+    by: Name | UnsetType | None = UNSET
+
+
+class MeasureReported(Body, tag="measure.reported"):
+    """An objective figure for an incentive, for one period."""
+
+    name: Name
+    value: Figure
+    period: Name
+
+
+class DisputeOpened(Body, tag="dispute.opened"):
+    """Somebody disputes `amount` of the milestone; without an amount all of it."""
+
+    dispute: Name
+    reason: Text
+    by: Name
+    amount: Money | None = None
+
+
+class DisputeResolved(Body, tag="dispute.resolved"):
+    """A dispute is over."""
+
+    dispute: Name
+    reason: Text
+    by: Name
+    amount: Money | None = None
+    outcome: Text | None = None
+
+
+class HoldPlaced(Body, tag="hold.placed"):
+    """A person's hold; the machine never lifts it."""
+
+    hold: Name
+    reason: Text
+    by: Name
+
+
+class HoldLifted(Body, tag="hold.lifted"):
+    """A person lifts a person's hold."""
+
+    hold: Name
+    by: Name
+    reason: Text = ""
+
+
+class ReasonWaived(Body, tag="reason.waived"):
+    """Two people waive one hold reason (for one `cause`, or as a whole), with a ticket, until a day."""
+
+    code: Name
+    by: Name
+    approved_by: Name
+    ticket: Name
+    cause: Name | None = None
+    until: date | None = None
+    reason: Text | None = None
+
+
+class ComplianceDocument(Body, tag="compliance.document"):
+    """A document that must be valid on the day of release; both days count."""
+
+    name: Name
+    valid_from: date
+    valid_until: date
+
+
+class MilestoneActivated(Body, tag="milestone.activated"):
+    """A contingency milestone takes the place of the one it stands in for."""
+
+    by: Name
+    rationale: Text
+
+
+class CommandAcknowledged(Body, tag="command.acknowledged"):
+    """What the finance gate did with a command."""
+
+    command_id: Name
+    state: Literal["applied", "already_applied", "waiting", "rejected", "superseded", "unknown"]
+    detail: Text | None = None
+
+
+class PaymentMade(Body, tag="payment.made"):
+    """Money left."""
+
+    payment: Name
+    amount: Money
+    paid_on: date
+    invoice: Name | None = None
+
+
+class HoldObserved(Body, tag="hold.observed"):
+    """A block as finance shows it: ours, or somebody else's."""
+
+    holder: Literal["ours", "other"]
+    held: bool
+    invoice: Name | None = None
+    by: Name | None = None
+    reason: Text | None = None
+
+
+class ContractRegistered(Body, tag="contract.registered"):
+    """A version of the milestone plan; `plan` is the encoded `contracts_schema.plan.Plan`."""
+
+    version: int
+    plan: bytes
+
+
+class MessageUnreadable(Body, tag="message.unreadable"):
+    """A doubt: a message about this milestone could not be read. `scope` is the kind it would have been."""
+
+    sentence: str
+    digest: bytes
+    scope: str | None = None
+
+
+AnyBody = (
+    Scheduled
+    | Assessed
+    | ValueAgreed
+    | DeliveryClaimed
+    | GoodsReceived
+    | EvidenceAttached
+    | EvidenceRemoved
+    | SignOffGiven
+    | SignOffWithdrawn
+    | InvoiceReceived
+    | MeasureReported
+    | DisputeOpened
+    | DisputeResolved
+    | HoldPlaced
+    | HoldLifted
+    | ReasonWaived
+    | ComplianceDocument
+    | MilestoneActivated
+    | CommandAcknowledged
+    | PaymentMade
+    | HoldObserved
+    | ContractRegistered
+    | MessageUnreadable
+)
+
+# Fields of a kind that are Money on the wire; fields that state an actual date (rule A11).
+MONEY_FIELDS: dict[str, tuple[str, ...]] = {
+    "value.agreed": ("value",),
+    "invoice.received": ("net", "gross", "total"),
+    "dispute.opened": ("amount",),
+    "dispute.resolved": ("amount",),
+    "payment.made": ("amount",),
+}
+ACTUAL_DATES: dict[str, str] = {
+    "milestone.assessed": "met_on",
+    "delivery.claimed": "delivered_on",
+    "goods.received": "received_on",
+    "sign_off.given": "signed_at",
+    "sign_off.withdrawn": "signed_at",
+    "payment.made": "paid_on",
+}
+# Kinds that may name the contract alone and then count for every milestone of it.
+CONTRACT_WIDE = frozenset(
+    {"compliance.document", "hold.placed", "hold.lifted", "dispute.opened", "dispute.resolved", "reason.waived",
+     "message.unreadable", "contract.registered"}
+)  # fmt: skip
+
+
+class Fact(Struct, frozen=True, array_like=True):
+    """One statement of one source.
+
+    `time` is the source's own time in microseconds since 1970 (UTC); `version` orders statements of one subject where
+    the source counts them. `document` names the vendor document of which the fact is a part: parts that a newer
+    version of it no longer has are void (rule F9). `mapper` is the revision of the mapper that read it.
+    """
+
+    source: str
+    id: str
+    address: Address
+    time: int
+    body: AnyBody
+    version: int | None = None
+    document: str | None = None
+    mapper: int = 1
+
+    @property
+    def kind(self) -> str:
+        """The canonical name of the fact, for example `goods.received`."""
+        tag = type(self.body).__struct_config__.tag
+        return str(tag)
+
+
+class Doubt(Struct, frozen=True, array_like=True):
+    """What could be read of an unreadable message: who spoke when about what (rule A11).
+
+    `scope` is the canonical kind (None: any message of the source ends the doubt); `digest` identifies the content.
+    """
+
+    source: str
+    id: str
+    address: Address
+    time: int
+    digest: bytes
+    scope: str | None = None

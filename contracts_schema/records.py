@@ -1,0 +1,66 @@
+"""Records as they come from a topic, sources as the configuration describes them, and text fit for identifiers."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from msgspec import Struct
+
+Role = Literal["erp", "project", "supplier_portal", "finance", "operator", "register"]
+ROLES: tuple[Role, ...] = ("erp", "project", "supplier_portal", "finance", "operator", "register")
+
+# Control, bidirectional and surrogate characters have no place in an identifier: they hide differences, and
+# Postgres cannot keep NUL or a lone surrogate.
+IDENTIFIER = (
+    "^[^\\x00-\\x1f\\x7f-\\x9f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff\\ud800-\\udfff]{1,300}$"
+)
+_identifier = re.compile(IDENTIFIER)
+
+
+def is_identifier(text: object) -> bool:
+    """Whether `text` may serve as an id, a key or a name: 1 to 300 characters, none of them invisible."""
+    return isinstance(text, str) and _identifier.match(text) is not None
+
+
+class Record(Struct, frozen=True):
+    """One record as it came from a topic, untouched. `timestamp` is in milliseconds since 1970 (UTC)."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    value: bytes | None
+
+    def header(self, name: str) -> str | None:
+        """The last header called `name`, as text; None where it is missing or no UTF-8."""
+        for key, value in reversed(self.headers):
+            if key == name and value is not None:
+                try:
+                    return value.decode()
+                except UnicodeDecodeError:
+                    return None
+        return None
+
+    @property
+    def origin(self) -> str:
+        """Where the record came from, as operators write it: topic/partition/offset."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+class Source(Struct, frozen=True):
+    """One system that speaks to Milepost, as the configuration names it.
+
+    `timezone` is the zone in which the system writes dates and times that bear none. `met` and `open` list the
+    statuses of issues that mean met and not yet met (rule F8).
+    """
+
+    name: str
+    dialect: str
+    role: Role
+    topic: str
+    timezone: str = "UTC"
+    met: frozenset[str] = frozenset()
+    open: frozenset[str] = frozenset()
