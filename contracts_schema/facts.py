@@ -38,7 +38,7 @@ class Body(Struct, frozen=True, tag_field="kind", omit_defaults=True):
     """What a fact says beside its address."""
 
 
-class Scheduled(Body, tag="milestone.scheduled"):
+class Scheduled(Body, tag="milestone.scheduled", frozen=True):
     """Dates of a milestone; each may be left out, `None` means that the source has none any more."""
 
     due: date | UnsetType | None = UNSET
@@ -46,7 +46,7 @@ class Scheduled(Body, tag="milestone.scheduled"):
     baseline: date | UnsetType | None = UNSET
 
 
-class Assessed(Body, tag="milestone.assessed"):
+class Assessed(Body, tag="milestone.assessed", frozen=True):
     """How far a milestone is, in OCDS's words; `status: None` means that the source no longer has a word."""
 
     status: Status | None
@@ -54,13 +54,13 @@ class Assessed(Body, tag="milestone.assessed"):
     met_on: date | UnsetType | None = UNSET
 
 
-class ValueAgreed(Body, tag="value.agreed"):
+class ValueAgreed(Body, tag="value.agreed", frozen=True):
     """What the ERP's order says the milestone (or the line) is worth, net of tax."""
 
     value: Money
 
 
-class DeliveryClaimed(Body, tag="delivery.claimed"):
+class DeliveryClaimed(Body, tag="delivery.claimed", frozen=True):
     """The supplier's word that something was delivered: a claim, never proof."""
 
     delivered_on: date
@@ -69,7 +69,7 @@ class DeliveryClaimed(Body, tag="delivery.claimed"):
     by: Name | None = None
 
 
-class GoodsReceived(Body, tag="goods.received"):
+class GoodsReceived(Body, tag="goods.received", frozen=True):
     """Cumulative quantities of one order line."""
 
     received: Quantity
@@ -82,7 +82,7 @@ class GoodsReceived(Body, tag="goods.received"):
     by: Name | UnsetType | None = UNSET
 
 
-class EvidenceAttached(Body, tag="evidence.attached"):
+class EvidenceAttached(Body, tag="evidence.attached", frozen=True):
     """A document that proves something, bound by the SHA-256 of its bytes."""
 
     name: Name
@@ -91,7 +91,7 @@ class EvidenceAttached(Body, tag="evidence.attached"):
     by: Name | None = None
 
 
-class EvidenceRemoved(Body, tag="evidence.removed"):
+class EvidenceRemoved(Body, tag="evidence.removed", frozen=True):
     """A document was taken away again."""
 
     name: Name
@@ -100,7 +100,7 @@ class EvidenceRemoved(Body, tag="evidence.removed"):
     by: Name | None = None
 
 
-class SignOffGiven(Body, tag="sign_off.given"):
+class SignOffGiven(Body, tag="sign_off.given", frozen=True):
     """A person accepts the milestone in a role, having seen `evidence` (name to SHA-256)."""
 
     by: Name
@@ -109,7 +109,7 @@ class SignOffGiven(Body, tag="sign_off.given"):
     evidence: dict[Name, Name]
 
 
-class SignOffWithdrawn(Body, tag="sign_off.withdrawn"):
+class SignOffWithdrawn(Body, tag="sign_off.withdrawn", frozen=True):
     """A person takes a sign-off back."""
 
     by: Name
@@ -118,7 +118,7 @@ class SignOffWithdrawn(Body, tag="sign_off.withdrawn"):
     evidence: dict[Name, Name] | None = None
 
 
-class InvoiceReceived(Body, tag="invoice.received"):
+class InvoiceReceived(Body, tag="invoice.received", frozen=True):
     """An invoice, or the part of one that falls on this milestone. `net` may be negative: a credit note."""
 
     number: Name
@@ -134,7 +134,7 @@ class InvoiceReceived(Body, tag="invoice.received"):
     by: Name | UnsetType | None = UNSET
 
 
-class MeasureReported(Body, tag="measure.reported"):
+class MeasureReported(Body, tag="measure.reported", frozen=True):
     """An objective figure for an incentive, for one period."""
 
     name: Name
@@ -142,7 +142,7 @@ class MeasureReported(Body, tag="measure.reported"):
     period: Name
 
 
-class DisputeOpened(Body, tag="dispute.opened"):
+class DisputeOpened(Body, tag="dispute.opened", frozen=True):
     """Somebody disputes `amount` of the milestone; without an amount all of it."""
 
     dispute: Name
@@ -151,7 +151,7 @@ class DisputeOpened(Body, tag="dispute.opened"):
     amount: Money | None = None
 
 
-class DisputeResolved(Body, tag="dispute.resolved"):
+class DisputeResolved(Body, tag="dispute.resolved", frozen=True):
     """A dispute is over."""
 
     dispute: Name
@@ -161,7 +161,7 @@ class DisputeResolved(Body, tag="dispute.resolved"):
     outcome: Text | None = None
 
 
-class HoldPlaced(Body, tag="hold.placed"):
+class HoldPlaced(Body, tag="hold.placed", frozen=True):
     """A person's hold; the machine never lifts it."""
 
     hold: Name
@@ -169,7 +169,7 @@ class HoldPlaced(Body, tag="hold.placed"):
     by: Name
 
 
-class HoldLifted(Body, tag="hold.lifted"):
+class HoldLifted(Body, tag="hold.lifted", frozen=True):
     """A person lifts a person's hold."""
 
     hold: Name
@@ -177,7 +177,7 @@ class HoldLifted(Body, tag="hold.lifted"):
     reason: Text = ""
 
 
-class ReasonWaived(Body, tag="reason.waived"):
+class ReasonWaived(Body, tag="reason.waived", frozen=True):
     """Two people waive one hold reason (for one `cause`, or as a whole), with a ticket, until a day."""
 
     code: Name
@@ -189,7 +189,7 @@ class ReasonWaived(Body, tag="reason.waived"):
     reason: Text | None = None
 
 
-class ComplianceDocument(Body, tag="compliance.document"):
+class ComplianceDocument(Body, tag="compliance.document", frozen=True):
     """A document that must be valid on the day of release; both days count."""
 
     name: Name
@@ -197,14 +197,14 @@ class ComplianceDocument(Body, tag="compliance.document"):
     valid_until: date
 
 
-class MilestoneActivated(Body, tag="milestone.activated"):
+class MilestoneActivated(Body, tag="milestone.activated", frozen=True):
     """A contingency milestone takes the place of the one it stands in for."""
 
     by: Name
     rationale: Text
 
 
-class CommandAcknowledged(Body, tag="command.acknowledged"):
+class CommandAcknowledged(Body, tag="command.acknowledged", frozen=True):
     """What the finance gate did with a command."""
 
     command_id: Name
@@ -212,7 +212,7 @@ class CommandAcknowledged(Body, tag="command.acknowledged"):
     detail: Text | None = None
 
 
-class PaymentMade(Body, tag="payment.made"):
+class PaymentMade(Body, tag="payment.made", frozen=True):
     """Money left."""
 
     payment: Name
@@ -221,7 +221,7 @@ class PaymentMade(Body, tag="payment.made"):
     invoice: Name | None = None
 
 
-class HoldObserved(Body, tag="hold.observed"):
+class HoldObserved(Body, tag="hold.observed", frozen=True):
     """A block as finance shows it: ours, or somebody else's."""
 
     holder: Literal["ours", "other"]
@@ -231,14 +231,14 @@ class HoldObserved(Body, tag="hold.observed"):
     reason: Text | None = None
 
 
-class ContractRegistered(Body, tag="contract.registered"):
+class ContractRegistered(Body, tag="contract.registered", frozen=True):
     """A version of the milestone plan; `plan` is the encoded `contracts_schema.plan.Plan`."""
 
     version: int
     plan: bytes
 
 
-class MessageUnreadable(Body, tag="message.unreadable"):
+class MessageUnreadable(Body, tag="message.unreadable", frozen=True):
     """A doubt: a message about this milestone could not be read. `scope` is the kind it would have been."""
 
     sentence: str

@@ -12,9 +12,7 @@ ROLES: tuple[Role, ...] = ("erp", "project", "supplier_portal", "finance", "oper
 
 # Control, bidirectional and surrogate characters have no place in an identifier: they hide differences, and
 # Postgres cannot keep NUL or a lone surrogate.
-IDENTIFIER = (
-    "^[^\\x00-\\x1f\\x7f-\\x9f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff\\ud800-\\udfff]{1,300}$"
-)
+IDENTIFIER = "^[^\\x00-\\x1f\\x7f-\\x9f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff\\ud800-\\udfff]{1,300}$"
 _identifier = re.compile(IDENTIFIER)
 
 
