@@ -1,8 +1,8 @@
-"""Apache Kafka's own image under a Docker engine, driven by testcontainers, with the same verbs as the other brokers."""
+"""Apache Kafka's own image under a Docker engine, driven by testcontainers, with the verbs of the other brokers."""
 
-from testcontainers.core.container import DockerContainer
-
+from servers.kafka_wire import api_versions
 from servers.process import await_condition
+from testcontainers.core.container import DockerContainer
 
 
 class ContainerBroker:
@@ -33,14 +33,12 @@ class ContainerBroker:
         return bool(inner.status == "running")
 
     def start(self) -> None:
-        from servers.kafka import api_versions  # servers.kafka imports this module where an engine answers
-
         inner = self._container.get_wrapped_container()
         if inner is None:
             self._container.start()
         elif not self.running:
             inner.start()
-        await_condition(lambda: bool(api_versions("127.0.0.1", self.port)), f"{self.origin} answers", 120)
+        await_condition(lambda: bool(api_versions(self.bootstrap)), f"{self.origin} answers", 120)
 
     def kill(self) -> None:
         self._container.get_wrapped_container().kill()
@@ -55,12 +53,6 @@ class ContainerBroker:
 
     def _await_end(self) -> None:
         await_condition(lambda: not self.running, f"{self.origin} ends", 30)
-
-
-def start_container(version: str, port: int) -> ContainerBroker:
-    broker = ContainerBroker(version, port)
-    broker.start()
-    return broker
 
 
 def settings(port: int) -> dict[str, str]:

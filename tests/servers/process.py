@@ -17,9 +17,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 POLL_S = 0.02
+UserAndGroup = tuple[int, int]
 
 
-class NotOnThisMachine(Exception):
+class UnavailableError(Exception):
     """The machine cannot have this server. Carries why, and what would bring it."""
 
     def __init__(self, reason: str, remedy: str) -> None:
@@ -29,7 +30,7 @@ class NotOnThisMachine(Exception):
 
 
 def await_condition(question: Callable[[], bool], what: str, deadline_s: float) -> None:
-    """Ask until the answer is yes. Raises TimeoutError, naming what was awaited, once `deadline_s` seconds have passed."""
+    """Ask until the answer is yes. Raises TimeoutError, naming what was awaited, after `deadline_s` seconds."""
     end = time.monotonic() + deadline_s
     while not question():
         if time.monotonic() > end:
@@ -66,13 +67,13 @@ class ServerProcess:
     stop_signal = signal.SIGTERM
 
     def __init__(self, name: str, command: Sequence[str], log: Path, *, environment: Mapping[str, str] | None = None,
-                 folder: Path | None = None, user: str | None = None) -> None:  # fmt: skip
+                 folder: Path | None = None, identity: UserAndGroup | None = None) -> None:  # fmt: skip
         self.name = name
         self.log = log
         self._command = list(command)
         self._environment = {**os.environ, **(environment or {})}
         self._folder = folder
-        self._user = user
+        self._identity = identity
         self._child: subprocess.Popen[bytes] | None = None
         atexit.register(self.discard)
 
@@ -122,11 +123,12 @@ class ServerProcess:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
 
     def _launch(self) -> None:
-        identity = {"user": self._user, "group": self._user, "extra_groups": []} if self._user else {}
+        user, group = self._identity or (None, None)
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
                 self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env=self._environment, cwd=self._folder, **identity,
+                env=self._environment, cwd=self._folder,
+                user=user, group=group, extra_groups=[] if self._identity else None,
             )  # fmt: skip
 
     def _ready_or_ended(self) -> bool:
@@ -135,7 +137,7 @@ class ServerProcess:
         return self.ready()
 
     def _end(self, how: signal.Signals) -> None:
-        """Signal and reap the child: one that is not reaped stays a zombie, and looks alive to whoever asks for its pid."""
+        """Signal and reap the child: unreaped it stays a zombie, and looks alive to whoever asks for its pid."""
         if self.running:
             assert self._child is not None
             self._child.send_signal(how)
@@ -143,12 +145,13 @@ class ServerProcess:
 
 
 def run(command: Sequence[str], *, what: str, deadline_s: float, environment: Mapping[str, str] | None = None,
-        folder: Path | None = None, user: str | None = None) -> str:  # fmt: skip
+        folder: Path | None = None, identity: UserAndGroup | None = None) -> str:  # fmt: skip
     """Run one command to its end and answer what it printed. Raises RuntimeError with its output if it fails."""
-    identity = {"user": user, "group": user, "extra_groups": []} if user else {}
+    user, group = identity or (None, None)
     done = subprocess.run(
         list(command), env={**os.environ, **(environment or {})}, cwd=folder, timeout=deadline_s,
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, **identity,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        user=user, group=group, extra_groups=[] if identity else None,
     )  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"{what} failed with exit {done.returncode}:\n{(done.stdout + done.stderr)[-3000:]}")

@@ -2,7 +2,7 @@
 
 import os
 
-from servers.process import NotOnThisMachine, run, say
+from servers.process import UnavailableError, run, say
 
 
 def as_root() -> bool:
@@ -10,7 +10,7 @@ def as_root() -> bool:
 
 
 def apt_install(*packages: str) -> None:
-    """Install packages without asking. Raises NotOnThisMachine if Debian does not give them."""
+    """Install packages without asking. Raises UnavailableError if Debian does not give them."""
     say(f"first use: apt-get install {' '.join(packages)}")
     silent = {"DEBIAN_FRONTEND": "noninteractive"}
     try:
@@ -18,4 +18,4 @@ def apt_install(*packages: str) -> None:
         install = ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages]
         run(install, what=f"installing {' '.join(packages)}", deadline_s=900, environment=silent)
     except RuntimeError as fault:
-        raise NotOnThisMachine(str(fault).splitlines()[-1], f"apt-get install {' '.join(packages)}") from fault
+        raise UnavailableError(str(fault).splitlines()[-1], f"apt-get install {' '.join(packages)}") from fault
