@@ -63,8 +63,9 @@ def served(name: str, start: Callable[[], Any]) -> Iterator[Any]:
     try:
         server = start()
     except UnavailableError as absent:
-        leave_out = pytest.fail if IN_CI else pytest.skip
-        leave_out(f"{LEFT_OUT}{name}: {absent}")
+        if IN_CI:
+            pytest.fail(f"{LEFT_OUT}{name}: {absent}", pytrace=False)
+        pytest.skip(f"{LEFT_OUT}{name}: {absent}")
     started[name] = server
     try:
         yield server

