@@ -1,0 +1,147 @@
+"""What the store keeps and the relay sends: plain rows, spoken by the core's callers and by every store alike."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from msgspec import Struct
+
+
+class Partition(NamedTuple):
+    """One partition of one topic."""
+
+    topic: str
+    number: int
+
+
+class OffsetRange(NamedTuple):
+    """Offsets `first` (included) to `next` (excluded) of a partition, and the newest record timestamp (µs) in them."""
+
+    cluster: str
+    partition: Partition
+    first: int
+    next: int
+    read_to: int
+
+
+class Taken(NamedTuple):
+    """A partition taken over: the next offset to read (None: never read), and how often a process has taken it at that
+    same offset without finishing a batch. At three the record there is suspected of killing processes."""
+
+    next: int | None
+    attempts: int
+
+
+class FenceLost(Exception):
+    """This worker no longer owns a partition of the batch, or the store is ahead of it: reload the offsets and seek."""
+
+
+class Lane(IntEnum):
+    """Lanes of the outbox, the most urgent first."""
+
+    COMMANDS = 0
+    DECISIONS = 1
+    SNAPSHOTS = 2
+    QUARANTINE = 3
+
+
+class PublishRow(Struct, frozen=True, array_like=True):
+    """One record to publish. `urgent` marks a hold: contracts with a waiting hold go first when the relay is behind."""
+
+    topic: str
+    key: bytes
+    headers: tuple[tuple[str, bytes], ...]
+    value: bytes | None
+    contract: str = ""
+    urgent: bool = False
+
+
+class OutboxRow(Struct, frozen=True):
+    """One row of the outbox: what one commit has to say in one lane, packed (`body`), in order."""
+
+    id: int
+    lane: Lane
+    body: bytes
+
+
+class LogRow(Struct, frozen=True):
+    """One revision of one contract: append-only. `head` is the SHA-256 over `previous` and `entry`."""
+
+    contract: str
+    revision: int
+    entry: bytes
+    previous: bytes
+    head: bytes
+
+
+class ParkedRow(Struct, frozen=True):
+    """A fact that waits for a contract: encoded, with every key under which it may be claimed.
+
+    `subject` is the fact's: the newest of a subject is kept. `since` is in microseconds.
+    """
+
+    source: str
+    subject: str
+    keys: tuple[tuple[str, str], ...]
+    fact: bytes
+    timestamp: int
+    origin: str
+    reason: str
+    since: int
+
+
+class Quarantined(Struct, frozen=True):
+    """A record that could not be used, with where it came from and why. `value` stays whole in the store."""
+
+    id: str
+    source: str
+    cluster: str
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    value: bytes | None
+    fault: str
+    sentence: str
+    size: int
+    sha256: str
+
+
+class Review(NamedTuple):
+    """A contract that is to be looked at again at `moment` (µs), and why."""
+
+    contract: str
+    moment: int
+    cause: str
+
+
+class StateRow(Struct, frozen=True):
+    """The new state of one contract."""
+
+    contract: str
+    revision: int
+    state: bytes
+
+
+class Rulebook(Struct, frozen=True):
+    """What decisions depend on beside facts: hash and content of rules version, policy, people, roles, calendars."""
+
+    hash: str
+    content: bytes
+
+
+class Changes(Struct):
+    """Everything one batch writes. Wakes: one row a (contract, cause); a moment of None removes it."""
+
+    states: list[StateRow] = []
+    log: list[LogRow] = []
+    outbox: list[tuple[Lane, bytes]] = []
+    quarantine: list[Quarantined] = []
+    parked: list[ParkedRow] = []
+    unparked: list[tuple[str, str]] = []
+    claimed: list[tuple[str, str, str]] = []
+    wakes: list[tuple[str, int | None, str]] = []
+    counts: dict[str, int] = {}

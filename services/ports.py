@@ -1,0 +1,148 @@
+"""Ports: what the doing rooms need from the world. Connectors fit them by shape and never import this.
+
+The store's batch is one transaction. The order of its calls is fixed, because it is the order of locks:
+`fence`, `lock_keys`, `claims`, `load`, then reads, then one `write`; leaving the block commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from contracts_schema.records import Record
+from contracts_schema.rows import (
+    Changes,
+    FenceLost,
+    Lane,
+    LogRow,
+    OffsetRange,
+    OutboxRow,
+    ParkedRow,
+    Partition,
+    PublishRow,
+    Quarantined,
+    Review,
+    Rulebook,
+    Taken,
+)
+
+__all__ = ["Batch", "Feed", "FenceLost", "Publisher", "Store"]
+
+
+class Batch(Protocol):
+    """One open transaction of the store."""
+
+    async def fence(self, owner: str, ranges: Sequence[OffsetRange]) -> None:
+        """Move each partition from `first` to `next` if this owner still holds it. First statement of the batch.
+
+        Raises:
+            FenceLost: another worker has taken a partition over, or has been further already.
+        """
+
+    async def lock_keys(self, shared: Collection[tuple[str, str]], exclusive: Collection[tuple[str, str]]) -> None:
+        """Lock crosswalk keys (source, key) until commit: shared to park under them, exclusive to claim them."""
+
+    async def claims(self, keys: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[str, ...]]:
+        """Which contracts claim each of these keys; keys that nobody claims are left out.
+
+        The pair `("", contract)` is claimed by a contract that is registered under that id.
+        """
+
+    async def load(self, contracts: Collection[str]) -> Mapping[str, bytes]:
+        """The encoded states of these contracts, their rows locked in sorted order; a new contract is left out."""
+
+    async def parked_under(self, keys: Collection[tuple[str, str]]) -> Sequence[ParkedRow]:
+        """Facts parked under any of these keys, in the order in which they came."""
+
+    async def due(self, moment: int, limit: int) -> Sequence[Review]:
+        """Take up to `limit` wakes whose moment has come, skipping those another worker holds."""
+
+    async def write(self, changes: Changes) -> None:
+        """Write everything that the batch changed."""
+
+
+class Store(Protocol):
+    """Where the truth lies."""
+
+    def batch(self) -> AbstractAsyncContextManager[Batch]:
+        """Open one transaction; it commits when the block ends and rolls back when an error leaves it.
+
+        Raises:
+            TransientError: the store does not answer or asks to do the batch again.
+        """
+
+    async def take(self, owner: str, cluster: str, partitions: Collection[Partition]) -> Mapping[Partition, Taken]:
+        """Make `owner` the only one who may move these partitions on; counts one more attempt at each next offset."""
+
+    async def attempt(self, owner: str, cluster: str, partition: Partition, offset: int) -> int:
+        """Count one more attempt at this offset, durably, before the record is worked on; a passed fence resets it."""
+
+    async def read_past(self, cluster: str, moments: Mapping[Partition, int]) -> None:
+        """Note that these partitions have been read past a moment (µs), also where no record came."""
+
+    async def frontier(self) -> int:
+        """The moment (µs) past which every known partition has been read; 0 while there is none."""
+
+    async def now(self) -> int:
+        """The store's clock in microseconds since 1970: it bounds every revision's moment (rule A5)."""
+
+    async def keep_rulebook(self, rulebook: Rulebook) -> bool:
+        """Store the content of a rulebook under its hash; True if it differs from the one last used."""
+
+    async def outbox(self, lane: Lane, limit: int) -> Sequence[OutboxRow]:
+        """The oldest rows of a lane, in order."""
+
+    async def published(self, lane: Lane, ids: Collection[int]) -> None:
+        """Delete outbox rows whose records the broker has confirmed."""
+
+    async def lease(self, name: str, owner: str, seconds: float) -> int | None:
+        """Take or renew a lease; its epoch, or None while somebody else holds it."""
+
+    async def state(self, contract: str) -> bytes | None:
+        """The encoded state of one contract, without locking it."""
+
+    async def states(self) -> AsyncIterator[tuple[str, bytes]]:
+        """All contracts with their encoded states, by id."""
+
+    async def log(self, contract: str) -> Sequence[LogRow]:
+        """The revisions of one contract, oldest first."""
+
+    async def revisions(self, wanted: Collection[tuple[str, int]]) -> Sequence[LogRow]:
+        """Single revisions by (contract, revision)."""
+
+    async def quarantine(self, limit: int) -> Sequence[Quarantined]:
+        """What lies in quarantine, newest first, without the values."""
+
+    async def parked(self, limit: int) -> Sequence[ParkedRow]:
+        """What is parked under keys that nobody claims, oldest first."""
+
+
+class Feed(Protocol):
+    """Where records come from, partition by partition."""
+
+    async def poll(self, limit: int, timeout_s: float) -> Sequence[Record]:
+        """Up to `limit` records; of one partition they are in order and without gap."""
+
+    def pause(self) -> None:
+        """Fetch nothing more until `resume`; polling goes on, so that the group membership stays alive."""
+
+    def resume(self) -> None:
+        """Fetch again."""
+
+    async def rewind(self, positions: Mapping[Partition, int]) -> None:
+        """Go back to these offsets, after a batch that was not committed."""
+
+    async def read_past(self) -> Mapping[Partition, int]:
+        """For each assigned partition that has been read to its end, the moment (µs) at which that was true."""
+
+
+class Publisher(Protocol):
+    """Where records go to, confirmed by all replicas."""
+
+    async def publish(self, rows: Sequence[PublishRow]) -> None:
+        """Send all, in order for each key, and wait until the broker has confirmed every one.
+
+        Raises:
+            TransientError: at least one was not confirmed; publishing all of them again does no harm.
+        """
