@@ -1,0 +1,115 @@
+"""Hardened XML: bytes of a stranger to a small tree, or one sentence that says why not.
+
+A few hundred bytes of XML can ask for gigabytes, for files of this machine and for the network. What opens those
+doors is the document type declaration, so any is refused the moment it begins, before an entity is declared. Size,
+depth, and the number of elements and attributes are capped while the tree grows, not afterwards. Comments and
+processing instructions are dropped, so that a comment inside a value cannot cut it in two.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NoReturn
+
+from lxml import etree
+
+BYTES_MAX = 2 * 1024 * 1024
+DEPTH_MAX = 64
+ELEMENTS_MAX = 50_000
+ATTRIBUTES_MAX = 64  # of one element
+NAME_MAX = 300  # with its namespace
+
+Element = etree._Element  # noqa: SLF001 -- lxml's only name for the type
+_DECLARED = re.compile(r"\A<\?xml\s[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
+_DECLARATION = re.compile(r"\A<\?xml\s[^>]*\?>")
+_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+_UNMARKED = ((b"<\x00", "utf-16-le"), (b"\x00<", "utf-16-be"))
+
+
+class _Growth:
+    """Target of the parser: builds the tree while it stays within bounds, and remembers why it stopped.
+
+    The parser swallows the sentence of an exception raised in here, so `refused` keeps it.
+    """
+
+    def __init__(self) -> None:
+        self.refused: str | None = None
+        self._builder = etree.TreeBuilder()
+        self._depth = 0
+        self._elements = 0
+
+    def start(self, tag: str, attributes: dict[str | bytes, str | bytes]) -> None:
+        self._depth += 1
+        self._elements += 1
+        if self._depth > DEPTH_MAX:
+            self._refuse(f"elements nest deeper than {DEPTH_MAX}")
+        if self._elements > ELEMENTS_MAX:
+            self._refuse(f"there are more than {ELEMENTS_MAX} elements")
+        if len(attributes) > ATTRIBUTES_MAX:
+            self._refuse(f"an element has more than {ATTRIBUTES_MAX} attributes")
+        if any(len(name) > NAME_MAX for name in (tag, *attributes)):
+            self._refuse(f"a name is longer than {NAME_MAX} characters")  # it would be repeated by every child
+        self._builder.start(tag, attributes)
+
+    def end(self, tag: str) -> None:
+        self._depth -= 1
+        self._builder.end(tag)
+
+    def data(self, text: str) -> None:
+        self._builder.data(text)
+
+    def doctype(self, _name: str, _public: str | None, _system: str | None) -> None:
+        self._refuse("a document type declaration is not accepted")
+
+    def close(self) -> Element:
+        return self._builder.close()
+
+    def _refuse(self, sentence: str) -> NoReturn:
+        self.refused = sentence
+        raise ValueError(sentence)
+
+
+def parse(value: bytes) -> Element:
+    """The root element of an XML document in UTF-8 or UTF-16, without comments and processing instructions.
+
+    Raises:
+        ValueError: too large, too deep, another encoding, a DOCTYPE, or not well-formed.
+    """
+    if len(value) > BYTES_MAX:
+        raise ValueError(f"the document has {len(value)} bytes, more than {BYTES_MAX}")
+    growth = _Growth()
+    parser = etree.XMLParser(
+        target=growth,  # type: ignore[arg-type] -- the stubs ask for `comment`; without it comments are dropped
+        encoding="utf-8",
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+    )
+    data = _decoded(value).encode()
+    try:
+        root: Element = etree.fromstring(data, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        raise ValueError(growth.refused or f"this is no well-formed XML{_position(parser)}") from None
+    return root
+
+
+def _position(parser: etree.XMLParser) -> str:
+    errors = parser.error_log.filter_from_errors()
+    return f" (line {errors[0].line}, column {errors[0].column})" if len(errors) else ""
+
+
+def _decoded(value: bytes) -> str:
+    """The text without its byte order mark and XML declaration; its encoding must be the declared one."""
+    encoding = next((name for mark, name in (*_MARKS, *_UNMARKED) if value.startswith(mark)), "utf-8")
+    head = value[:800].decode(encoding, "replace").removeprefix("\ufeff")
+    declared = _DECLARED.match(head)
+    plain = encoding.replace("-", "")
+    if declared and declared[1].lower().replace("-", "") not in (plain, plain[:5]):
+        raise ValueError(f"encoding {declared[1]!r} is declared; UTF-8 and UTF-16 are accepted, if they are true")
+    try:
+        text = value.decode(encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError as fault:
+        raise ValueError(f"the bytes are no {encoding.upper()} (at byte {fault.start})") from None
+    return _DECLARATION.sub("", text, count=1)
