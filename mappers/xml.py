@@ -79,7 +79,7 @@ def parse(value: bytes) -> Element:
         raise ValueError(f"the document has {len(value)} bytes, more than {BYTES_MAX}")
     growth = _Growth()
     parser = etree.XMLParser(
-        target=growth,  # type: ignore[arg-type] -- the stubs ask for `comment`; without it comments are dropped
+        target=growth,  # type: ignore[arg-type]  # the stubs want `comment`; without one, comments go
         encoding="utf-8",
         resolve_entities=False,
         no_network=True,
