@@ -78,7 +78,8 @@ class LogRow(Struct, frozen=True):
 class ParkedRow(Struct, frozen=True):
     """A fact that waits for a contract: encoded, with every key under which it may be claimed.
 
-    `subject` is the fact's: the newest of a subject is kept. `since` is in microseconds.
+    `subject` is the fact's: the newest of a subject is kept, by `order` (greater bytes are newer), then `timestamp`.
+    `since` is in microseconds.
     """
 
     source: str
@@ -89,6 +90,7 @@ class ParkedRow(Struct, frozen=True):
     origin: str
     reason: str
     since: int
+    order: bytes = b""
 
 
 class Quarantined(Struct, frozen=True):
@@ -124,6 +126,25 @@ class StateRow(Struct, frozen=True):
     contract: str
     revision: int
     state: bytes
+
+
+class PartitionState(Struct, frozen=True):
+    """How far a partition has been read, and by whom; `read_to` in microseconds."""
+
+    cluster: str
+    partition: Partition
+    next: int | None
+    owner: str
+    epoch: int
+    attempts: int
+    read_to: int
+
+
+class Backlog(NamedTuple):
+    """What waits in one lane of the outbox: rows, and the age of the oldest in microseconds."""
+
+    rows: int
+    age: int
 
 
 class Rulebook(Struct, frozen=True):

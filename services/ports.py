@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import date
 from typing import Protocol
 
 from contracts_schema.records import Record
 from contracts_schema.rows import (
+    Backlog,
     Changes,
     FenceLost,
     Lane,
@@ -20,6 +22,7 @@ from contracts_schema.rows import (
     OutboxRow,
     ParkedRow,
     Partition,
+    PartitionState,
     PublishRow,
     Quarantined,
     Review,
@@ -116,6 +119,45 @@ class Store(Protocol):
 
     async def parked(self, limit: int) -> Sequence[ParkedRow]:
         """What is parked under keys that nobody claims, oldest first."""
+
+    async def stranded(self, limit: int) -> Sequence[ParkedRow]:
+        """What is parked although a contract claims one of its keys: ambiguous facts, and what a sweep repairs."""
+
+    async def forget_parked(self, before: int, limit: int) -> int:
+        """Delete up to `limit` facts parked before a moment (µs), oldest first; how many there were."""
+
+    async def wake_all(self, moment: int, cause: str) -> int:
+        """Wake every contract at `moment` (µs); how many there are."""
+
+    async def wakes(self, limit: int) -> Sequence[Review]:
+        """What is to be looked at again, the earliest first."""
+
+    async def release(self, name: str, owner: str) -> None:
+        """Give a lease back before it expires, so that the next owner need not wait."""
+
+    async def contracts(self, after: str, limit: int) -> Sequence[tuple[str, int]]:
+        """Ids and revisions of contracts behind `after`, by id."""
+
+    async def rulebook(self, digest: str) -> Rulebook | None:
+        """The content of a rulebook by its hash."""
+
+    async def quarantined(self, record: str) -> tuple[Quarantined, str] | None:
+        """One quarantined record by id, with its value, and its state: open, redriven or discarded."""
+
+    async def settle_quarantine(self, record: str, state: str) -> bool:
+        """Mark an open record as redriven or discarded; False if it is not there or not open."""
+
+    async def counts(self, since: date) -> Mapping[date, Mapping[str, int]]:
+        """Control totals: what became of the records, by day (UTC, the store's clock) and outcome."""
+
+    async def partitions(self) -> Sequence[PartitionState]:
+        """Every partition ever taken, with the offset that lag is counted from."""
+
+    async def backlog(self) -> Mapping[Lane, Backlog]:
+        """What waits in each lane of the outbox; empty lanes are left out."""
+
+    async def check(self) -> Sequence[str]:
+        """Faults that forbid to start, each with its remedy; empty where the store is fit."""
 
 
 class Feed(Protocol):

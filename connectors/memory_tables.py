@@ -1,0 +1,134 @@
+"""The tables of the memory store and how one batch changes them: plain dictionaries, no I/O."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+
+from msgspec.structs import replace
+
+from contracts_schema.rows import (
+    Changes,
+    FenceLost,
+    LogRow,
+    OffsetRange,
+    OutboxRow,
+    ParkedRow,
+    Partition,
+    PartitionState,
+    Quarantined,
+    Review,
+    Rulebook,
+    StateRow,
+    Taken,
+)
+
+Key = tuple[str, str]
+Place = tuple[str, Partition]
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def day_of(moment: int) -> date:
+    """The day (UTC) of a moment in microseconds."""
+    return (EPOCH + timedelta(microseconds=moment)).date()
+
+
+def is_newer(row: ParkedRow, other: ParkedRow) -> bool:
+    """Whether `row` replaces `other`, a fact of the same subject. The bytes settle a tie, whatever the order."""
+    return (row.order, row.timestamp, row.fact) > (other.order, other.timestamp, other.fact)
+
+
+class Tables:
+    """Everything that was committed."""
+
+    def __init__(self) -> None:
+        self.offsets: dict[Place, PartitionState] = {}
+        self.tries: dict[Place, tuple[int, int]] = {}  # offset, attempts at it
+        self.states: dict[str, StateRow] = {}
+        self.log: dict[tuple[str, int], LogRow] = {}
+        self.crosswalk: dict[Key, set[str]] = {}
+        self.parked: dict[tuple[str, str], ParkedRow] = {}  # in the order in which they came
+        self.outbox: dict[int, tuple[OutboxRow, int]] = {}
+        self.quarantine: dict[str, tuple[Quarantined, str]] = {}
+        self.wake_list: dict[tuple[str, str], int] = {}
+        self.leases: dict[str, tuple[str, int, int]] = {}
+        self.rulebooks: dict[str, Rulebook] = {}
+        self.rulebook_in_use = ""
+        self.counts: dict[date, Counter[str]] = {}
+        self._numbers = count(1)
+
+    def take(self, owner: str, cluster: str, partition: Partition) -> Taken:
+        """Give a partition to `owner`, and count the attempt at its next offset."""
+        nobody = PartitionState(cluster, partition, next=None, owner="", epoch=0, attempts=0, read_to=0)
+        state = self.offsets.get((cluster, partition), nobody)
+        taken = replace(state, owner=owner, epoch=state.epoch + 1, attempts=state.attempts + 1)
+        self.offsets[cluster, partition] = taken
+        return Taken(taken.next, taken.attempts)
+
+    def attempt(self, owner: str, cluster: str, partition: Partition, offset: int) -> int:
+        """Count an attempt at one offset. Raises FenceLost if the partition is not this owner's."""
+        state = self.offsets.get((cluster, partition))
+        if state is None or state.owner != owner:
+            raise FenceLost(f"{partition.topic}/{partition.number} at {offset}")
+        tried, attempts = self.tries.get((cluster, partition), (offset, 0))
+        self.tries[cluster, partition] = (offset, attempts + 1 if tried == offset else 1)
+        return self.tries[cluster, partition][1]
+
+    def read_past(self, place: Place, moment: int) -> None:
+        """Note how far a known partition has been read; an unknown one stays unknown."""
+        if place in self.offsets:
+            state = self.offsets[place]
+            self.offsets[place] = replace(state, read_to=max(state.read_to, moment))
+
+    def move(self, moves: Collection[OffsetRange]) -> None:
+        """What a fence that held has moved on."""
+        for moved in moves:
+            place = (moved.cluster, moved.partition)
+            self.offsets[place] = replace(self.offsets[place], next=moved.next, attempts=0)
+            self.tries.pop(place, None)
+            self.read_past(place, moved.read_to)
+
+    def apply(self, changes: Changes, held: Collection[str], moment: int) -> None:
+        """Let the changes of one batch take effect; `held` are the contracts whose rows it had locked."""
+        self.states.update((row.contract, row) for row in changes.states)
+        self.log.update(((row.contract, row.revision), row) for row in changes.log)
+        for source, key, contract in changes.claimed:
+            self.crosswalk.setdefault((source, key), set()).add(contract)
+        for lane, body in changes.outbox:
+            number = next(self._numbers)
+            self.outbox[number] = (OutboxRow(number, lane, body), moment)
+        for record in changes.quarantine:
+            self._quarantine(record)
+        self._park(changes)
+        for contract, due, cause in changes.wakes:
+            if contract in held or due is None:
+                self.wake_list.pop((contract, cause), None)
+            if due is not None:
+                self.wake(contract, due, cause)
+        self.counts.setdefault(day_of(moment), Counter()).update(changes.counts)
+
+    def wake(self, contract: str, moment: int, cause: str) -> None:
+        """Wake a contract at `moment`, or when it was to be woken for this cause already, if that is earlier."""
+        self.wake_list[contract, cause] = min(moment, self.wake_list.get((contract, cause), moment))
+
+    def reviews(self) -> list[Review]:
+        """The wake list, earliest first."""
+        listed = sorted((moment, contract, cause) for (contract, cause), moment in self.wake_list.items())
+        return [Review(contract, moment, cause) for moment, contract, cause in listed]
+
+    def _park(self, changes: Changes) -> None:
+        for key in changes.unparked:
+            self.parked.pop(key, None)
+        for row in changes.parked:
+            kept = self.parked.get((row.source, row.subject))
+            if kept is None or is_newer(row, kept):
+                self.parked.pop((row.source, row.subject), None)
+                self.parked[row.source, row.subject] = row
+
+    def _quarantine(self, record: Quarantined) -> None:
+        """Once per id; a record that was redriven and failed again is open again."""
+        if self.quarantine.get(record.id, (record, "redriven"))[1] == "redriven":
+            self.quarantine.pop(record.id, None)
+            self.quarantine[record.id] = (record, "open")
