@@ -1,0 +1,174 @@
+"""Dialect `ubl`: UBL 2 documents as Peppol carries them, bare or in a Standard Business Document envelope.
+
+Invoice and CreditNote (also self-billed) give `invoice.received`, DespatchAdvice gives `delivery.claimed`,
+ReceiptAdvice `goods.received`, OrderResponse `milestone.scheduled`. Other UBL documents carry no milestone fact and
+give none (rule F5). Facts are unnumbered; their time is the record's timestamp, never the issue date (rule F8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from hashlib import sha256
+from typing import NamedTuple
+
+import msgspec
+
+from contracts_schema.errors import Unreadable
+from contracts_schema.facts import ACTUAL_DATES, Address, Doubt, Fact
+from contracts_schema.records import Record, Source
+from mappers import values
+from mappers.statements import Part
+from mappers.supplier_portal import ubl_delivery, ubl_invoice, ubl_order
+from mappers.supplier_portal import ubl_document as ubl
+from mappers.supplier_portal.ubl_document import Document, Keys
+from mappers.xml import parse
+
+MAPPER = 1
+_DOCUMENT_MAX = 200  # characters of a document's identity; longer ones are told apart by their hash
+_COMPONENTS = {"order": (1, 2), "contract": (1,), "project": (1,), "buyer-reference": (1,)}  # §3.5
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+class _Reading(NamedTuple):
+    """How one kind of document is read: `noun` and the `issuer`'s number identify it."""
+
+    noun: str
+    fact: str
+    issuer: str
+    line: str
+    parts: Callable[[Document], tuple[Part, ...]]
+
+
+_INVOICE = ("invoice.received", ubl_invoice.SUPPLIER)
+_READINGS = {
+    "Invoice": _Reading("invoice", *_INVOICE, "cac:InvoiceLine", ubl_invoice.invoice_parts),
+    "SelfBilledInvoice": _Reading("self-billed-invoice", *_INVOICE, "cac:InvoiceLine", ubl_invoice.invoice_parts),
+    "CreditNote": _Reading("credit-note", *_INVOICE, "cac:CreditNoteLine", ubl_invoice.invoice_parts),
+    "SelfBilledCreditNote": _Reading(
+        "self-billed-credit-note", *_INVOICE, "cac:CreditNoteLine", ubl_invoice.invoice_parts
+    ),
+    "DespatchAdvice": _Reading(
+        "despatch-advice",
+        "delivery.claimed",
+        ubl_delivery.DESPATCHED_BY,
+        "cac:DespatchLine",
+        ubl_delivery.despatch_parts,
+    ),
+    "ReceiptAdvice": _Reading(
+        "receipt-advice", "goods.received", ubl_delivery.RECEIVED_BY, "cac:ReceiptLine", ubl_delivery.receipt_parts
+    ),
+    "OrderResponse": _Reading(
+        "order-response", "milestone.scheduled", ubl_order.SELLER, "cac:OrderLine", ubl_order.order_response_parts
+    ),
+}
+
+
+def translate(record: Record, source: Source) -> tuple[Fact, ...]:
+    """The facts of one UBL document; none where its kind carries no milestone fact.
+
+    Raises:
+        Unreadable: no UBL document, or one that cannot be understood or is implausible; `doubts` names every address
+            that could still be read (rule A11).
+    """
+    try:
+        kind, root = ubl.payload(parse(record.value or b""))
+    except ValueError as fault:
+        raise Unreadable(f"{fault}") from None
+    reading = _READINGS.get(kind)
+    if reading is None:
+        return ()
+    document = Document(kind, root)
+    try:
+        return _facts(document, reading, record, source)
+    except ValueError as fault:
+        raise Unreadable(f"UBL {kind}: {fault}", _doubts(document, reading, record, source)) from None
+
+
+def normalise_key(key: str) -> str:
+    """A key of the crosswalk as this mapper writes it (rule B5): NFC, trimmed, `%2F` and `%25` in upper case.
+
+    Raises:
+        ValueError: no key of this dialect.
+    """
+    kind, colon, rest = key.strip().partition(":")
+    counts = _COMPONENTS.get(kind.strip())
+    components = (
+        [values.identifier(values.decode_component(component)) for component in rest.split("/")] if rest else []
+    )
+    if counts is None or not colon or len(components) not in counts:
+        kinds = "order:<number>, order:<number>/<line>, contract:<number>, project:<number>, buyer-reference:<text>"
+        raise ValueError(f"{key[:80]!r} is none of {kinds}; a / inside a number is written %2F")
+    if any(ubl.absent(component) for component in components):
+        raise ValueError(f"{key[:80]!r} holds a value that counts as absent in UBL, so no document can bear it")
+    return ubl.key(kind.strip(), *components)
+
+
+def _facts(document: Document, reading: _Reading, record: Record, source: Source) -> tuple[Fact, ...]:
+    if document.fault is not None:
+        raise ValueError(document.fault)
+    time = record.timestamp * 1000
+    parts = reading.parts(document)
+    identity = _identity(document, reading) if parts else ""
+    for part in parts:
+        _check_address(part.keys)
+        _check_plausible(part, time)
+    return tuple(_fact(part, identity, time, source.name) for part in parts)
+
+
+def _identity(document: Document, reading: _Reading) -> str:
+    """What names the vendor's document (rule F9): its kind, who numbers it, its number."""
+    issuers = ubl.elements(document.root, reading.issuer)
+    names = ubl.party_identifiers(issuers[0])[:1] if issuers else ()
+    number = ubl.required(document.root, "cbc:ID")
+    identity = "/".join(values.encode_component(name) for name in (*names, number))
+    return f"{reading.noun}:{identity if len(identity) <= _DOCUMENT_MAX else sha256(identity.encode()).hexdigest()}"
+
+
+def _check_address(keys: Keys) -> None:
+    if not keys:
+        raise ValueError(
+            "nothing says where it belongs: OrderReference/ID, ContractDocumentReference/ID, ProjectReference/ID "
+            "(in a credit note an AdditionalDocumentReference of type 50), BuyerReference, or an OrderLineReference "
+            "with its OrderReference/ID would do"
+        )
+
+
+def _check_plausible(part: Part, time: int) -> None:
+    """An actual date more than one day ahead of the record is no actual date (rule A11)."""
+    name = ACTUAL_DATES.get(str(type(part.body).__struct_config__.tag))
+    if name is not None and getattr(part.body, name) > values.day(time, "UTC") + timedelta(days=1):
+        raise ValueError(f"{name} {getattr(part.body, name)} lies more than a day ahead of the record")
+
+
+def _fact(part: Part, document: str, time: int, source: str) -> Fact:
+    """A fact whose id is made of the document, the address and what is said: the same bytes have the same ids."""
+    content = sha256(_encode((source, document, part.keys, part.body))).hexdigest()[:32]
+    address = Address(source=source, keys=part.keys)
+    return Fact(source, f"{document}#{content}", address, time, part.body, document=document, mapper=MAPPER)
+
+
+def _doubts(document: Document, reading: _Reading, record: Record, source: Source) -> tuple[Doubt, ...]:
+    """A doubt at every address that can be read; only a readable document of the same kind of fact ends it."""
+    digest = sha256(record.value or b"").digest()
+    name = f"{reading.noun}#unreadable-{digest.hex()[:32]}"
+    addresses = dict.fromkeys(keys for keys in _addresses(document, reading) if keys)
+    return tuple(
+        Doubt(source.name, name, Address(source=source.name, keys=keys), record.timestamp * 1000, digest, reading.fact)
+        for keys in addresses
+    )
+
+
+def _addresses(document: Document, reading: _Reading) -> Iterator[Keys]:
+    """Where the lines belong, and the document itself where something in it has no line of its own."""
+    lines = ubl.elements(document.root, reading.line)
+    whole = not lines or bool(ubl.elements(document.root, "cac:AllowanceCharge"))
+    for line in lines:
+        try:
+            keys = document.keys_at(document.line_place(line))
+        except ValueError:  # the line cannot be placed, so the document as a whole is in doubt
+            keys = document.keys
+        whole = whole or keys == document.keys
+        yield keys
+    if whole:
+        yield document.keys

@@ -1,0 +1,95 @@
+"""UBL invoices and credit notes: one fact for each order line, one for the rest, together exactly the net (rule F4)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from contracts_schema.facts import InvoiceReceived
+from contracts_schema.money import Money
+from mappers import values
+from mappers.statements import Part
+from mappers.supplier_portal import ubl_document as ubl
+from mappers.supplier_portal.ubl_document import Document, Keys
+
+SUPPLIER = "cac:AccountingSupplierParty/cac:Party"
+_TOTAL = "cac:LegalMonetaryTotal/cbc:TaxExclusiveAmount"
+_GROSS = "cac:LegalMonetaryTotal/cbc:TaxInclusiveAmount"
+_LINE_NET = "cbc:LineExtensionAmount"
+_CREDITED = "cac:BillingReference/cac:InvoiceDocumentReference/cbc:ID"
+# UNTDID 1001: the types that credit; a document of such a type states what it gives back without a minus sign.
+_CREDIT_TYPES = frozenset(["81", "83", "261", "262", "296", "308", "381", "396", "420", "458", "532"])
+_PRO_FORMA = "325"  # claims nothing
+
+
+def invoice_parts(document: Document) -> tuple[Part, ...]:
+    """The facts of an invoice or a credit note.
+
+    Raises:
+        ValueError: with a sentence; an amount, a date or the supplier is missing or cannot be read.
+    """
+    root = document.root
+    if ubl.text(root, "cbc:InvoiceTypeCode") == _PRO_FORMA:
+        return ()
+    code = ubl.currency(root, _TOTAL)
+    total = ubl.money(root, _TOTAL, code)
+    if total is None:
+        raise ValueError(f"{_TOTAL} is missing: no other amount tells the net")
+    sign = _sign(document, total)
+    nets = _nets(document, code, total)
+    gross = ubl.money(root, _GROSS, code) if len(nets) == 1 else None
+    whole = _whole(document, Money(sign * total.minor, code), gross and Money(sign * gross.minor, code))
+    return tuple(Part(keys, _with_net(whole, Money(sign * net, code))) for keys, net in nets.items())
+
+
+def _sign(document: Document, total: Money) -> int:
+    """-1 for what credits: the type of a document decides, the sign of its amounts does not (UNTDID 1001, EN 16931)."""
+    if document.kind.endswith("CreditNote"):
+        return -1
+    code = ubl.text(document.root, "cbc:InvoiceTypeCode")
+    if code not in _CREDIT_TYPES:
+        return 1
+    if total.minor < 0:
+        raise ValueError(
+            f"type {code} says credit note and the total is negative: whether it credits or charges is open"
+        )
+    return -1
+
+
+def _nets(document: Document, code: str, total: Money) -> dict[Keys, int]:
+    """Net minor units under each address; what no line with a reference of its own accounts for is the rest."""
+    tag = "cac:CreditNoteLine" if document.kind.endswith("CreditNote") else "cac:InvoiceLine"
+    nets: dict[Keys, int] = {}
+    for line in ubl.elements(document.root, tag):
+        keys = document.keys_at(document.line_place(line))
+        if keys == document.keys:
+            continue
+        net = ubl.money(line, _LINE_NET, code)
+        if net is None:
+            raise ValueError(f"{tag}/{_LINE_NET} is missing")
+        nets[keys] = nets.get(keys, 0) + net.minor
+    rest = total.minor - sum(nets.values())
+    return {**nets, document.keys: rest} if rest or not nets else nets
+
+
+def _whole(document: Document, total: Money, gross: Money | None) -> InvoiceReceived:
+    """The document as if it were one fact."""
+    root = document.root
+    suppliers = ubl.elements(root, SUPPLIER)
+    identifiers = ubl.party_identifiers(suppliers[0]) if len(suppliers) == 1 else ()
+    if not identifiers:
+        raise ValueError(f"{SUPPLIER} bears no identifier: which supplier claims the money cannot be told")
+    return InvoiceReceived(
+        number=ubl.required(root, "cbc:ID"),
+        supplier=identifiers[0],
+        net=total,
+        issued_on=values.vendor_date(ubl.required(root, "cbc:IssueDate"), "UTC"),
+        state="open",
+        supplier_identifiers=identifiers,
+        gross=gross,
+        total=total,
+        credits=tuple(ubl.texts(root, _CREDITED)) or None if total.minor < 0 else None,
+    )
+
+
+def _with_net(whole: InvoiceReceived, net: Money) -> InvoiceReceived:
+    return msgspec.structs.replace(whole, net=net)
