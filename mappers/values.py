@@ -26,6 +26,7 @@ _iso = re.compile(
     rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ][0-9]{{2}}:[0-9]{{2}}(?::[0-9]{{2}}(?:[.,][0-9]{{1,9}})?)?{_zone}"
 )
 _ms_date = re.compile(r"/Date\((-?[0-9]{1,15})([+-][0-9]{4})?\)/")
+_count = re.compile(r"[0-9]{1,18}")
 _percent_sign = re.compile(r"%(25|2[fF])?")
 _WHOLE_MAX = Decimal(10) ** 15  # what the wire format of money and quantities can hold
 _QUANTITY_STEP = Decimal("0.000001")
@@ -45,15 +46,15 @@ def decimal(value: object) -> Decimal:
         ValueError: no number, not finite, or with more than 15 digits before the point.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
-        raise ValueError(f"{_shown(value)} is no number")  # noqa: TRY004 -- one family for callers
+        raise ValueError(f"{shown(value)} is no number")  # noqa: TRY004 -- one family for callers
     if isinstance(value, int) and not -_WHOLE_MAX < value < _WHOLE_MAX:
         raise ValueError("a number of more than 15 digits is too large")
     text = str(value).strip() if not isinstance(value, str) or len(value) <= 200 else ""
     if not _number.fullmatch(text):
-        raise ValueError(f"{_shown(value)} is no number")
+        raise ValueError(f"{shown(value)} is no number")
     number = Decimal(text)
     if abs(number) >= _WHOLE_MAX:
-        raise ValueError(f"{_shown(value)} is too large")
+        raise ValueError(f"{shown(value)} is too large")
     return number
 
 
@@ -67,11 +68,11 @@ def rounded_amount(value: object, currency: str) -> Rounded:
     number = decimal(value)
     minor = int(number.scaleb(digits, _exact).quantize(Decimal(1), context=_exact))
     if abs(minor) >= _WHOLE_MAX.scaleb(digits):
-        raise ValueError(f"{_shown(value)} is too large")
+        raise ValueError(f"{shown(value)} is too large")
     money = Money(minor, currency)
     if Decimal(minor).scaleb(-digits) == number:
         return Rounded(money, None)
-    return Rounded(money, f"{_shown(value)} was rounded to {format_amount(minor, currency)} {currency}")
+    return Rounded(money, f"{shown(value)} was rounded to {format_amount(minor, currency)} {currency}")
 
 
 def vendor_amount(value: object, currency: str) -> Money:
@@ -87,10 +88,10 @@ def quantity(value: object) -> str:
     """
     number = decimal(value)
     if number < 0:
-        raise ValueError(f"the quantity {_shown(value)} is negative")
+        raise ValueError(f"the quantity {shown(value)} is negative")
     rounded = number.quantize(_QUANTITY_STEP, context=_exact)
     if rounded >= _WHOLE_MAX:
-        raise ValueError(f"{_shown(value)} is too large")
+        raise ValueError(f"{shown(value)} is too large")
     return plain(rounded)
 
 
@@ -109,7 +110,7 @@ def currency(text: object) -> str:
     """
     code = text.strip().upper() if isinstance(text, str) else ""
     if code not in DECIMALS:
-        raise ValueError(f"currency {_shown(text)} is not an ISO 4217 code")
+        raise ValueError(f"currency {shown(text)} is not an ISO 4217 code")
     return code
 
 
@@ -121,7 +122,7 @@ def identifier(text: object) -> str:
     """
     name = unicodedata.normalize("NFC", text).strip() if isinstance(text, str) and len(text) <= 1000 else ""
     if not is_identifier(name):
-        raise ValueError(f"{_shown(text)} is no identifier")
+        raise ValueError(f"{shown(text)} is no identifier")
     return name
 
 
@@ -139,10 +140,35 @@ def decode_component(text: str) -> str:
 
     def sign(match: re.Match[str]) -> str:
         if match[1] is None:
-            raise ValueError(f"in {_shown(text)} a % must be written %25, and a / inside a number %2F")
+            raise ValueError(f"in {shown(text)} a % must be written %25, and a / inside a number %2F")
         return "%" if match[1] == "25" else "/"
 
     return _percent_sign.sub(sign, text)
+
+
+def key(kind: str, component: str) -> str:
+    """The key `kind:component` of the crosswalk, the component encoded.
+
+    Raises:
+        ValueError: the component is no identifier, or too long for a key.
+    """
+    text = f"{kind}:{encode_component(identifier(component))}"
+    if not is_identifier(text):
+        raise ValueError(f"{shown(component)} is too long for a key")
+    return text
+
+
+def number_key(kind: str, number: object) -> str:
+    """The key `kind:number` of an object that a system counts; leading zeros mean nothing in such a number.
+
+    Raises:
+        ValueError: not a positive whole number of at most 18 digits.
+    """
+    if isinstance(number, str) and _count.fullmatch(number):
+        number = int(number)
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < 10**18:
+        raise ValueError(f"{shown(number)} is no number of an object ({kind})")
+    return f"{kind}:{number}"
 
 
 @lru_cache(maxsize=256)
@@ -172,7 +198,7 @@ def vendor_date(value: object, timezone: str) -> date:
             return moment.date() if moment.tzinfo is None else moment.astimezone(zone(timezone)).date()
     except (ValueError, OverflowError):
         pass  # such a day does not exist: told below
-    raise ValueError(f"{_shown(value)} is no date")
+    raise ValueError(f"{shown(value)} is no date")
 
 
 def vendor_moment(value: object, timezone: str) -> int:
@@ -190,7 +216,7 @@ def vendor_moment(value: object, timezone: str) -> int:
             return micros(moment if moment.tzinfo is not None else moment.replace(tzinfo=zone(timezone)))
     except (ValueError, OverflowError):
         pass  # such a moment does not exist: told below
-    raise ValueError(f"{_shown(value)} is no date and time")
+    raise ValueError(f"{shown(value)} is no date and time")
 
 
 def micros(moment: datetime) -> int:
@@ -222,7 +248,7 @@ def day(time: int, timezone: str) -> date:
         raise ValueError(f"{time} microseconds since 1970 is no moment") from None
 
 
-def _shown(value: object) -> str:
-    """The value as a sentence may show it, cut to a readable length."""
-    text = repr(value) if isinstance(value, str | float | Decimal | bool | None) else f"<{type(value).__name__}>"
+def shown(value: object) -> str:
+    """The value as a sentence may show it: cut to a readable length, the inside of an object left out."""
+    text = repr(value) if isinstance(value, str | float | Decimal | bool | int | None) else f"<{type(value).__name__}>"
     return text if len(text) <= 80 else f"{text[:77]}..."

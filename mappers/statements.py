@@ -1,0 +1,73 @@
+"""From what one vendor object says to facts and doubts with ids of their own.
+
+Most vendors give no event ids. A fact's id is therefore made of the source, the object, its time and a hash of what is
+said: a repeat of the same bytes has the same id, and a change there and back again is three events (A, B, A).
+A vendor's field that changes without meaning anything to us makes no new fact.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from contracts_schema.facts import Address, AnyBody, Doubt, Fact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+class Part(NamedTuple):
+    """One thing that a document says: under which keys (most specific first), and what."""
+
+    keys: tuple[str, ...]
+    body: AnyBody
+
+
+class Origin(NamedTuple):
+    """Who says something about which object at what time (microseconds since 1970, UTC), as read by which mapper.
+
+    `document` is set where the parts are one set, of which a newer version of the object may lack some (rule F9).
+    """
+
+    source: str
+    thing: str
+    time: int
+    mapper: int
+    document: str | None = None
+
+
+def facts(origin: Origin, parts: Iterable[Part]) -> tuple[Fact, ...]:
+    """The facts of one object."""
+    return tuple(_fact(origin, part) for part in parts)
+
+
+def _fact(origin: Origin, part: Part) -> Fact:
+    said = _encode((origin.source, origin.document, part.keys, part.body))
+    return Fact(
+        source=origin.source,
+        id=f"{origin.thing}@{origin.time}#{sha256(said).hexdigest()[:24]}",
+        address=Address(source=origin.source, keys=part.keys),
+        time=origin.time,
+        body=part.body,
+        document=origin.document,
+        mapper=origin.mapper,
+    )
+
+
+def doubts(origin: Origin, addresses: Iterable[tuple[str, ...]], raw: bytes) -> tuple[Doubt, ...]:
+    """One doubt for each address that could still be read of an unreadable object; `raw` is the record's value."""
+    digest = sha256(raw).digest()
+    return tuple(
+        Doubt(
+            source=origin.source,
+            id=f"{origin.thing}@{origin.time}#unreadable-{digest.hex()[:24]}",
+            address=Address(source=origin.source, keys=keys),
+            time=origin.time,
+            digest=digest,
+        )
+        for keys in dict.fromkeys(addresses)
+    )
