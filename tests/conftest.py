@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from servers import process
 from servers.kafka import start_kafka
 from servers.kafka_wire import is_apache_kafka
 from servers.postgres import start_postgres
 from servers.process import UnavailableError
+from servers.tryton import start_tryton
 
 # Which server stands behind a fixture. A test that asks for the fixture gets the server's marker by itself.
 SERVER_OF = {
@@ -49,6 +51,12 @@ def postgres_dsn(postgres_server):
     postgres_server.drop_database(dsn)
 
 
+@pytest.fixture(scope="session")
+def tryton(tmp_path_factory):
+    """A live ERP (servers.tryton.Tryton) on SQLite, freshly seeded; `reset()` seeds it afresh."""
+    yield from served("tryton", lambda: start_tryton(tmp_path_factory.mktemp("tryton")))
+
+
 @pytest.fixture(autouse=True)
 def servers_run_again(request, record_property):
     """Whatever a test did to a server, the next test finds it running."""
@@ -81,6 +89,12 @@ def a_real_kafka(folder):
             pytest.fail(f"{broker.origin} is not Apache Kafka")
         broker.origin += " (NOT Apache Kafka)"
     return broker
+
+
+def pytest_configure(config):
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    if capture:
+        process.lift_capture = capture.global_and_fixture_disabled
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest deselects by marker

@@ -1,9 +1,21 @@
 """Each server that the other tests stand on is what it says, and keeps what it acknowledged through kill -9."""
 
+import base64
+import json
+from datetime import UTC, datetime
+
 import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from servers.kafka_topics import make_topics
 from servers.kafka_wire import is_apache_kafka
+
+
+def today():
+    return str(datetime.now(UTC).date())
+
+
+def domain(*clauses):
+    return base64.urlsafe_b64encode(json.dumps(clauses).encode()).decode()
 
 
 async def read_all(bootstrap, topic):
@@ -70,3 +82,41 @@ async def test_a_postgres_database_is_copied_from_a_template(postgres_server, po
     assert await connection.fetchval("select count(*) from pattern") == 0
     await connection.close()
     postgres_server.drop_database(copy)
+
+
+def test_tryton_refuses_to_block_a_blocked_payable_and_says_who_blocked_it(tryton):
+    goods = {"product": tryton.ids["rotor"], "quantity": 2, "unit_price": "118500", "delivery_date": "2027-02-20"}
+    service = {"product": tryton.ids["service"], "quantity": 1, "unit_price": "30000", "delivery_date": "2027-01-20"}
+    order = tryton.create_purchase([goods, service], reference="C-1/M1")
+    tryton.receive(order["id"], {order["lines"][0]: 1})
+    invoice = tryton.post_invoice(order["id"], "INV-9001", today(), line=order["lines"][0])
+    assert invoice["total"] == "118500.00"
+    payable = f"model/account.move.line/{invoice['lines_to_pay'][0]}"
+
+    assert tryton.rest("POST", f"{payable}/payment_block", {}, who="gate")[0] == 200
+    assert tryton.rest("POST", f"{payable}/payment_block", {}, who="gate")[0] == 400
+    who_pressed = domain(["resource", "=", f"account.move.line,{invoice['lines_to_pay'][0]}"])
+    pressed = tryton.rest("GET", f"model/ir.model.log?f=user&f=target&d={who_pressed}", who="gate")[1]
+    assert [(entry["target"], entry["user"]) for entry in pressed] == [("payment_block", tryton.users["gate"])]
+    assert tryton.rest("POST", f"{payable}/payment_unblock", {}, who="gate")[0] == 200
+    assert tryton.rest("POST", f"{payable}/payment_unblock", {}, who="gate")[0] == 400
+
+
+def test_tryton_takes_the_rest_of_the_order_and_a_payment_through_approval(tryton):
+    goods = {"product": tryton.ids["rotor"], "quantity": 3, "unit_price": "1000", "delivery_date": "2027-02-20"}
+    order = tryton.create_purchase([goods], reference="C-2/M1")
+    (line,) = order["lines"]
+    tryton.receive(order["id"], {line: 1})
+    tryton.receive(order["id"], {line: 2})
+    assert (
+        tryton.rest("GET", f"model/purchase.purchase/{order['id']}?f=shipment_state")[1]["shipment_state"] == "received"
+    )
+    invoice = tryton.post_invoice(order["id"], "INV-9002", today())
+    payment = tryton.create_payment(invoice["lines_to_pay"][0], today())
+    assert tryton.click("account.payment", payment["id"], "submit")["state"] == "submitted"
+    assert tryton.click("account.payment", payment["id"], "approve")["state"] == "approved"
+
+
+def test_a_reset_tryton_has_forgotten_every_order(tryton):
+    tryton.reset()
+    assert tryton.rest("GET", "model/purchase.purchase") == (200, [])

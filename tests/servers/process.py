@@ -158,6 +158,11 @@ def run(command: Sequence[str], *, what: str, deadline_s: float, environment: Ma
     return done.stdout
 
 
+# pytest's capture stands in the way of say(); conftest.py puts here what lifts it.
+lift_capture: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+
+
 def say(line: str) -> None:
-    """Tell whoever waits what takes long, past pytest's capture."""
-    print(line, file=sys.__stderr__, flush=True)
+    """Tell whoever waits what takes long."""
+    with lift_capture():
+        print(f"\n{line}", file=sys.stderr, flush=True)
