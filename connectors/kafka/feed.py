@@ -1,0 +1,438 @@
+"""Records from Kafka, partition by partition, at the offsets the store remembers.
+
+FastStream is the shell: its broker holds the connection, the security, the life cycle and the AsyncAPI channels, and
+its batch subscriber builds the consumer. It has *no handler*, so FastStream's own loop never runs: that loop swallows
+what a handler raises, sleeps five seconds on every Kafka error, decodes headers as UTF-8, cannot pause or go back, and
+its acknowledgement commits whatever was fetched. Here the worker's loop owns polling, so no queue stands between them:
+a record is either still in Kafka, or in the hands of the worker.
+
+What can go wrong, and what then holds:
+
+- *The worker fails.* Nothing is acknowledged by reading. The store's offset moves with the store's commit only;
+  `rewind` goes back. Offsets in Kafka are written after that, for lag tools, and never read.
+- *A rebalance.* On revocation the feed forgets its partitions at once (what it has in hand is dropped) and waits,
+  bounded, until the worker's batch is done; it commits nothing there. On assignment all partitions are paused before
+  anything can be fetched; a task of its own (heartbeats go on meanwhile) asks the store, compares with the topic,
+  seeks, and only then lets them run. aiokafka swallows errors of its listener, so faults are kept for the next `poll`.
+- *The broker lost records, or retention did.* Kafka's automatic reset is off; the faults are named (`positions`).
+- *Polling is cancelled or held up by a rebalance.* The fetch is a task that outlives the call, so that nothing it
+  took from aiokafka is lost; where it may have taken what is no longer wanted, the partition is sought anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from faststream.kafka import KafkaBroker
+from faststream.middlewares import AckPolicy
+
+from connectors.kafka.cluster import administering, cluster_id, layouts
+from connectors.kafka.connection import KafkaConnection, as_ours
+from connectors.kafka.lag import LagSignal
+from connectors.kafka.positions import as_partition, as_topic_partition, losses, start_of
+from contracts_schema.errors import ConfigurationError, TransientError
+from contracts_schema.records import Record
+from contracts_schema.rows import Partition
+
+log = logging.getLogger(__name__)
+
+OnAssigned = Callable[[Collection[Partition]], Awaitable[Mapping[Partition, int | None]]]
+OnRevoked = Callable[[Collection[Partition]], Awaitable[None]]
+
+_NOBODY = TopicPartition("", -1)  # asks aiokafka for the records of no partition; its errors are still heard
+_SETTLING_S = 0.05  # how much longer than its own timeout a fetch may take before poll comes back without it
+
+
+@dataclass(frozen=True)
+class FeedSettings:
+    """Group membership and fetching. Times in seconds, sizes in bytes.
+
+    `rebalance_s` is how long the group waits for a member; it must exceed `drain_s`, how long a member waits for its
+    running batch. `fetch_bytes` bounds memory: it is per partition, and at least the largest record.
+    `safety_s` is taken off every moment of `read_past`.
+    """
+
+    group: str = "milepost"
+    session_s: float = 30
+    heartbeat_s: float = 3
+    rebalance_s: float = 60
+    drain_s: float = 15
+    max_poll_interval_s: float = 300
+    start_s: float = 90
+    fetch_bytes: int = 1024 * 1024
+    fetch_wait_s: float = 0.1
+    safety_s: float = 1
+
+
+class KafkaFeed:
+    """Reads `topics` as one member of a group (port `Feed`).
+
+    `on_assigned` is told the partitions that now are ours and answers the next offset of each (None: never read);
+    after a TransientError it is asked again. `on_revoked` returns when no batch with records of these partitions runs.
+    Records already polled may be finished and committed until then; the store's fence decides.
+    """
+
+    cluster: str = ""
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        topics: Collection[str],
+        on_assigned: OnAssigned,
+        on_revoked: OnRevoked,
+        settings: FeedSettings | None = None,
+    ) -> None:
+        self._connection = connection
+        self._topics = sorted(topics)
+        self._settings = settings or FeedSettings()
+        self._on_assigned = on_assigned
+        self._on_revoked = on_revoked
+        self.broker = self._shell()
+        self._subscriber = self._subscribe()
+        self._lag = LagSignal()
+        self._next: dict[TopicPartition, int] = {}  # positioned partitions and the next offset to hand out
+        self._unsure: set[TopicPartition] = set()  # partitions whose records in hand are no longer the next ones
+        self._fetching: asyncio.Task[list[Sequence[ConsumerRecord]]] | None = None
+        self._positioning: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+        self._paused = False
+        self._rebalancing = True
+        self._broken = False
+        self._turn = 0
+        self._fault: Exception | None = None
+
+    async def start(self) -> None:
+        """Join the group.
+
+        Raises:
+            TransientError: the cluster does not answer, or the group does not settle in time.
+            ConfigurationError: a topic is missing, or access is refused.
+        """
+        async with administering(self._connection) as client:
+            self.cluster = await cluster_id(client)
+            missing = sorted(set(self._topics) - set(await layouts(client, self._topics)))
+        if missing:
+            raise ConfigurationError(f"kafka: topic {topic} does not exist" for topic in missing)
+        await self._join(self.broker.start())
+
+    async def stop(self) -> None:
+        """Leave the group. The worker has finished its batch before."""
+        await _ended([self._fetching])
+        self._fetching = None
+        await self._lag.stop()
+        await self._leave(self.broker.stop())
+
+    async def poll(self, limit: int, timeout_s: float) -> Sequence[Record]:
+        """Up to `limit` records, a fair share of each partition; of one partition in order and without gap.
+
+        Comes back at once when there are records, else after `timeout_s` without any. It must be called at least
+        every `max_poll_interval_s`, paused or not: that is what keeps the membership.
+
+        Raises:
+            TransientError: Kafka or the store did not answer; nothing is lost, poll again after a pause.
+            ConfigurationError: offsets of the store and of the topic do not fit, or access is refused.
+        """
+        if self._fault is not None:
+            raise self._fault
+        if self._broken:
+            await self._begin_again()
+        fetching = self._fetching or asyncio.create_task(self._fetch(limit, timeout_s))
+        self._fetching = fetching
+        await asyncio.wait({fetching}, timeout=timeout_s + _SETTLING_S)
+        if not fetching.done():
+            return ()
+        self._fetching = None
+        try:
+            return self._hand_out(fetching.result(), limit)
+        except KafkaError as error:
+            raise await self._sorted_out(error) from error
+
+    def pause(self) -> None:
+        """Fetch nothing more until `resume`; keep polling meanwhile."""
+        self._paused = True
+        for place in self._next:
+            self._consumer.pause(place)
+
+    def resume(self) -> None:
+        """Fetch again."""
+        self._paused = False
+        for place in self._next:
+            self._consumer.resume(place)
+        self._changed.set()
+
+    async def rewind(self, positions: Mapping[Partition, int]) -> None:
+        """Hand out these partitions again from these offsets. Partitions that are no longer ours are passed over."""
+        for partition, offset in positions.items():
+            place = as_topic_partition(partition)
+            if place in self._next:
+                self._move(place, offset)
+
+    async def read_past(self) -> Mapping[Partition, int]:
+        """For each of our partitions that was handed out to its end, the moment (µs) at which that was its end.
+
+        The moment is when the broker's answer with that end came in, by the local clock, less `safety_s`. It speaks
+        of what was handed out: ask between batches, once the last one is committed.
+        """
+        if self._fetching is not None and self._fetching.done():
+            return {}  # records in hand were taken from aiokafka but not handed out
+        past = {}
+        for place in self._next:
+            seen_ms, end = self._consumer.last_poll_timestamp(place), self._consumer.highwater(place)
+            if seen_ms is not None and end is not None and await self._consumer.position(place) >= end:
+                past[as_partition(place)] = seen_ms * 1000 - round(self._settings.safety_s * 1_000_000)
+        return past
+
+    def note_committed(self, positions: Mapping[Partition, int]) -> None:
+        """Tell lag tools how far the store has come: written to Kafka behind the scenes, at most once a second."""
+        ours = {as_topic_partition(partition): offset for partition, offset in positions.items()}
+        still_ours = {place: offset for place, offset in ours.items() if place in self._next}
+        if still_ours:
+            self._lag.note(self._consumer, still_ours)
+
+    # Fetching
+
+    async def _fetch(self, limit: int, timeout_s: float) -> list[Sequence[ConsumerRecord]]:
+        """Runs of records, each of one partition. Waits only for the first of them."""
+        ready = self._ready()
+        if not ready:
+            await self._consumer.getmany(_NOBODY)
+            await self._any_change(timeout_s)
+            ready, timeout_s = self._ready(), 0
+        if not ready:
+            return []
+        share = max(1, limit // len(ready))
+        first = await self._consumer.getmany(*ready, timeout_ms=round(timeout_s * 1000), max_records=share)
+        runs = list(first.values())
+        left = limit - sum(map(len, runs))
+        if left <= limit - share and not self._rebalancing:
+            runs += await self._shares(ready, share, left)
+        return runs
+
+    async def _shares(self, ready: list[TopicPartition], share: int, left: int) -> list[Sequence[ConsumerRecord]]:
+        """A share of what is buffered for each partition, then whatever fills the batch. Never waits."""
+        runs: list[Sequence[ConsumerRecord]] = []
+        for wanted, most in [*(((place,), share) for place in ready), (tuple(ready), left)]:
+            if left <= 0:
+                break
+            more = await self._consumer.getmany(*wanted, max_records=min(most, left))
+            runs += more.values()
+            left -= sum(map(len, more.values()))
+        return runs
+
+    def _ready(self) -> list[TopicPartition]:
+        """Partitions to fetch from, another one first each time."""
+        places = [] if self._paused or self._rebalancing else list(self._next)
+        self._turn += 1
+        turn = self._turn % (len(places) or 1)
+        return places[turn:] + places[:turn]
+
+    async def _any_change(self, timeout_s: float) -> None:
+        self._changed.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._changed.wait()
+
+    def _hand_out(self, runs: Iterable[Sequence[ConsumerRecord]], limit: int) -> list[Record]:
+        """What is still wanted of these runs; of the others, the partition is sought anew."""
+        records: list[Record] = []
+        for run in runs:
+            place = TopicPartition(run[0].topic, run[0].partition)
+            if place not in self._next:
+                continue
+            if self._paused or run[0].offset < self._next[place]:
+                self._unsure.add(place)
+            if place in self._unsure:
+                continue
+            wanted = run[: limit - len(records)]
+            if wanted:
+                records += map(_as_record, wanted)
+                self._next[place] = wanted[-1].offset + 1
+            if len(wanted) < len(run):
+                self._unsure.add(place)
+        self._seek_anew(self._unsure & self._next.keys())
+        return records
+
+    def _seek_anew(self, places: Collection[TopicPartition]) -> None:
+        """With no fetch under way: aiokafka's positions of these partitions are ours again."""
+        for place in places:
+            self._consumer.seek(place, self._next[place])
+        self._unsure.clear()
+
+    def _move(self, place: TopicPartition, offset: int) -> None:
+        """Read this partition from `offset`; what a fetch under way brings of it is doubtful."""
+        self._next[place] = offset
+        self._consumer.seek(place, offset)
+        if self._fetching is not None:
+            self._unsure.add(place)
+
+    # Errors
+
+    async def _sorted_out(self, error: KafkaError) -> Exception:
+        """The error as one of ours. aiokafka may have let go of records of other partitions: all are sought anew."""
+        self._seek_anew(list(self._next))
+        if isinstance(error, OffsetOutOfRangeError):
+            faults = losses(*await self._bounds(dict(self._next)))
+            if faults:
+                return ConfigurationError(faults)
+        ours = as_ours(error, f"read {', '.join(self._topics)}")
+        self._broken = isinstance(ours, TransientError) and not error.retriable
+        return ours
+
+    async def _begin_again(self) -> None:
+        """Replace a consumer whose background tasks have died."""
+        await self._leave(self._subscriber.stop())
+        await self._join(self._subscriber.start())
+        self._broken = False
+
+    async def _join(self, starting: Awaitable[Any]) -> None:
+        try:
+            async with asyncio.timeout(self._settings.start_s):
+                await starting
+        except (KafkaError, TimeoutError) as error:
+            await self._leave(self._subscriber.stop())
+            raise as_ours(error, f"join group {self._settings.group}") from error
+
+    async def _leave(self, stopping: Awaitable[Any]) -> None:
+        self._next.clear()
+        self._rebalancing = True
+        await _ended([self._positioning])
+        try:
+            async with asyncio.timeout(self._settings.drain_s):
+                await stopping
+        except (KafkaError, TimeoutError) as error:
+            log.warning("left group %s without saying so: %r", self._settings.group, error)
+
+    # Assignment
+
+    async def revoked(self, places: Collection[TopicPartition]) -> None:
+        """The group is being rearranged: let go of everything, then wait for the batch that runs."""
+        self._rebalancing = True
+        self._next.clear()
+        await _ended([self._positioning])
+        if not places:
+            return
+        try:
+            async with asyncio.timeout(self._settings.drain_s):
+                await self._on_revoked([as_partition(place) for place in places])
+        except TimeoutError:
+            log.warning("the running batch outlasts the rebalance; the fence of the store will judge it")
+        except Exception as defect:  # noqa: BLE001  aiokafka would swallow it: it stops the next poll instead
+            self._fault = defect
+
+    def assigned(self, places: Collection[TopicPartition]) -> None:
+        """Hold all partitions until they are positioned. Must not wait: heartbeats start after it."""
+        self._consumer.pause(*places)
+        self._rebalancing = False
+        self._positioning = asyncio.create_task(self._position(places)) if places else None
+
+    async def _position(self, places: Collection[TopicPartition]) -> None:
+        try:
+            stored, beginning, end = await self._patiently(places)
+            faults = losses(stored, beginning, end)
+            if faults:
+                raise ConfigurationError(faults)  # noqa: TRY301  one way out for every fault
+        except Exception as fault:  # noqa: BLE001  no error of a task may be lost: it stops the next poll
+            self._fault = fault
+        else:
+            for place in places:
+                self._move(place, start_of(stored[place], beginning[place]))
+                if not self._paused:
+                    self._consumer.resume(place)
+        self._changed.set()
+
+    async def _patiently(
+        self, places: Collection[TopicPartition]
+    ) -> tuple[dict[TopicPartition, int | None], Mapping[TopicPartition, int], Mapping[TopicPartition, int]]:
+        """The store's offsets with the bounds of the topic, asked for until both answer."""
+        pause_s = 0.1
+        while True:
+            try:
+                stored = await self._on_assigned([as_partition(place) for place in places])
+                return await self._bounds({place: stored.get(as_partition(place)) for place in places})
+            except (KafkaError, TransientError) as error:
+                log.warning("partitions are held until their offsets are known: %r", error)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, 5)
+
+    async def _bounds(
+        self, offsets: Mapping[TopicPartition, int | None]
+    ) -> tuple[dict[TopicPartition, int | None], Mapping[TopicPartition, int], Mapping[TopicPartition, int]]:
+        beginning = await self._consumer.beginning_offsets(list(offsets))
+        end = await self._consumer.end_offsets(list(offsets))
+        return dict(offsets), beginning, end
+
+    # Shell
+
+    @property
+    def _consumer(self) -> Any:
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            raise TransientError("kafka: the consumer is not running")
+        return consumer
+
+    def _shell(self) -> KafkaBroker:
+        """The connection. A join is answered only when the group is complete, so requests wait longer than that."""
+        return KafkaBroker(
+            self._connection.bootstrap_servers,
+            client_id=self._connection.client_id,
+            security=self._connection.security(),
+            request_timeout_ms=_ms(self._settings.rebalance_s + 5),
+            metadata_max_age_ms=60_000,
+            allow_auto_create_topics=False,
+            consumer_only=True,
+            logger=None,
+        )
+
+    def _subscribe(self) -> Any:
+        settings = self._settings
+        return self.broker.subscriber(
+            *self._topics,
+            group_id=settings.group,
+            batch=True,
+            ack_policy=AckPolicy.MANUAL,
+            listener=_Listener(self),
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            partition_assignment_strategy=(RangePartitionAssignor,),
+            session_timeout_ms=_ms(settings.session_s),
+            heartbeat_interval_ms=_ms(settings.heartbeat_s),
+            rebalance_timeout_ms=_ms(settings.rebalance_s),
+            max_poll_interval_ms=_ms(settings.max_poll_interval_s),
+            max_partition_fetch_bytes=settings.fetch_bytes,
+            fetch_max_wait_ms=_ms(settings.fetch_wait_s),
+        )
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    def __init__(self, feed: KafkaFeed) -> None:
+        self._feed = feed
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        await self._feed.revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        self._feed.assigned(assigned)
+
+
+def _as_record(got: ConsumerRecord) -> Record:
+    return Record(got.topic, got.partition, got.offset, got.timestamp, got.key, got.headers, got.value)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+async def _ended(tasks: Iterable[asyncio.Task[Any] | None]) -> None:
+    """Cancel what still runs and wait until it has ended."""
+    running = [task for task in tasks if task is not None]
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
