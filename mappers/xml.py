@@ -49,6 +49,8 @@ class _Growth:
             self._refuse(f"an element has more than {ATTRIBUTES_MAX} attributes")
         if any(len(name) > NAME_MAX for name in (tag, *attributes)):
             self._refuse(f"a name is longer than {NAME_MAX} characters")  # it would be repeated by every child
+        if ":" in tag.rpartition("}")[2]:
+            self._refuse("a prefix stands for no namespace")
         self._builder.start(tag, attributes)
 
     def end(self, tag: str) -> None:
