@@ -1,0 +1,104 @@
+"""The database's schema: which revisions this code brings, which the database has, and the upgrade between them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from connectors.postgres_errors import answers, family_of
+from contracts_schema.errors import ConfigurationError, MilepostError
+
+UPGRADE_LOCK = 0x6D70_7570  # one upgrade at a time in a database
+LOCK_TIMEOUT = "10s"  # a table that a long query reads is not waited for: everybody else would queue behind us
+CONNECT_S = 10.0
+STATEMENT_S = 600.0
+
+
+def shipped_revisions() -> list[str]:
+    """The revisions that this code brings, oldest first."""
+    return [script.revision for script in reversed(list(_scripts().walk_revisions()))]
+
+
+async def upgrade(dsn: str) -> list[str]:
+    """Bring the schema up to this code, in one transaction; the revisions applied, oldest first.
+
+    Raises:
+        ConfigurationError: the database is newer than this code, or may not be changed by this user.
+        TransientError: the server does not answer, or somebody holds a lock for longer than 10 s.
+    """
+
+    async def connect() -> asyncpg.Connection[asyncpg.Record]:
+        with answers():
+            return await asyncpg.connect(dsn, timeout=CONNECT_S, command_timeout=STATEMENT_S, statement_cache_size=0)
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            return await connection.run_sync(_upgrade)
+    except DBAPIError as fault:
+        raise _family_of(fault) or fault from fault
+    finally:
+        await engine.dispose()
+
+
+def faults_of_schema(revisions: list[str] | None) -> list[str]:
+    """What is wrong with a database that has these revisions applied (None: there is no schema at all)."""
+    shipped = shipped_revisions()
+    if not revisions:
+        return ["the database has no schema yet: run `milepost db upgrade`"]
+    unknown = [revision for revision in revisions if revision not in shipped]
+    if unknown:
+        return [f"the database has schema {unknown[0]}, newer than this program's {shipped[-1]}: run a newer Milepost"]
+    if revisions != [shipped[-1]]:
+        return [f"the database has schema {revisions[0]}, this program needs {shipped[-1]}: run `milepost db upgrade`"]
+    return []
+
+
+def _upgrade(connection: Connection) -> list[str]:
+    connection.execute(text(f"set local lock_timeout = '{LOCK_TIMEOUT}'"))
+    connection.execute(text(f"select pg_advisory_xact_lock({UPGRADE_LOCK})"))
+    present = list(MigrationContext.configure(connection).get_current_heads())
+    shipped = shipped_revisions()
+    if any(revision not in shipped for revision in present):
+        raise ConfigurationError(faults_of_schema(present))
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    return shipped[shipped.index(present[0]) + 1 :] if present else shipped
+
+
+def _family_of(fault: DBAPIError) -> MilepostError | None:
+    """SQLAlchemy wraps the driver's error twice; the innermost is the one with the SQLSTATE."""
+    cause: BaseException | None = fault
+    while cause is not None:
+        family = family_of(cause)
+        if family:
+            return family
+        cause = cause.__cause__
+    return None
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_folder()).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _folder() -> Path:
+    """In the wheel the scripts lie beside this module, in a checkout under deploy/."""
+    packaged = Path(__file__).parent / "migrations"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "deploy" / "migrations"

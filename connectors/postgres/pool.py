@@ -1,0 +1,128 @@
+"""Connections to Postgres: bounded, each call with a deadline, made anew by themselves after the server came back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from msgspec import Struct
+
+from connectors.postgres_errors import DRIVER_ERRORS, answers
+from contracts_schema.errors import ConfigurationError, TransientError
+
+Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+
+# A process that is stopped in the middle of a batch must not hold contracts for ever: the server ends its transaction.
+BEGIN = "begin isolation level read committed; set local idle_in_transaction_session_timeout = '60s'"
+
+
+class PostgresSettings(Struct, frozen=True):
+    """How to reach the server. Times in seconds. `statement_cache` is 0 behind PgBouncer's transaction pooling."""
+
+    dsn: str
+    connections: int = 8
+    connect_s: float = 10.0
+    statement_s: float = 30.0
+    statement_cache: int = 200
+    name: str = "milepost"
+
+
+class Database:
+    """The pool, and every way to speak through it."""
+
+    def __init__(self, settings: PostgresSettings) -> None:
+        self._settings = settings
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+
+    async def open(self) -> None:
+        """Connect once. Raises TransientError or ConfigurationError."""
+        wanted = self._settings
+        try:
+            with answers():
+                self._pool = await asyncpg.create_pool(
+                    wanted.dsn,
+                    min_size=1,
+                    max_size=wanted.connections,
+                    timeout=wanted.connect_s,
+                    command_timeout=wanted.statement_s,
+                    statement_cache_size=wanted.statement_cache,
+                    server_settings={"application_name": wanted.name},
+                    reset=_nothing_to_reset,
+                )
+        except ValueError:
+            # The driver's sentence may quote a part of the DSN, and with it the password.
+            raise ConfigurationError(
+                ["postgres.dsn cannot be read; write postgresql://user@host:5432/database"]
+            ) from None
+
+    async def close(self) -> None:
+        """End every connection; work in progress on them fails."""
+        if self._pool is not None:
+            self._pool.terminate()
+            self._pool = None
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """One connection for the block."""
+        if self._pool is None:
+            raise TransientError("Postgres: the store is not open")
+        with answers():
+            connection = await self._pool.acquire(timeout=self._settings.connect_s)
+        try:
+            yield connection
+        finally:
+            with answers():
+                await self._pool.release(connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """One transaction for the block: committed at its end, rolled back when an error leaves it."""
+        async with self.connection() as connection:
+            with answers():
+                await connection.execute(BEGIN)
+            try:
+                yield connection
+            except BaseException:
+                await _roll_back(connection)
+                raise
+            await _commit(connection)
+
+    async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
+        """One statement on a connection of its own."""
+        async with self.connection() as connection:
+            with answers():
+                return await connection.fetch(query, *args)
+
+    async def fetchval(self, query: str, *args: Any) -> Any:
+        """The first value of the first row; None without a row."""
+        rows = await self.fetch(query, *args)
+        return rows[0][0] if rows else None
+
+    async def execute(self, query: str, *args: Any) -> int:
+        """One statement; how many rows it changed."""
+        async with self.connection() as connection:
+            with answers():
+                status = await connection.execute(query, *args)
+        return int(status.rpartition(" ")[2])
+
+
+async def _commit(connection: Connection) -> None:
+    """Commit. Where the connection breaks here, whether it was committed shows in the fence of the next batch."""
+    with answers():
+        status = await connection.execute("commit")
+    if status != "COMMIT":
+        raise TransientError("Postgres rolled the batch back: a statement of it had failed")
+
+
+async def _roll_back(connection: Connection) -> None:
+    """Roll back; a connection that cannot is thrown away, which has the same effect."""
+    try:
+        await connection.execute("rollback")
+    except DRIVER_ERRORS:
+        connection.terminate()
+
+
+async def _nothing_to_reset(_: object) -> None:
+    """We set nothing beyond a transaction, so giving a connection back costs no round trip."""

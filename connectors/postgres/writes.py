@@ -1,0 +1,175 @@
+"""What a batch writes, as one statement of several parts: only those that have rows, so one round trip for all.
+
+Every part takes its rows as arrays. Rows that two batches may write at once (parked facts, totals) are sorted, so that
+the batches wait for each other in one order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from connectors.postgres.pool import Connection
+from connectors.postgres.rows import encode_headers, encode_keys, readable
+from contracts_schema.rows import Changes, ParkedRow, Quarantined
+
+Columns = list[list[Any]]
+
+STATES = """
+    states as (
+        insert into contract (id, revision, state)
+        select * from unnest({}::text[], {}::bigint[], {}::bytea[]) on conflict (id)
+        do update set revision = excluded.revision, state = excluded.state
+    )"""
+LOG = """
+    logged as (
+        insert into revision (contract, revision, entry, previous, head)
+        select * from unnest({}::text[], {}::bigint[], {}::bytea[], {}::bytea[], {}::bytea[])
+    )"""
+OUTBOX = """
+    sent as (
+        insert into outbox (lane, body)
+        select lane, body from unnest({}::smallint[], {}::bytea[]) with ordinality as r (lane, body, n) order by n
+    )"""
+CLAIMED = """
+    claimed as (
+        insert into crosswalk (source, key, contract)
+        select * from unnest({}::text[], {}::text[], {}::text[]) on conflict do nothing
+    )"""
+PARKED = """
+    kept as (
+        insert into parked as old (source, subject, keys, fact, ordering, recorded, origin, reason, since)
+        select * from unnest({}::text[], {}::text[], {}::text[], {}::bytea[], {}::bytea[], {}::bigint[], {}::text[],
+                             {}::text[], {}::bigint[])
+        on conflict (source, subject) do update set
+            arrival = default, keys = excluded.keys, fact = excluded.fact, ordering = excluded.ordering,
+            recorded = excluded.recorded, origin = excluded.origin, reason = excluded.reason, since = excluded.since
+        where (excluded.ordering, excluded.recorded, excluded.fact) > (old.ordering, old.recorded, old.fact)
+        returning source, subject
+    )"""
+PARKED_KEYS = """
+    keyed as (
+        insert into parked_key (key_source, key, source, subject)
+        select k.* from unnest({}::text[], {}::text[], {}::text[], {}::text[]) as k (key_source, key, source, subject)
+        join kept using (source, subject) order by 1, 2, 3, 4 on conflict do nothing
+    )"""
+UNPARKED = """
+    unparked as (
+        delete from parked where (source, subject) in (select * from unnest({}::text[], {}::text[]))
+    )"""
+UNKEYED = """
+    unkeyed as (
+        delete from parked_key where (source, subject) in (select * from unnest({}::text[], {}::text[]))
+    )"""
+QUARANTINE = """
+    quarantined as (
+        insert into quarantine as old (id, source, cluster, topic, partition, record_offset, recorded, key, headers,
+                                       value, fault, sentence, size, sha256)
+        select * from unnest({}::text[], {}::text[], {}::text[], {}::text[], {}::int[], {}::bigint[], {}::bigint[],
+                             {}::bytea[], {}::bytea[], {}::bytea[], {}::text[], {}::text[], {}::bigint[], {}::text[])
+        on conflict (id) do update set
+            arrival = default, at = default, state = 'open', fault = excluded.fault, sentence = excluded.sentence
+        where old.state = 'redriven'
+    )"""
+REPLACED_WAKES = """
+    replaced as (
+        delete from wake where (contract, cause) in (select * from unnest({}::text[], {}::text[]))
+    )"""
+WAKES = """
+    waked as (
+        insert into wake (contract, moment, cause) select * from unnest({}::text[], {}::bigint[], {}::text[])
+    )"""
+COUNTS = """
+    counted as (
+        insert into control_total as old (day, outcome, shard, records)
+        select (clock_timestamp() at time zone 'utc')::date, outcome, pg_backend_pid() % 8, records
+        from unnest({}::text[], {}::bigint[]) as r (outcome, records)
+        on conflict (day, outcome, shard) do update set records = old.records + excluded.records
+    )"""
+
+
+async def write_changes(connection: Connection, changes: Changes, held: Collection[str]) -> None:
+    """Write `changes`; `held` are contracts whose rows this transaction has locked."""
+    parked = newest(changes.parked)
+    unparked = sorted(set(changes.unparked))
+    again = not parked.keys().isdisjoint(unparked)
+    if again:  # one statement cannot delete a row and insert it anew
+        await run(connection, unpark(unparked))
+    parts = [
+        *keep(changes, held),
+        *([] if again else unpark(unparked)),
+        *park([parked[subject] for subject in sorted(parked)]),
+        (COUNTS, columns(sorted(changes.counts.items()), 2)),
+    ]
+    await run(connection, parts)
+
+
+async def run(connection: Connection, parts: Iterable[tuple[str, Columns]]) -> None:
+    """All parts that have rows, as one statement."""
+    texts: list[str] = []
+    args: list[list[Any]] = []
+    for text, rows in parts:
+        if rows[0]:
+            texts.append(text.format(*(f"${len(args) + n}" for n in range(1, len(rows) + 1))))
+            args += rows
+    if texts:
+        await connection.execute(f"with {', '.join(texts)} select", *args)
+
+
+def keep(changes: Changes, held: Collection[str]) -> list[tuple[str, Columns]]:
+    """States, log, claims, outbox, quarantine and wakes."""
+    states = [(row.contract, row.revision, row.state) for row in changes.states]
+    log = [(row.contract, row.revision, row.entry, row.previous, row.head) for row in changes.log]
+    own = {*held, *(row.contract for row in changes.states)}
+    replaced = sorted({(name, cause) for name, moment, cause in changes.wakes if moment is None or name in own})
+    wakes = [row for row in changes.wakes if row[1] is not None]
+    return [
+        (STATES, columns(states, 3)),
+        (LOG, columns(log, 5)),
+        (CLAIMED, columns(sorted(changes.claimed), 3)),
+        (OUTBOX, columns([(int(lane), body) for lane, body in changes.outbox], 2)),
+        (QUARANTINE, columns([quarantine_columns(row) for row in first_of_id(changes.quarantine)], 14)),
+        (REPLACED_WAKES, columns(replaced, 2)),
+        (WAKES, columns(wakes, 3)),
+    ]
+
+
+def park(rows: list[ParkedRow]) -> list[tuple[str, Columns]]:
+    """Parked facts with their keys; a fact older than the one kept changes nothing."""
+    keys = [(*key, row.source, row.subject) for row in rows for key in row.keys]
+    parts = [(PARKED, columns([parked_columns(row) for row in rows], 9))]
+    return [*parts, (PARKED_KEYS, columns(keys, 4))]
+
+
+def unpark(subjects: list[tuple[str, str]]) -> list[tuple[str, Columns]]:
+    """Take facts off the parking."""
+    return [(UNPARKED, columns(subjects, 2)), (UNKEYED, columns(subjects, 2))]
+
+
+def newest(rows: Iterable[ParkedRow]) -> dict[tuple[str, str], ParkedRow]:
+    """The newest row of each subject: one statement may touch a row only once."""
+    found: dict[tuple[str, str], ParkedRow] = {}
+    for row in sorted(rows, key=lambda row: (row.order, row.timestamp, row.fact)):
+        found[row.source, row.subject] = row
+    return found
+
+
+def first_of_id(rows: Iterable[Quarantined]) -> list[Quarantined]:
+    """Each id once."""
+    return list({row.id: row for row in reversed(list(rows))}.values())[::-1]
+
+
+def parked_columns(row: ParkedRow) -> tuple[Any, ...]:
+    keys, origin, reason = encode_keys(row.keys), readable(row.origin), readable(row.reason)
+    return (row.source, row.subject, keys, row.fact, row.order, row.timestamp, origin, reason, row.since)
+
+
+def quarantine_columns(row: Quarantined) -> tuple[Any, ...]:
+    headers = encode_headers([(readable(name), value) for name, value in row.headers])
+    place = (row.id, row.source, row.cluster, row.topic, row.partition, row.offset, row.timestamp)
+    return (*place, row.key, headers, row.value, row.fault, readable(row.sentence), row.size, row.sha256)
+
+
+def columns(rows: Collection[tuple[Any, ...]], width: int) -> Columns:
+    """Rows turned into columns; `width` empty ones where there are no rows."""
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
