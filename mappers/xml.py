@@ -49,8 +49,6 @@ class _Growth:
             self._refuse(f"an element has more than {ATTRIBUTES_MAX} attributes")
         if any(len(name) > NAME_MAX for name in (tag, *attributes)):
             self._refuse(f"a name is longer than {NAME_MAX} characters")  # it would be repeated by every child
-        if ":" in tag.rpartition("}")[2]:
-            self._refuse("a prefix stands for no namespace")
         self._builder.start(tag, attributes)
 
     def end(self, tag: str) -> None:
@@ -93,13 +91,16 @@ def parse(value: bytes) -> Element:
     try:
         root: Element = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError):
-        raise ValueError(growth.refused or f"this is no well-formed XML{_position(parser)}") from None
+        raise ValueError(growth.refused or _malformed(parser)) from None
+    if len(parser.error_log.filter_from_errors()):  # a prefix that stands for no namespace is not fatal to the parser
+        raise ValueError(_malformed(parser))
     return root
 
 
-def _position(parser: etree.XMLParser) -> str:
+def _malformed(parser: etree.XMLParser) -> str:
     errors = parser.error_log.filter_from_errors()
-    return f" (line {errors[0].line}, column {errors[0].column})" if len(errors) else ""
+    place = f" (line {errors[0].line}, column {errors[0].column})" if len(errors) else ""
+    return f"this is no well-formed XML{place}"
 
 
 def _decoded(value: bytes) -> str:
