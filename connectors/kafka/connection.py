@@ -12,6 +12,9 @@ from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLS
 
 from contracts_schema.errors import ConfigurationError, TransientError
 
+# More than a record batch, its record, and the lengths of header names and values ever add to a record (bytes).
+ENVELOPE = 16 * 1024
+
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 

@@ -21,16 +21,15 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from connectors.kafka.connection import KafkaConnection, as_ours
+from connectors.kafka.connection import ENVELOPE, KafkaConnection, as_ours
 from contracts_schema.rows import PublishRow
 
 _FAREWELL_S = 2  # a request under way may still be answered
-_ENVELOPE = 16 * 1024  # more than a record batch, its record and lengths of header names and values ever add
 
 
 @dataclass(frozen=True)
 class PublisherSettings:
-    """`max_record_bytes` is for key, headers and value together; the topics must allow `_ENVELOPE` more.
+    """`max_record_bytes` is for key, headers and value together; the topics must allow `ENVELOPE` more.
 
     `deadline_s` bounds one publish; within it an outage of the broker is waited for.
     """
@@ -117,7 +116,7 @@ class KafkaPublisher:
             enable_idempotence=True,
             linger_ms=0,
             max_batch_size=settings.batch_bytes,
-            max_request_size=settings.max_record_bytes + _ENVELOPE,
+            max_request_size=settings.max_record_bytes + ENVELOPE,
             compression_type=settings.compression,
             request_timeout_ms=round(settings.request_s * 1000),
         )
