@@ -14,6 +14,7 @@ from servers.kafka import start_kafka
 from servers.kafka_wire import is_apache_kafka
 from servers.postgres import start_postgres
 from servers.process import UnavailableError
+from servers.redmine import start_redmine
 from servers.tryton import start_tryton
 
 # Which server stands behind a fixture. A test that asks for the fixture gets the server's marker by itself.
@@ -55,6 +56,12 @@ def postgres_dsn(postgres_server):
 def tryton(tmp_path_factory):
     """A live ERP (servers.tryton.Tryton) on SQLite, freshly seeded; `reset()` seeds it afresh."""
     yield from served("tryton", lambda: start_tryton(tmp_path_factory.mktemp("tryton")))
+
+
+@pytest.fixture(scope="session")
+def redmine(tmp_path_factory):
+    """A live project tool (servers.redmine.Redmine), freshly seeded."""
+    yield from served("redmine", lambda: start_redmine(tmp_path_factory.mktemp("redmine")))
 
 
 @pytest.fixture(autouse=True)

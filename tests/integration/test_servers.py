@@ -120,3 +120,31 @@ def test_tryton_takes_the_rest_of_the_order_and_a_payment_through_approval(tryto
 def test_a_reset_tryton_has_forgotten_every_order(tryton):
     tryton.reset()
     assert tryton.rest("GET", "model/purchase.purchase") == (200, [])
+
+
+def test_redmine_moves_and_closes_a_version_and_shows_it_to_the_collector(redmine):
+    project = redmine.create_project("turbine-hall")["id"]
+    version = redmine.create_version(project, "M1 Factory acceptance test", "2026-12-15", description="PO 1 item 10")
+    assert (version["status"], version["due_date"]) == ("open", "2026-12-15")
+    moved = redmine.update_version(version["id"], due_date="2027-01-21", status="closed")
+    assert (moved["status"], moved["due_date"]) == ("closed", "2027-01-21")
+    _, seen = redmine.rest("GET", f"/projects/{project}/versions.json", who="collector")
+    assert [(found["id"], found["status"]) for found in seen["versions"]] == [(version["id"], "closed")]
+
+
+def test_redmine_closes_an_issue_keeps_its_history_and_forgets_a_deleted_one(redmine):
+    project = redmine.create_project("boiler-house")["id"]
+    version = redmine.create_version(project, "M1", "2026-12-15")["id"]
+    issue = redmine.create_issue(project, "Witness FAT", fixed_version_id=version, due_date="2026-12-14")["id"]
+    assert redmine.update_issue(issue, status="Closed", notes="done")["status"]["name"] == "Closed"
+    _, answer = redmine.rest("GET", f"/issues/{issue}.json?include=journals", who="collector")
+    assert answer["issue"]["journals"][0]["notes"] == "done"
+    redmine.delete(f"/issues/{issue}.json")
+    assert redmine.rest("GET", f"/issues/{issue}.json") == (404, None)
+
+
+def test_redmine_keeps_what_it_acknowledged_through_kill_9(redmine):
+    project = redmine.create_project("killed")["id"]
+    redmine.kill()
+    redmine.start()
+    assert redmine.rest("GET", f"/projects/{project}.json")[0] == 200

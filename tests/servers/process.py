@@ -154,7 +154,9 @@ def run(command: Sequence[str], *, what: str, deadline_s: float, environment: Ma
         user=user, group=group, extra_groups=[] if identity else None,
     )  # fmt: skip
     if done.returncode:
-        raise RuntimeError(f"{what} failed with exit {done.returncode}:\n{(done.stdout + done.stderr)[-3000:]}")
+        told = done.stdout + done.stderr
+        shown = told if len(told) < 4000 else f"{told[:2000]}\n...\n{told[-2000:]}"  # some say why first, some last
+        raise RuntimeError(f"{what} failed with exit {done.returncode}:\n{shown}")
     return done.stdout
 
 

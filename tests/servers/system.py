@@ -23,6 +23,11 @@ def apt_install(*packages: str) -> None:
         raise UnavailableError(str(fault).splitlines()[-1], f"apt-get install {' '.join(packages)}") from fault
 
 
+def preseed(answer: str) -> None:
+    """Answer a question of a package before it is asked."""
+    run(["sh", "-c", 'echo "$0" | debconf-set-selections', answer], what="debconf-set-selections", deadline_s=60)
+
+
 def fetch_wheel(requirement: str, folder: Path) -> None:
     """Unpack one wheel into a folder of its own. Raises UnavailableError if there is none for this machine."""
     command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--only-binary", ":all:", "--target"]
