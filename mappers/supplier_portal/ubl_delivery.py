@@ -110,4 +110,4 @@ def _joined_receipt(one: GoodsReceived, other: GoodsReceived) -> GoodsReceived:
 
 
 def _sum(one: str, other: str) -> str:
-    return values.plain(Decimal(one) + Decimal(other))
+    return values.quantity(Decimal(one) + Decimal(other))

@@ -25,6 +25,7 @@ _NAMESPACES = {
 _ABSENT = frozenset({"", "NA", "N/A", "n/a", "-"})  # rule F3
 _SPACES = re.compile(r"[\t\r\n]")
 _POINTED = re.compile(r"([+-]?)([0-9]*)\.([0-9]*)")
+_IDENTIFIERS_MAX = 20  # of one party; every fact of the document repeats them
 _IDENTIFIERS = (  # rule F4, in this order
     "cac:PartyIdentification/cbc:ID",
     "cac:PartyLegalEntity/cbc:CompanyID",
@@ -159,12 +160,17 @@ def party_identifiers(party: Element) -> tuple[str, ...]:
 
     A tax scheme's `CompanyID` without a digit is a remark that many suppliers share ("Foretaksregisteret", "GODKÄND
     FÖR F-SKATT"), and no identifier.
+
+    Raises:
+        ValueError: one cannot be read, or there are more than 20.
     """
     found: dict[str, None] = {}
     for path in _IDENTIFIERS:
         for name in texts(party, path):
             if path != "cac:PartyTaxScheme/cbc:CompanyID" or any(sign.isdigit() for sign in name):
                 found.setdefault(name)
+    if len(found) > _IDENTIFIERS_MAX:
+        raise ValueError(f"a party has more than {_IDENTIFIERS_MAX} identifiers")
     return tuple(found)
 
 

@@ -10,6 +10,7 @@ from mappers import values
 from mappers.statements import Part
 from mappers.supplier_portal import ubl_document as ubl
 from mappers.supplier_portal.ubl_document import Document, Keys
+from mappers.xml import Element
 
 SUPPLIER = "cac:AccountingSupplierParty/cac:Party"
 _TOTAL = "cac:LegalMonetaryTotal/cbc:TaxExclusiveAmount"
@@ -18,6 +19,8 @@ _LINE_NET = "cbc:LineExtensionAmount"
 _CREDITED = "cac:BillingReference/cac:InvoiceDocumentReference/cbc:ID"
 # UNTDID 1001: the types that credit; a document of such a type states what it gives back without a minus sign.
 _CREDIT_TYPES = frozenset(["81", "83", "261", "262", "296", "308", "381", "396", "420", "458", "532"])
+_CREDITED_MAX = 200  # invoices that one credit note names; every fact of it repeats them
+_MINOR_MAX = 10**17
 _PRO_FORMA = "325"  # claims nothing
 
 
@@ -38,7 +41,7 @@ def invoice_parts(document: Document) -> tuple[Part, ...]:
     nets = _nets(document, code, total)
     gross = ubl.money(root, _GROSS, code) if len(nets) == 1 else None
     whole = _whole(document, Money(sign * total.minor, code), gross and Money(sign * gross.minor, code))
-    return tuple(Part(keys, _with_net(whole, Money(sign * net, code))) for keys, net in nets.items())
+    return tuple(Part(keys, msgspec.structs.replace(whole, net=Money(sign * net, code))) for keys, net in nets.items())
 
 
 def _sign(document: Document, total: Money) -> int:
@@ -68,7 +71,10 @@ def _nets(document: Document, code: str, total: Money) -> dict[Keys, int]:
             raise ValueError(f"{tag}/{_LINE_NET} is missing")
         nets[keys] = nets.get(keys, 0) + net.minor
     rest = total.minor - sum(nets.values())
-    return {**nets, document.keys: rest} if rest or not nets else nets
+    whole = {**nets, document.keys: rest} if rest or not nets else nets
+    if any(abs(net) >= _MINOR_MAX for net in whole.values()):
+        raise ValueError("the lines of one order line, or the rest, add up to more than an amount can hold")
+    return whole
 
 
 def _whole(document: Document, total: Money, gross: Money | None) -> InvoiceReceived:
@@ -87,9 +93,12 @@ def _whole(document: Document, total: Money, gross: Money | None) -> InvoiceRece
         supplier_identifiers=identifiers,
         gross=gross,
         total=total,
-        credits=tuple(ubl.texts(root, _CREDITED)) or None if total.minor < 0 else None,
+        credits=_credited(root) or None if total.minor < 0 else None,
     )
 
 
-def _with_net(whole: InvoiceReceived, net: Money) -> InvoiceReceived:
-    return msgspec.structs.replace(whole, net=net)
+def _credited(root: Element) -> tuple[str, ...]:
+    found = ubl.texts(root, _CREDITED)
+    if len(found) > _CREDITED_MAX:
+        raise ValueError(f"it credits more than {_CREDITED_MAX} invoices")
+    return tuple(found)

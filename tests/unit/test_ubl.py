@@ -120,6 +120,11 @@ def test_a_line_of_an_order_line_without_an_amount_is_unreadable():
     assert "LineExtensionAmount is missing" in fault.sentence
 
 
+def test_lines_that_add_up_beyond_any_amount_are_unreadable():
+    huge = a_line("9" * 15, a_reference("1"))
+    assert "can hold" in refusal_of(an_invoice(huge, huge, net="1.00")).sentence
+
+
 # Currency
 
 
@@ -180,6 +185,11 @@ def test_every_identifier_of_the_supplier_is_kept_and_shared_remarks_are_not():
 
 def test_an_invoice_of_nobody_is_unreadable():
     assert "no identifier" in refusal_of(an_invoice(supplier="")).sentence
+
+
+def test_what_every_fact_repeats_is_bounded():
+    many = "".join(f"<cac:PartyIdentification><cbc:ID>{n}</cbc:ID></cac:PartyIdentification>" for n in range(21))
+    assert "more than 20 identifiers" in refusal_of(an_invoice(supplier=many)).sentence
 
 
 # Where it belongs (§3.5, F3)
@@ -292,6 +302,11 @@ def test_a_despatch_claims_a_delivery_per_order_line():
     (fact,) = facts_of(a_despatch(*lines))
     assert (fact.body.quantity, fact.body.unit, fact.body.delivered_on) == ("5.5", "C62", date(2026, 3, 2))
     assert fact.body.by is None
+
+
+def test_quantities_that_add_up_beyond_what_can_be_kept_are_unreadable():
+    line = a_quantity_line("DespatchLine", "1", ("DeliveredQuantity", "9" * 15, "C62"))
+    assert "too large" in refusal_of(a_despatch(line, line)).sentence
 
 
 def test_nothing_delivered_is_no_claim():
