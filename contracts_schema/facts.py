@@ -300,7 +300,8 @@ class Fact(Struct, frozen=True, array_like=True):
 
     `time` is the source's own time in microseconds since 1970 (UTC); `version` orders statements of one subject where
     the source counts them. `document` names the vendor document of which the fact is a part: parts that a newer
-    version of it no longer has are void (rule F9). `mapper` is the revision of the mapper that read it.
+    version of it no longer has are void (rule F9); `edition` is the newest time of any fact of that version, set when the
+    record is translated. `mapper` is the revision of the mapper that read it.
     """
 
     source: str
@@ -311,6 +312,7 @@ class Fact(Struct, frozen=True, array_like=True):
     version: int | None = None
     document: str | None = None
     mapper: int = 1
+    edition: int = 0
 
     @property
     def kind(self) -> str:

@@ -1,0 +1,46 @@
+"""Days: what counts is the day in the contract's zone (rule B6)."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@lru_cache(maxsize=256)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def moment_of(when: datetime) -> int:
+    """Microseconds since 1970 of an aware datetime."""
+    return (when - _EPOCH) // _MICROSECOND
+
+
+def datetime_of(moment: int) -> datetime:
+    """The UTC datetime of a moment in microseconds."""
+    return _EPOCH + timedelta(microseconds=moment)
+
+
+@lru_cache(maxsize=4096)
+def _day(hour: int, zone: str, quarter: int) -> date:
+    return (_EPOCH + timedelta(hours=hour, minutes=15 * quarter)).astimezone(_zone(zone)).date()
+
+
+def day_of(moment: int, zone: str) -> date:
+    """The day of a moment (µs) in a zone. Zones change only on quarters of an hour, so quarters are remembered."""
+    hour, rest = divmod(moment, 3_600_000_000)
+    return _day(hour, zone, rest // 900_000_000)
+
+
+def midnight(day: date, zone: str) -> int:
+    """The moment (µs) at which a day begins in a zone; where the clock skips midnight, the first moment after."""
+    return moment_of(datetime(day.year, day.month, day.day, tzinfo=_zone(zone)))
+
+
+def show_moment(moment: int) -> str:
+    """RFC 3339 in UTC, to the microsecond where there are any."""
+    return datetime_of(moment).isoformat().replace("+00:00", "Z")

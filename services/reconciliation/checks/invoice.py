@@ -1,0 +1,43 @@
+"""Checks of what the supplier asks to be paid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from contracts_schema.money import format_amount
+from services.reconciliation.case import Case, Finding
+
+
+def invoiced(case: Case) -> Iterator[Finding]:
+    """Where an invoice is required, what counts adds up to more than nothing (rule C3). Zero is never all."""
+    if case.requires("invoiced") and case.invoiced <= 0 and not _is_settled_before(case):
+        yield Finding("invoiced", "no invoice that counts has arrived", tuple(f for i in case.invoices for f in i.facts))
+
+
+def _is_settled_before(case: Case) -> bool:
+    carried = case.state.carried
+    return carried is not None and carried.amount >= case.value
+
+
+def from_the_supplier(case: Case) -> Iterator[Finding]:
+    """Every standing invoice is the contract's supplier's, under any of its identifiers (rule B7)."""
+    for invoice in case.invoices:
+        if invoice.stands and not invoice.right_supplier:
+            detail = f"invoice {invoice.number} is from {invoice.supplier}, not from {case.plan.supplier}"
+            yield Finding(invoice.number, detail, invoice.facts)
+
+
+def within_value(case: Case) -> Iterator[Finding]:
+    """Invoices add up to no more than the value and the rounding band (rule C9)."""
+    if case.milestone.value is not None and case.invoiced > case.value + Fraction(case.plan.rounding_band):
+        asked, currency = -(-case.invoiced.numerator // case.invoiced.denominator), case.plan.currency
+        detail = f"{format_amount(asked, currency)} invoiced, {format_amount(case.value, currency)} is the value"
+        yield Finding("invoiced", detail, tuple(f for i in case.counting for f in i.facts))
+
+
+def claimed_once(case: Case) -> Iterator[Finding]:
+    """No invoice is claimed on several milestones for more than its total (rule D8)."""
+    for number, sentence in sorted(case.contract.claims.get(case.milestone.id, {}).items()):
+        facts = tuple(f for i in case.invoices if i.number == number for f in i.facts)
+        yield Finding(number, sentence, facts)

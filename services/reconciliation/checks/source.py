@@ -1,0 +1,46 @@
+"""Checks of what the sources' words are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from services.reconciliation.case import Case, Finding
+from services.reconciliation.merge import contradicts
+from services.reconciliation.standing import of
+from services.reconciliation.state import Slot
+
+
+def readable(case: Case) -> Iterator[Finding]:
+    """Whatever could not be read about the milestone is a doubt, until the source says something newer (rule A11)."""
+    for doubt in of(case.standing, "message.unreadable"):
+        if not _ended(doubt, case):
+            yield Finding(doubt.source, f"{doubt.source}: {doubt.body.sentence}", (doubt.fact,))
+
+
+def _ended(doubt: Slot, case: Case) -> bool:
+    """Whether the same source (of a canonical event: the same kind) has since said something readable."""
+    for kind, slots in case.standing.items():
+        if kind == "message.unreadable":
+            continue
+        for slot in slots:
+            same = slot.source == doubt.source and doubt.body.scope in (None, slot.kind, kind)
+            if same and slot.latest > doubt.order[1]:
+                return True
+    return False
+
+
+def consistent(case: Case) -> Iterator[Finding]:
+    """No source says two things under one id or version and nothing newer (rules A2, A3, F8)."""
+    for slots in case.standing.values():
+        for slot in slots:
+            if (slot.clash or slot.terms_clash or slot.created) and contradicts(slot):
+                yield Finding(slot.source, f"{slot.source} contradicts itself about {slot.kind}", (slot.fact,))
+
+
+def in_agreement(case: Case) -> Iterator[Finding]:
+    """Systems agree on the fields whose conflict the contract lets hold payment (rule A9)."""
+    for conflict in case.conflicts:
+        if conflict.field in case.plan.hold_on_conflict:
+            who = ", ".join(w.source for w in conflict.words)
+            facts = tuple(fact for w in conflict.words for fact in w.facts)
+            yield Finding(conflict.field, f"{who} differ on {conflict.field}", facts)

@@ -1,0 +1,226 @@
+"""Invoices of a contract: one invoice told by several sources and in several parts is one invoice (rule C3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from fractions import Fraction
+from typing import NamedTuple
+
+from contracts_schema import facts as f
+from contracts_schema.money import DECIMALS, Money
+from contracts_schema.plan import Plan
+from services.reconciliation.policy import Rules
+from services.reconciliation.standing import Standing, of
+from services.reconciliation.state import Slot
+from services.reconciliation.subject import invoice_number
+from services.reconciliation.words import Conflict, Word, believed, conflict
+
+
+class Invoice(NamedTuple):
+    """The part of one invoice that falls on one milestone, in the word of the highest authority that has spoken.
+
+    `worth` is the net in minor units of the contract's currency (exact, None without a rate). `counts` says whether it
+    adds to what is invoiced; `payable` whether released money may settle it.
+    """
+
+    identity: str
+    number: str
+    supplier: str
+    supplier_identifiers: tuple[str, ...]
+    business_unit: str | None
+    issued_on: date
+    state: str
+    net: Money
+    total: Money | None
+    credits: tuple[str, ...]
+    worth: Fraction | None
+    right_supplier: bool
+    source_keys: tuple[str, ...]
+    issuers: tuple[tuple[str, str], ...]
+    facts: tuple[str, ...]
+    conflict: Conflict | None
+
+    @property
+    def stands(self) -> bool:
+        """Open and paid invoices stand (rule C3)."""
+        return self.state in ("open", "paid")
+
+
+class Ledger(NamedTuple):
+    """All invoices of a contract by milestone, and the subjects of those that cannot be told apart."""
+
+    by_milestone: Mapping[str, list[Invoice]]
+    ambiguous: frozenset[int]
+
+
+NO_INVOICES = Ledger({}, frozenset())
+_Part = tuple[str, Slot]
+
+
+def ledger(placed: Mapping[str, Standing], plan: Plan, rules: Rules) -> Ledger:
+    """Group the invoice facts of all milestones into invoices."""
+    parts = [(m, s) for m, standing in placed.items() for s in of(standing, "invoice.received")]
+    if not parts:
+        return NO_INVOICES
+    by_number: dict[str, list[_Part]] = {}
+    for part in parts:
+        by_number.setdefault(invoice_number(part[1].body.number), []).append(part)
+    found: dict[str, list[Invoice]] = {}
+    ambiguous: set[int] = set()
+    for number, group in by_number.items():
+        for identifiers, same_supplier in _by_supplier(group, plan):
+            units, homeless = _by_unit(same_supplier)
+            ambiguous |= {id(slot) for _, slot in homeless}
+            for unit, same in units.items():
+                _add(found, number, identifiers, unit, same, plan, rules)
+    return Ledger(found, frozenset(ambiguous))
+
+
+def identifiers_of(body: f.InvoiceReceived) -> frozenset[str]:
+    """Every identifier under which the invoice knows its supplier."""
+    more = body.supplier_identifiers if isinstance(body.supplier_identifiers, tuple) else ()
+    return frozenset((body.supplier, *more))
+
+
+def _by_supplier(parts: list[_Part], plan: Plan) -> list[tuple[frozenset[str], list[_Part]]]:
+    """Parts that share an identifier of the supplier are of one supplier; the contract's identifiers are one set."""
+    ours = frozenset((plan.supplier, *plan.supplier_identifiers))
+    groups: list[tuple[frozenset[str], list[_Part]]] = []
+    for part in parts:
+        known = identifiers_of(part[1].body)
+        if known & ours:
+            known |= ours
+        joined = [part]
+        apart = []
+        for identifiers, members in groups:
+            if identifiers & known:
+                known, joined = known | identifiers, members + joined
+            else:
+                apart.append((identifiers, members))
+        groups = [*apart, (known, joined)]
+    return groups
+
+
+def _by_unit(parts: list[_Part]) -> tuple[dict[str | None, list[_Part]], list[_Part]]:
+    """Parts by business unit; one without a unit matches the only one stated, of several it is ambiguous."""
+    units: dict[str | None, list[_Part]] = {}
+    silent: list[_Part] = []
+    for part in parts:
+        unit = part[1].body.business_unit
+        if isinstance(unit, str):
+            units.setdefault(unit, []).append(part)
+        else:
+            silent.append(part)
+    if silent and len(units) > 1:
+        return units, silent
+    if silent:
+        units.setdefault(next(iter(units), None), []).extend(silent)
+    return units, []
+
+
+def _add(
+    found: dict[str, list[Invoice]], number: str, identifiers: frozenset[str], unit: str | None,
+    parts: list[_Part], plan: Plan, rules: Rules,
+) -> None:  # fmt: skip
+    by_milestone: dict[str, list[Slot]] = {}
+    for milestone, slot in parts:
+        by_milestone.setdefault(milestone, []).append(slot)
+    for milestone, slots in by_milestone.items():
+        invoice = _invoice(number, identifiers, unit, slots, plan, rules)
+        if invoice is not None:
+            found.setdefault(milestone, []).append(invoice)
+
+
+def _invoice(
+    number: str, identifiers: frozenset[str], unit: str | None, slots: list[Slot], plan: Plan, rules: Rules
+) -> Invoice | None:
+    by_source: dict[str, list[Slot]] = {}
+    for slot in slots:
+        by_source.setdefault(slot.source, []).append(slot)
+    words = [_net_word(source, group) for source, group in by_source.items()]
+    chosen = believed(words, rules, plan, "invoice")
+    if chosen is None:
+        return None
+    group = by_source[chosen.source]
+    body = max(group, key=lambda s: s.order).body
+    currency, minor = chosen.value[0] if len(chosen.value) == 1 else (body.net.currency, 0)
+    ours = identifiers & {plan.supplier, *plan.supplier_identifiers}
+    return Invoice(
+        identity=f"{min(ours or identifiers)}\x1f{number}\x1f{unit or ''}", number=number, supplier=body.supplier,
+        supplier_identifiers=tuple(sorted(identifiers_of(body))), business_unit=unit, issued_on=body.issued_on,
+        state=body.state, net=Money(minor, currency), total=_total(slots),
+        credits=body.credits if isinstance(body.credits, tuple) else (),
+        worth=_worth(minor, currency, body.issued_on, plan), right_supplier=bool(ours),
+        source_keys=tuple(sorted({s.address.keys[-1] for s in slots if s.address.keys})),
+        issuers=tuple(sorted({(s.source, s.body.by) for s in slots if isinstance(s.body.by, str)})),
+        facts=chosen.facts, conflict=conflict("invoice", chosen, words),
+    )  # fmt: skip
+
+
+def _net_word(source: str, slots: list[Slot]) -> Word:
+    """A source's word on an invoice: its parts at this milestone add up (rule F4)."""
+    nets: dict[str, int] = {}
+    for slot in slots:
+        net = slot.body.net
+        nets[net.currency] = nets.get(net.currency, 0) + net.minor
+    value = tuple(sorted(nets.items()))
+    return Word(source, value, max(s.order[1] for s in slots), tuple(s.fact for s in slots))
+
+
+def _total(slots: Iterable[Slot]) -> Money | None:
+    """The largest total that any source states."""
+    return max((s.body.total for s in slots if isinstance(s.body.total, Money)), default=None)
+
+
+def _worth(minor: int, currency: str, issued_on: date, plan: Plan) -> Fraction | None:
+    """Exact minor units of the contract's currency, by the rate in force on the issue date (rule D3)."""
+    if currency == plan.currency:
+        return Fraction(minor)
+    rates = [r for r in plan.rates if r.from_ == currency and r.valid_from <= issued_on]
+    if not rates:
+        return None
+    rate = max(rates, key=lambda r: r.valid_from)
+    return minor * Fraction(rate.rate) * Fraction(10) ** (DECIMALS[plan.currency] - DECIMALS[currency])
+
+
+def counts(invoice: Invoice, seen: Mapping[str, bool]) -> bool:
+    """Whether an invoice adds to what is invoiced. `seen` tells of each number of the supplier's whether one stands.
+
+    A credit note counts until its credited invoices have been seen and no longer stand (rule C3).
+    """
+    if not (invoice.stands and invoice.right_supplier and invoice.worth is not None):
+        return False
+    return not invoice.credits or any(seen.get(invoice_number(n), True) for n in invoice.credits)
+
+
+def seen_numbers(found: Ledger) -> dict[str, bool]:
+    """Each invoice number of the contract's supplier, and whether an invoice of that number stands anywhere."""
+    seen: dict[str, bool] = {}
+    for invoices in found.by_milestone.values():
+        for invoice in invoices:
+            if invoice.right_supplier:
+                seen[invoice.number] = seen.get(invoice.number, False) or invoice.stands
+    return seen
+
+
+def claimed_twice(found: Ledger) -> dict[str, dict[str, str]]:
+    """Per milestone the invoices whose parts add up to more than their total (rule D8), with a sentence each."""
+    parts: dict[str, list[tuple[str, Invoice]]] = {}
+    for milestone, invoices in found.by_milestone.items():
+        for invoice in invoices:
+            if invoice.stands:
+                parts.setdefault(invoice.identity, []).append((milestone, invoice))
+    claims: dict[str, dict[str, str]] = {}
+    for same in parts.values():
+        if len(same) > 1 and (sentence := _claim_fault([i for _, i in same])):
+            for milestone, invoice in same:
+                claims.setdefault(milestone, {})[invoice.number] = sentence
+    return claims
+
+
+def _claim_fault(parts: list[Invoice]) -> str | None:
+    claimed = abs(sum(p.net.minor for p in parts))
+    totals = [abs(p.total.minor) for p in parts if p.total is not None]
+    most = max(totals) if totals else max(abs(p.net.minor) for p in parts)
+    return f"invoice {parts[0].number} is claimed with {claimed} of {most} minor units" if claimed > most else None

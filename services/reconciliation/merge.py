@@ -1,0 +1,201 @@
+"""Merging a fact into what is known: keep the newest by (version, time, mapper, id) of each subject.
+
+Why newest-wins is safe: the order of two facts of a subject lies in the facts themselves, never in their arrival, so
+any order and any repetition folds to the same slots (law 1, law 2). What needs more than the newest word is kept beside
+it: fields that a newer fact left out, every assessment, and whether a source said two things under one identity.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from enum import Enum
+from typing import Any
+
+from msgspec import UNSET, structs
+
+from contracts_schema import facts as f
+from services.reconciliation.crosswalk import Index, Place
+from services.reconciliation.state import Order, Slot, State, order_of, packed
+from services.reconciliation.subject import content_of, identity_of, subject_of
+
+# Kinds whose fields a source may leave out (rule A4); every other fact is whole.
+PARTIAL = (f.Scheduled, f.Assessed, f.GoodsReceived, f.InvoiceReceived)
+
+
+class Merged(Enum):
+    """What became of a fact. Every record has one recorded outcome."""
+
+    APPLIED = "applied"
+    STALE = "stale"
+    DUPLICATE = "duplicate"
+    PARKED = "parked"
+    REPEATED_VERDICT = "quarantined"
+    REFUSED = "refused"
+
+
+class Seen:
+    """Which events a contract has met, with what content: sixteen bytes an event."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self.added: list[bytes] = []
+        self.known = {raw[i : i + 8]: raw[i + 8 : i + 16] for i in range(0, len(raw), 16)}
+
+    def add(self, identity: bytes, content: bytes) -> None:
+        """Remember one event."""
+        self.known[identity] = content
+        self.added.append(identity + content)
+
+    def packed(self) -> bytes:
+        """All of them, as the state keeps them."""
+        return self.raw + b"".join(self.added)
+
+
+def merge(state: State, seen: Seen, fact: f.Fact, origin: str, index: Index | None) -> Merged:
+    """Fold one fact into the state. A fact that belongs to no milestone yet is kept and marked as parked."""
+    identity, content = identity_of(fact), content_of(fact)
+    if state.verdicts and identity + content in state.verdicts:
+        return Merged.REPEATED_VERDICT
+    slot = state.slots.get(subject := subject_of(fact))
+    confirmed = _note_edition(state, slot, fact)
+    before = seen.known.get(identity)
+    if before == content:
+        return Merged.APPLIED if confirmed else Merged.DUPLICATE
+    if before is None:
+        seen.add(identity, content)
+    if slot is None:
+        slot = state.slots[subject] = _new_slot(fact, content)
+        slot.clash = before is not None
+        slot.parked = _parked(index, fact)
+        merged = Merged.APPLIED
+    else:
+        merged = _fold(slot, fact, content, before is not None)
+    if before is not None:
+        _clash_elsewhere(state, slot, fact)
+    if isinstance(fact.body, f.MessageUnreadable):
+        state.verdicts.append(fact.body.digest)
+    if slot.parked:
+        slot.waiting = [*(slot.waiting or ()), origin]
+        return Merged.PARKED
+    return merged
+
+
+def _new_slot(fact: f.Fact, content: bytes) -> Slot:
+    slot = Slot(
+        source=fact.source, kind=fact.kind, address=fact.address, order=order_of(fact), body=fact.body,
+        content=content, latest=fact.time, document=fact.document, edition=fact.edition,
+    )  # fmt: skip
+    _note_history(slot, fact)
+    _note_terms(slot, fact)
+    _note_creation(slot, fact)
+    return slot
+
+
+def _fold(slot: Slot, fact: f.Fact, content: bytes, id_clash: bool) -> Merged:
+    """Fold a fact into a slot of its subject that is there already."""
+    order = order_of(fact)
+    newer = order > slot.order
+    slot.latest = max(slot.latest, fact.time)
+    if fact.version is not None and fact.version == slot.order[0]:
+        slot.clash = slot.clash or content != slot.content or id_clash
+    elif newer:
+        slot.clash = id_clash
+    elif id_clash and slot.order[3] == fact.id:
+        slot.clash = True
+    _note_history(slot, fact)
+    _note_terms(slot, fact)
+    _note_creation(slot, fact)
+    body_before = slot.body
+    if isinstance(fact.body, PARTIAL) and type(fact.body) is type(slot.body):
+        _fold_fields(slot, fact, order, newer)
+    elif newer:
+        slot.body = fact.body
+    if newer:
+        slot.order, slot.content, slot.kind, slot.document = order, content, fact.kind, fact.document
+    return Merged.APPLIED if newer or slot.body != body_before else Merged.STALE
+
+
+def _fold_fields(slot: Slot, fact: f.Fact, order: Order, newer: bool) -> None:
+    """Each field keeps its own newest word (rule A4)."""
+    older = dict(slot.older or {})
+    changed: dict[str, Any] = {}
+    for name in type(slot.body).__struct_fields__:
+        said, known = getattr(fact.body, name), getattr(slot.body, name)
+        field_order = None if known is UNSET else older.get(name, slot.order)
+        if said is not UNSET and (field_order is None or order > field_order):
+            changed[name] = said
+            field_order = order
+        if field_order is not None:
+            older[name] = field_order
+    newest = order if newer else slot.order
+    slot.body = structs.replace(slot.body, **changed) if changed else slot.body
+    slot.older = {name: o for name, o in older.items() if o != newest} or None
+
+
+def _note_history(slot: Slot, fact: f.Fact) -> None:
+    if isinstance(fact.body, f.Assessed):
+        entry = (order_of(fact), fact.body.status)
+        slot.history = slot.history or []
+        if entry not in slot.history:
+            insort(slot.history, entry, key=lambda e: e[0])
+
+
+def _note_terms(slot: Slot, fact: f.Fact) -> None:
+    """An unnumbered invoice that changes its net, currency or date contradicts itself until a numbered one (A3)."""
+    body = fact.body
+    if not isinstance(body, f.InvoiceReceived):
+        return
+    if fact.version is None:
+        terms = packed((body.net, body.issued_on))
+        slot.terms_clash = slot.terms_clash or (slot.terms is not None and slot.terms != terms)
+        slot.terms = slot.terms or terms
+
+
+def _note_creation(slot: Slot, fact: f.Fact) -> None:
+    """`document@created` binds a key to the object that was created then; another one is a reused id (rule F8)."""
+    created = (fact.document or "").partition("@")[2]
+    if created and created not in (slot.created or ()):
+        slot.created = sorted([*(slot.created or ()), created])
+
+
+def contradicts(slot: Slot) -> bool:
+    """Whether the source contradicts itself on this subject and has said nothing newer."""
+    terms = slot.terms_clash and slot.order[0] < 0
+    return slot.clash or terms or (slot.created is not None and len(slot.created) > 1)
+
+
+def _clash_elsewhere(state: State, slot: Slot, fact: f.Fact) -> None:
+    """One event id that stands for statements on two subjects contradicts itself on both (rule A2)."""
+    for other in state.slots.values():
+        if other is not slot and other.source == fact.source and other.order[3] == fact.id:
+            other.clash = True
+
+
+def _note_edition(state: State, slot: Slot | None, fact: f.Fact) -> bool:
+    """Note the version of the vendor document; true where it confirms a subject that an older version had (F9)."""
+    if fact.document is None:
+        return False
+    key = document_key(fact.source, fact.document)
+    state.documents[key] = max(fact.edition, state.documents.get(key, 0))
+    if slot is None or fact.edition <= slot.edition:
+        return False
+    slot.edition = fact.edition
+    return True
+
+
+def document_key(source: str, document: str) -> str:
+    """The vendor document that a fact is a part of, without the moment at which the object was created."""
+    return f"{source}\x1f{document.partition('@')[0]}"
+
+
+def is_void(state: State, slot: Slot) -> bool:
+    """Whether a newer version of the vendor document no longer has this part (rule F9)."""
+    return slot.document is not None and slot.edition < state.documents.get(document_key(slot.source, slot.document), 0)
+
+
+def _parked(index: Index | None, fact: f.Fact) -> str | None:
+    """Why a new fact must wait; a doubt never waits, it falls on every milestone it may be about."""
+    if isinstance(fact.body, f.MessageUnreadable | f.ContractRegistered):
+        return None
+    home = Place.UNKNOWN if index is None else index.home(fact.address, fact.body)
+    return home.value if home in (Place.UNKNOWN, Place.AMBIGUOUS) else None

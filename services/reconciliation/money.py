@@ -1,0 +1,146 @@
+"""The money of a contract: what each milestone may be paid, and which part reasons take off (rules C1 to C9).
+
+Everything is exact until the end: what is earned rounds down to minor units, each deduction rounds up, so that rounding
+never releases more. The rules follow each other as the position's formula does:
+
+    value -> accepted share -> disputed -> invoiced -> retention -> advance -> late damages   (-> cap, in decide.py)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from math import ceil, floor
+from typing import NamedTuple
+
+from contracts_schema.reasons import HoldReason as R
+from services.reconciliation.case import Case, ContractCase, in_force
+from services.reconciliation.disputes import disputed
+from services.reconciliation.retention import retained
+from services.reconciliation.state import Carried
+
+ZERO = Fraction(0)
+
+
+class Cut(NamedTuple):
+    """What one partial reason takes off, in minor units, with a sentence and the facts behind it."""
+
+    reason: R
+    amount: int
+    detail: str
+    facts: tuple[str, ...] = ()
+
+
+class Allowance(NamedTuple):
+    """What may be paid for one milestone to date, before the contract's cap, and what took the rest."""
+
+    allowed: int
+    cuts: tuple[Cut, ...]
+
+
+class _Base(NamedTuple):
+    exact: Fraction
+    cuts: tuple[Cut, ...]
+
+
+def allowances(contract: ContractCase, proven: Mapping[str, bool]) -> dict[str, Allowance]:
+    """Each milestone's allowance. `proven` says whether every required proof is there or waived (rule C1)."""
+    bases = {m: _base(case, proven[m]) for m, case in contract.cases.items()}
+    progress = [(case, bases[m].exact) for m, case in contract.cases.items() if in_force(case)]
+    kept = retained(contract, progress)
+    recouped = _recouped(contract, progress)
+    return {
+        m: _allowance(case, bases[m], kept.get(m, ZERO), recouped.get(m, ZERO)) for m, case in contract.cases.items()
+    }
+
+
+def _base(case: Case, proven: bool) -> _Base:
+    """What is earned, undisputed and invoiced (rules C1, C3, E3); each cut is the step down in whole minor units."""
+    carried = Fraction(case.state.carried.amount if case.state.carried else 0)
+    earned = max(carried, case.value * _accepted_share(case) if proven else ZERO)
+    cuts = []
+    if proven and ZERO < earned < case.value:
+        cuts.append(Cut(R.PARTLY_ACCEPTED, case.value - floor(earned), case.receipt.detail, case.receipt.facts))
+    amount, facts = disputed(case)
+    base = ZERO if amount is None else max(ZERO, earned - amount)
+    if base < earned:
+        detail = "all of it is disputed" if amount is None else "in dispute"
+        cuts.append(Cut(R.DISPUTED, floor(earned) - floor(base), detail, facts))
+    if case.requires("invoiced"):
+        invoiced = carried + _newly_invoiced(case)
+        if ZERO < invoiced < base:
+            cuts.append(Cut(R.PARTLY_INVOICED, floor(base) - floor(invoiced), "the rest is not invoiced", _facts(case)))
+        base = max(ZERO, min(base, invoiced))
+    return _Base(base, tuple(cut for cut in cuts if cut.amount > 0))
+
+
+def _facts(case: Case) -> tuple[str, ...]:
+    return tuple(fact for invoice in case.counting for fact in invoice.facts)
+
+
+def _accepted_share(case: Case) -> Fraction:
+    return case.receipt.share if case.requires("received") else Fraction(1)
+
+
+def _newly_invoiced(case: Case) -> Fraction:
+    """Nets of the invoices that count, less what the carried amount has settled of them (rule E3)."""
+    settled = settled_by(case)
+    return sum((i.worth - settled.get(i.identity, 0) for i in case.counting if i.worth is not None), ZERO)
+
+
+def settled_by(case: Case) -> dict[str, int]:
+    """What of each invoice the carried amount has paid: as the replaced milestone's last command said, or, for an
+    opening, the invoices issued until its day, oldest first."""
+    carried = case.state.carried
+    if carried is None:
+        return {}
+    return carried.settled if carried.until is None else _oldest_settled(case, carried)
+
+
+def _oldest_settled(case: Case, carried: Carried) -> dict[str, int]:
+    left, settled = carried.amount - sum(carried.settled.values()), dict(carried.settled)
+    for invoice in sorted(case.counting, key=lambda i: (i.issued_on, i.number)):
+        if invoice.issued_on.isoformat() <= (carried.until or "") and invoice.net.minor > 0:
+            part = min(left, invoice.net.minor)
+            settled[invoice.identity] = settled.get(invoice.identity, 0) + part
+            left -= part
+    return settled
+
+
+def _recouped(contract: ContractCase, progress: list[tuple[Case, Fraction]]) -> dict[str, Fraction]:
+    """The advance comes back from each payment, in plan order, until it is back (rule C5)."""
+    advance = contract.plan.advance
+    if advance is None:
+        return {}
+    left, share = Fraction(advance.amount), Fraction(advance.recoup_percent) / 100
+    parts = {}
+    for case, base in progress:
+        part = parts[case.milestone.id] = min(left, base * share)
+        left -= part
+    return parts
+
+
+def late_damages(case: Case, base: Fraction) -> tuple[Fraction, int]:
+    """Percent of base for each day late after the tolerance, up to the cap; and the days (rule C6)."""
+    terms, due, met_on = case.milestone.late_damages, case.milestone.due, case.completion.met_on
+    if terms is None or due is None or met_on is None:
+        return ZERO, 0
+    days = max(0, (met_on - due).days - case.milestone.tolerance_days)
+    percent = min(Fraction(terms.percent_per_day) * days, Fraction(terms.cap_percent))
+    return base * percent / 100, days
+
+
+def _allowance(case: Case, base: _Base, kept: Fraction, recouped: Fraction) -> Allowance:
+    damages, days = late_damages(case, base.exact)
+    left = floor(base.exact)
+    cuts = list(base.cuts)
+    for reason, exact, detail in (
+        (R.RETENTION, kept, "kept until its terms are met"),
+        (R.ADVANCE_RECOUPED, recouped, "pays back the advance"),
+        (R.LATE_DAMAGES, damages, f"{days} days late"),
+    ):
+        amount = min(left, ceil(exact))
+        if amount > 0:
+            cuts.append(Cut(reason, amount, detail))
+            left -= amount
+    return Allowance(left, tuple(cuts))

@@ -1,0 +1,96 @@
+"""What decisions depend on beside facts and plans: who has which role, who is one person, and the policy (a rulebook).
+
+Its hash stands in every decision, so that a decision can be proven again years later with the same rules.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+from msgspec.json import decode, encode
+
+from contracts_schema.plan import Plan
+from contracts_schema.records import Role
+from contracts_schema.rows import Rulebook
+
+RULES_VERSION: Final = 1  # raised when the same facts may decide otherwise
+
+# Who is believed about a field unless the contract says otherwise, highest first (§3.2, rule A9).
+DEFAULT_AUTHORITY: Final[Mapping[str, tuple[str, ...]]] = {
+    "completion": ("project",),
+    "due": ("project",),
+    "forecast": ("project",),
+    "baseline": ("project",),
+    "value": ("erp",),
+    "received": ("erp",),
+    "invoice": ("finance", "erp", "supplier_portal"),
+    "measure": ("erp", "operator"),
+    "evidence": ("operator", "supplier_portal"),
+    "sign_off": ("operator",),
+    "delivery": ("supplier_portal",),
+    "dispute": ("operator", "supplier_portal"),
+    "hold": ("operator",),
+    "waiver": ("operator",),
+    "compliance": ("supplier_portal",),
+    "activation": ("operator",),
+    "command": ("finance",),
+    "payment": ("finance",),
+    "hold_observed": ("finance",),
+}
+
+
+class Policy(Struct, frozen=True):
+    """Choices of the house that runs Milepost; each default is the careful one."""
+
+    reassert_holds: bool = False
+    parked_days_max: int = 400
+
+
+class Rules(Struct, frozen=True, dict=True):
+    """Roles of sources, the people behind identities (`source:user` or a plain name), and the policy.
+
+    `finance` is the finance system of contracts that name none, where there is only one.
+    """
+
+    roles: dict[str, Role]
+    people: dict[str, str] = {}
+    policy: Policy = Policy()
+    finance: str | None = None
+    version: int = RULES_VERSION
+
+    @property
+    def rulebook(self) -> Rulebook:
+        """Content and hash, made once."""
+        made = self.__dict__.get("_rulebook")
+        if made is None:
+            content = encode(self, order="deterministic")
+            made = self.__dict__["_rulebook"] = Rulebook("sha256:" + hashlib.sha256(content).hexdigest(), content)
+        return made
+
+    def person(self, source: str, identity: str) -> str:
+        """The person behind an identity of a source (rule D5); the identity itself where nobody says otherwise."""
+        return self.people.get(f"{source}:{identity}") or self.people.get(identity, identity)
+
+    def rank(self, plan: Plan, field: str, source: str) -> int | None:
+        """How much `source` is believed about `field` in this contract: 0 is highest, None not at all (rule A8)."""
+        names = plan.authority.get(field) or DEFAULT_AUTHORITY[field]
+        if source in names:
+            return names.index(source)
+        role = self.roles.get(source)
+        return names.index(role) if role in names else None
+
+
+def make_rules(
+    roles: Mapping[str, Role], people: Mapping[str, list[str]], policy: Policy, finance: str | None = None
+) -> Rules:
+    """Rules from the configuration's words (`people: {jane: ["erp-eu:17", "pm:jdoe"]}`)."""
+    identities = {identity: person for person, known in people.items() for identity in known}
+    return Rules(dict(roles), identities, policy, finance)
+
+
+def read_rules(content: bytes) -> Rules:
+    """Rules as a rulebook has kept them."""
+    return decode(content, type=Rules)

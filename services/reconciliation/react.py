@@ -1,0 +1,175 @@
+"""The only door of the thinking room: what arrived for one contract in, what follows from it out.
+
+    merge each fact  ->  decide once per revision  ->  issue what changed
+
+Facts of one call are one revision, cut where a registration comes in or a review falls due between two records (rule
+A6). Facts that a registration un-parks follow in a call of their own, after its holds have gone out (rule A10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from contracts_schema.facts import Address, ContractRegistered, Fact
+from contracts_schema.rows import LogRow
+from services.reconciliation.calendar import day_of
+from services.reconciliation.case import ContractCase
+from services.reconciliation.crosswalk import Index, index_of
+from services.reconciliation.log import LogEntry
+from services.reconciliation.merge import Merged, Seen, merge
+from services.reconciliation.policy import Rules
+from services.reconciliation.review import next_review
+from services.reconciliation.revise import Revision, revise, unpark
+from services.reconciliation.state import State
+from services.reconciliation.subject import content_of, identity_of
+from services.reconciliation.versions import Rejection, register
+
+
+class Arrival(Struct, frozen=True):
+    """What one record states about one contract. `timestamp` is the record's in µs; `origin` says where it lies."""
+
+    facts: tuple[Fact, ...]
+    timestamp: int
+    origin: str
+
+
+class Outcome(Struct, frozen=True):
+    """What became of one fact: every one has exactly one outcome. `sentence` says why it was set aside."""
+
+    origin: str
+    merged: Merged
+    address: Address | None = None
+    sentence: str = ""
+
+
+class Reaction(Struct):
+    """What follows: rows for the log with their entries, the outcome of each fact, and what no longer waits."""
+
+    rows: list[LogRow] = []
+    entries: list[LogEntry] = []
+    outcomes: list[Outcome] = []
+    unparked: list[str] = []
+    ambiguous: list[Address] = []
+
+
+def react(
+    state: State, arrivals: Sequence[Arrival], bound: int, rules: Rules, *, after_registration: bool = False
+) -> Reaction:
+    """Fold what arrived into the state (changed in place) and say what follows.
+
+    `bound` is the latest moment that a record's timestamp may claim (µs): the database's clock and five seconds (rule
+    A5); reviews that fell due until then run as well where nothing arrived. `after_registration` lets parked facts
+    count that have found their home.
+    """
+    turn = _Turn(state, rules)
+    if after_registration:
+        turn.reaction.unparked += unpark(state)
+    for arrival in arrivals:
+        turn.take(arrival, max(state.moment, min(arrival.timestamp, bound)))
+    turn.close("unparked" if after_registration else "facts", decide_anyway=after_registration)
+    if not arrivals and not after_registration:
+        turn.pass_time(bound)
+    state.seen = turn.seen.packed()
+    return turn.reaction
+
+
+class _Turn:
+    """The open revision: facts merged and not yet decided."""
+
+    def __init__(self, state: State, rules: Rules) -> None:
+        self.state = state
+        self.rules = rules
+        self.seen = Seen(state.seen)
+        self.reaction = Reaction()
+        self.applied: list[Fact] = []
+
+    def take(self, arrival: Arrival, moment: int) -> None:
+        """Merge one record's facts; reviews that fell due before it go first."""
+        self.pass_time(moment)
+        self.state.moment = moment
+        for fact in arrival.facts:
+            if isinstance(fact.body, ContractRegistered):
+                self.close("facts")
+                self._register(fact, arrival.origin)
+            else:
+                self._merge(fact, arrival.origin)
+
+    def _merge(self, fact: Fact, origin: str) -> None:
+        merged = merge(self.state, self.seen, fact, origin, self._index())
+        if merged is not Merged.DUPLICATE and merged is not Merged.REPEATED_VERDICT:
+            self.applied.append(fact)
+        sentence = REPEATED if merged is Merged.REPEATED_VERDICT else ""
+        self.reaction.outcomes.append(Outcome(origin, merged, fact.address, sentence))
+
+    def _register(self, fact: Fact, origin: str) -> None:
+        identity, content = identity_of(fact), content_of(fact)
+        if self.seen.known.get(identity) == content:
+            self.reaction.outcomes.append(Outcome(origin, Merged.DUPLICATE, fact.address))
+            return
+        result = register(self.state, fact)
+        if isinstance(result, Rejection):
+            self.reaction.outcomes.append(Outcome(origin, Merged.REFUSED, fact.address, result.sentence))
+            return
+        self.seen.add(identity, content)
+        self.applied.append(fact)
+        self.reaction.outcomes.append(Outcome(origin, Merged.APPLIED, fact.address))
+        self.close("registered")
+
+    def _index(self) -> Index | None:
+        version = self.state.in_force
+        return index_of(self.state.plans[version].plan) if version else None
+
+    def close(self, cause: str, *, decide_anyway: bool = False) -> None:
+        """Decide what was merged, as one revision."""
+        if self.applied or decide_anyway:
+            self._note(revise(self.state, self.applied, self.state.moment, cause, self.rules))
+            self.applied = []
+
+    def pass_time(self, moment: int) -> None:
+        """Run every review that fell due until `moment`, each at the moment it was due (rule A5)."""
+        if self.applied and self._begins_new_day(moment):
+            self.state.review = self._review_with_applied()
+        while self.state.review is not None and self.state.review <= moment:
+            self.close("facts")
+            due, self.state.review = self.state.review, None
+            self._note(revise(self.state, (), due, "review", self.rules))
+
+    def _begins_new_day(self, moment: int) -> bool:
+        index = self._index()
+        if index is None:
+            return False
+        zone = index.plan.timezone
+        return day_of(self.state.moment, zone) != day_of(moment, zone)
+
+    def _review_with_applied(self) -> int | None:
+        index = self._index()
+        return next_review(ContractCase(self.state, index, self.state.moment, self.rules)) if index else None
+
+    def _note(self, revision: Revision) -> None:
+        if revision.row is not None and revision.entry is not None:
+            self.reaction.rows.append(revision.row)
+            self.reaction.entries.append(revision.entry)
+        self.reaction.ambiguous += revision.parked
+
+
+REPEATED = "the message was quarantined before, and a repeat repeats the verdict (rule A11)"
+
+
+def replay(state: State, entry: LogEntry, rules: Rules) -> Revision:
+    """Do one logged revision again, under the rules it was taken by: the same row comes out (law 12)."""
+    seen = Seen(state.seen)
+    if entry.cause == "unparked":
+        unpark(state)
+    index = index_of(state.plans[state.in_force].plan) if state.in_force else None
+    for fact in entry.facts:
+        if isinstance(fact.body, ContractRegistered):
+            register(state, fact)
+            seen.add(identity_of(fact), content_of(fact))
+        else:
+            merge(state, seen, fact, "", index)
+    state.seen = seen.packed()
+    if entry.cause == "review":
+        state.review = None
+    return revise(state, entry.facts, entry.moment, entry.cause, rules)

@@ -1,0 +1,61 @@
+"""Retention: read like tax brackets over the progress of the whole contract (rule C4).
+
+Progress is the sum of what each milestone has earned (its base), laid end to end in plan order. Each piece of it falls
+into the bracket of a step and is kept at that step's rate, within the cap. Where a step says `returns_percent`, and
+progress reaches its beginning, that share of everything kept before goes back to the milestones that bore it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from fractions import Fraction
+
+from contracts_schema.plan import Retention
+from services.reconciliation.case import Case, ContractCase, in_force
+
+ZERO = Fraction(0)
+
+
+def retained(contract: ContractCase, progress: list[tuple[Case, Fraction]]) -> dict[str, Fraction]:
+    """What is kept of each milestone, exact minor units; nothing once the defects period has passed."""
+    terms = contract.plan.retention
+    if terms is None or is_over(contract, terms):
+        return {}
+    whole = Fraction(sum(c.value for c in contract.cases.values() if in_force(c)))
+    total = sum((base for _, base in progress), ZERO)
+    kept: dict[str, Fraction] = {}
+    start = ZERO
+    for step in terms.steps:
+        if step.returns_percent and start <= total and total > 0:
+            back = 1 - Fraction(step.returns_percent) / 100
+            kept = {milestone: part * back for milestone, part in kept.items()}
+        end = whole * Fraction(step.until_percent) / 100 if step.until_percent else None
+        _keep(kept, progress, start, end, Fraction(step.rate_percent) / 100, terms.cap)
+        if end is None:
+            break
+        start = end
+    return kept
+
+
+def _keep(
+    kept: dict[str, Fraction], progress: list[tuple[Case, Fraction]], start: Fraction, end: Fraction | None,
+    rate: Fraction, cap: int | None,
+) -> None:  # fmt: skip
+    """Keep `rate` of the progress between `start` and `end`, milestone by milestone, until the cap is reached."""
+    at = ZERO
+    for case, base in progress:
+        low, high = max(at, start), at + base if end is None else min(at + base, end)
+        at += base
+        if high > low and rate:
+            room = Fraction(cap) - sum(kept.values()) if cap is not None else None
+            part = (high - low) * rate
+            part = part if room is None else max(ZERO, min(part, room))
+            kept[case.milestone.id] = kept.get(case.milestone.id, ZERO) + part
+
+
+def is_over(contract: ContractCase, terms: Retention) -> bool:
+    """Whether the milestone that ends retention is met and its defects period has passed; both its days count (B6)."""
+    if terms.release_on is None:
+        return False
+    met_on = contract.cases[terms.release_on].completion.met_on
+    return met_on is not None and contract.today > met_on + timedelta(days=terms.defects_days)

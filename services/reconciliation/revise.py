@@ -1,0 +1,111 @@
+"""A revision: facts applied together, one decision, and what was said because of it. The step that a log replays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import NamedTuple
+
+from contracts_schema.facts import Address, Fact
+from contracts_schema.rows import LogRow
+from services.reconciliation.case import ContractCase
+from services.reconciliation.crosswalk import Index, Place, index_of
+from services.reconciliation.decide import Decision, Position, decide
+from services.reconciliation.issue import decided, is_due, remember, say
+from services.reconciliation.log import Decided, LogEntry, append
+from services.reconciliation.policy import Rules
+from services.reconciliation.review import next_review
+from services.reconciliation.state import State, packed
+from services.reconciliation.versions import put_in_force, version_in_force
+
+
+class Revision(NamedTuple):
+    """The log's new row (None where no fact was applied and no decision changed), what it says, and the addresses of
+    facts that have to wait from now on because they could be either of two invoices."""
+
+    row: LogRow | None
+    entry: LogEntry | None
+    parked: tuple[Address, ...] = ()
+
+
+NOTHING_CHANGED = Revision(None, None)
+
+
+def revise(state: State, facts: Sequence[Fact], moment: int, cause: str, rules: Rules) -> Revision:
+    """Decide the contract at `moment` after `facts` were merged. The state is changed in place."""
+    state.moment = max(state.moment, moment)
+    index, fresh = _plan_at(state)
+    if index is None:
+        return _write(state, facts, cause, rules, None, ()) if facts else NOTHING_CHANGED
+    state.rulebook = rules.rulebook.hash
+    decision = decide(state, index, state.moment, rules, fresh)
+    parked = _park_ambiguous(state, decision.contract)
+    decisions = [d for d in (_say(state, decision, p) for p in decision.positions.values()) if d is not None]
+    state.review = next_review(decision.contract)
+    if not facts and not decisions:
+        return NOTHING_CHANGED._replace(parked=parked)
+    return _write(state, facts, cause, rules, index, decisions)._replace(parked=parked)
+
+
+def _plan_at(state: State) -> tuple[Index | None, Sequence[str]]:
+    """The plan in force now, and, where it has just come into force, the milestones that have said nothing yet."""
+    version = version_in_force(state, state.moment)
+    if version == 0:
+        return None, ()
+    if version == state.in_force:
+        return index_of(state.plans[version].plan), ()
+    index = put_in_force(state, version)
+    return index, [name for name in index.milestones if state.milestones[name].last is None]
+
+
+def _say(state: State, decision: Decision, position: Position) -> Decided | None:
+    """Remember one position; what the log keeps of it, if it has changed."""
+    case = decision.contract.cases[position.milestone]
+    known = state.milestones[position.milestone]
+    known.released = position.released
+    known.since = {r.code: known.since.get(r.code, state.moment) for r in position.reasons}
+    digest = blake2b(packed((*position[:-1], case.completion.status)), digest_size=16).digest()
+    said = None
+    if case.milestone.value is not None and is_due(position, known.last):
+        state.sequence += 1
+        said = say(case, position, known.last, state.sequence)
+        known.last = remember(said, position, state.revision + 1)
+    if said is None and digest == known.decided:
+        return None
+    known.decided = digest
+    return decided(case, position, known.since, said)
+
+
+def _write(
+    state: State, facts: Sequence[Fact], cause: str, rules: Rules, index: Index | None, decisions: Sequence[Decided]
+) -> Revision:
+    state.revision += 1
+    finance = (index.plan.finance if index else None) or rules.finance
+    entry = LogEntry(
+        state.contract, state.revision, state.moment, cause, rules.rulebook.hash, finance, tuple(facts),
+        tuple(decisions),
+    )  # fmt: skip
+    row = append(entry, state.head)
+    state.head = row.head
+    return Revision(row, entry)
+
+
+def _park_ambiguous(state: State, contract: ContractCase) -> tuple[Address, ...]:
+    """Park invoice facts that could be either of two business units' (rule C3), whatever came first."""
+    ambiguous = contract.ledger.ambiguous
+    parked = [slot for slot in state.slots.values() if id(slot) in ambiguous] if ambiguous else []
+    for slot in parked:
+        slot.parked = Place.AMBIGUOUS.value
+    return tuple(slot.address for slot in parked)
+
+
+def unpark(state: State) -> list[str]:
+    """Let parked facts that have found their home count; the records in which they came (rule A10)."""
+    if state.in_force == 0:
+        return []
+    index, origins = index_of(state.plans[state.in_force].plan), []
+    for slot in state.slots.values():
+        if slot.parked is not None and index.home(slot.address, slot.body) not in (Place.UNKNOWN, Place.AMBIGUOUS):
+            origins += slot.waiting or []
+            slot.parked, slot.waiting = None, None
+    return origins

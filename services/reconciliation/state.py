@@ -1,0 +1,149 @@
+"""What is known about one contract: every subject's newest word, and what was decided and said so far.
+
+The state is the fold of the contract's log and can be thrown away. It is kept encoded (`encode_state`); a transaction
+that fails leaves the old bytes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.msgpack import Decoder, Encoder
+
+from contracts_schema.facts import Address, AnyBody, Fact
+
+if TYPE_CHECKING:
+    # The kind of a slot tells its body; readers pick slots by kind, which the type checker cannot follow.
+    SomeBody = Any
+else:
+    SomeBody = AnyBody
+
+Order = tuple[int, int, int, str]  # version (-1 where unnumbered), time, mapper, id: newest wins (rule A1)
+
+
+def order_of(fact: Fact) -> Order:
+    """The fact's place in the order of its subject; a numbered fact is newer than any unnumbered one (rule A1)."""
+    return (-1 if fact.version is None else fact.version, fact.time, fact.mapper, fact.id)
+
+
+class Slot(Struct, array_like=True):
+    """The newest word on one subject.
+
+    `older` gives the order of fields that an older fact said and the newest left out (rule A4). `latest` is the newest
+    own time of any fact of the subject. `clash` says that the source contradicts itself here, `terms_clash` the same of
+    an invoice's terms (rule A3). `history` lists every assessment (order, status). `parked` says why the fact waits.
+    `edition` is the newest version of the vendor document that contained the subject (rule F9); `created` lists when the
+    object under the key was created (rule F8).
+    """
+
+    source: str
+    kind: str
+    address: Address
+    order: Order
+    body: SomeBody
+    content: bytes
+    latest: int
+    older: dict[str, Order] | None = None
+    clash: bool = False
+    terms: bytes | None = None
+    terms_clash: bool = False
+    history: list[tuple[Order, str | None]] | None = None
+    parked: str | None = None
+    waiting: list[str] | None = None
+    document: str | None = None
+    edition: int = 0
+    created: list[str] | None = None
+
+    @property
+    def fact(self) -> str:
+        """The id of the newest fact, as reasons and commands cite it."""
+        return f"{self.source}/{self.order[3]}"
+
+
+class PlanVersion(Struct, array_like=True):
+    """One registered version: its encoded plan, the order of its newest registration, and whether two differ."""
+
+    plan: bytes
+    order: Order
+    content: bytes
+    clash: bool = False
+    fact: str = ""
+
+
+class LastCommand(Struct, array_like=True):
+    """What the milestone's last command said: the next one differs in value, released, held or targets.
+
+    `paid` gives, per invoice identity, what of it the command lets be paid.
+    """
+
+    action: str
+    value: int
+    released: int
+    held: int
+    targets: bytes
+    sequence: int
+    command_id: str
+    revision: int
+    paid: dict[str, int] = {}
+
+
+class Carried(Struct, array_like=True):
+    """What was released elsewhere (before Milepost, or by a replaced milestone) and is not payable again (rule E3).
+
+    `settled` gives, per invoice identity, what of it the carried amount paid; `until` settles older invoices instead.
+    """
+
+    amount: int
+    settled: dict[str, int] = {}
+    until: str | None = None
+
+
+class MilestoneState(Struct, array_like=True):
+    """What was decided for one milestone: released so far, carried, the last command, reasons and since when."""
+
+    released: int = 0
+    carried: Carried | None = None
+    last: LastCommand | None = None
+    since: dict[str, int] = {}
+    decided: bytes = b""
+    replaced_by: tuple[str, ...] = ()
+
+
+class State(Struct):
+    """Everything about one contract."""
+
+    contract: str
+    revision: int = 0
+    moment: int = 0
+    sequence: int = 0
+    head: bytes = bytes(32)
+    in_force: int = 0
+    plans: dict[int, PlanVersion] = {}
+    slots: dict[str, Slot] = {}
+    seen: bytes = b""
+    verdicts: list[bytes] = []
+    documents: dict[str, int] = {}
+    milestones: dict[str, MilestoneState] = {}
+    review: int | None = None
+    rulebook: str = ""
+    frozen: str | None = None
+
+
+_encoder = Encoder()
+_decoder = Decoder(State)
+
+
+def encode_state(state: State) -> bytes:
+    """The bytes in which a store keeps the state."""
+    return _encoder.encode(state)
+
+
+def decode_state(raw: bytes) -> State:
+    """A state of one's own from the bytes of a store."""
+    return _decoder.decode(raw)
+
+
+def packed(value: Any) -> bytes:
+    """Compact bytes of plain values, for digests and for what only Milepost reads."""
+    return _encoder.encode(value)
