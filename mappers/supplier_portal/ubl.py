@@ -117,11 +117,11 @@ def _facts(document: Document, reading: _Reading, record: Record, source: Source
 
 
 def _identity(document: Document, reading: _Reading) -> str:
-    """What names the vendor's document (rule F9): its kind, who numbers it, its number."""
+    """What names the vendor's document (rule F9): its kind, who numbers it, its number; no `@`, which dates a document."""
     issuers = ubl.elements(document.root, reading.issuer)
     names = ubl.party_identifiers(issuers[0])[:1] if issuers else ()
     number = ubl.required(document.root, "cbc:ID")
-    identity = "/".join(values.encode_component(name) for name in (*names, number))
+    identity = "/".join(values.encode_component(name).replace("@", "%40") for name in (*names, number))
     return f"{reading.noun}:{identity if len(identity) <= _DOCUMENT_MAX else sha256(identity.encode()).hexdigest()}"
 
 

@@ -278,6 +278,10 @@ def test_facts_are_unnumbered_and_bear_the_records_time():
     assert fact.body.issued_on == date(2026, 3, 1)
 
 
+def test_an_at_sign_in_a_number_does_not_date_the_document():
+    assert facts_of(an_invoice(number="I@2026"))[0].document == "invoice:SUP-1001/I%402026"
+
+
 def test_a_long_document_identity_is_shortened_by_its_hash():
     (fact,) = facts_of(an_invoice(number="9" * 290))
     assert len(fact.id) < 120
