@@ -117,7 +117,7 @@ def _facts(document: Document, reading: _Reading, record: Record, source: Source
 
 
 def _identity(document: Document, reading: _Reading) -> str:
-    """What names the vendor's document (rule F9): its kind, who numbers it, its number; no `@`, which dates a document."""
+    """What names the vendor's document (rule F9): kind, issuer, number; no `@`, which would date it."""
     issuers = ubl.elements(document.root, reading.issuer)
     names = ubl.party_identifiers(issuers[0])[:1] if issuers else ()
     number = ubl.required(document.root, "cbc:ID")
