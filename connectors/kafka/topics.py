@@ -132,12 +132,14 @@ async def _until_seen(connection: KafkaConnection, wanted: Sequence[Topic], done
     """A broker confirms a change before every broker tells of it."""
     try:
         async with asyncio.timeout(_SEEN_WITHIN_S):
-            while {(step.topic.name, step.action) for step in await plan(connection, wanted)} & {
-                (step.topic.name, step.action) for step in done
-            }:
+            while _signs(await plan(connection, wanted)) & _signs(done):  # noqa: ASYNC110  no event tells of it
                 await asyncio.sleep(0.05)
     except TimeoutError as error:
         raise TransientError("kafka: the changes are confirmed, but do not show yet") from error
+
+
+def _signs(steps: Sequence[Step]) -> set[tuple[str, str]]:
+    return {(step.topic.name, step.action) for step in steps}
 
 
 def _unsafe_settings(topic: Topic, values: Mapping[str, str], record_bytes: int, require_replication: int) -> list[str]:
