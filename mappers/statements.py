@@ -59,15 +59,15 @@ def _fact(origin: Origin, part: Part) -> Fact:
 
 
 def doubts(origin: Origin, addresses: Iterable[tuple[str, ...]], raw: bytes) -> tuple[Doubt, ...]:
-    """One doubt for each address that could still be read of an unreadable object; `raw` is the record's value."""
+    """One doubt for each address that could still be read of an unreadable object; `raw` is the record's value.
+
+    Its id knows no time: the same bytes sent again are the same doubt, which dates from its first arrival (rule A11).
+    """
     digest = sha256(raw).digest()
-    return tuple(
-        Doubt(
-            source=origin.source,
-            id=f"{origin.thing}@{origin.time}#unreadable-{digest.hex()[:24]}",
-            address=Address(source=origin.source, keys=keys),
-            time=origin.time,
-            digest=digest,
-        )
-        for keys in dict.fromkeys(addresses)
-    )
+    return tuple(_doubt(origin, keys, digest) for keys in dict.fromkeys(addresses))
+
+
+def _doubt(origin: Origin, keys: tuple[str, ...], digest: bytes) -> Doubt:
+    about = sha256(_encode((origin.source, keys, digest))).hexdigest()[:24]
+    address = Address(source=origin.source, keys=keys)
+    return Doubt(origin.source, f"{origin.thing}#unreadable-{about}", address, origin.time, digest)

@@ -51,7 +51,7 @@ def payment(record: Thing, timezone: str, time: int) -> list[Part]:
     Raises:
         ValueError: a state, amount or date that cannot be understood.
     """
-    state = record.get("state")
+    state = read.word(record, "state")
     if record.get("kind") == "receivable" or state in _NOT_LEFT_YET:
         return []
     if state not in {"processing", "succeeded", "failed"}:
@@ -99,7 +99,7 @@ def _presses(move_line: Thing) -> list[Thing]:
     entries = [
         entry
         for entry in read.many(move_line, "milepost_log") or ()
-        if entry.get("event") == "button" and entry.get("target") in _BUTTONS
+        if read.word(entry, "event") == "button" and read.word(entry, "target") in _BUTTONS
     ]
     return sorted(entries, key=lambda entry: (read.own_time(entry) or 0, str(entry.get("id")).zfill(20)))
 

@@ -34,9 +34,10 @@ def invoice(document: Thing, _timezone: str, _time: int) -> list[Part]:
     Raises:
         ValueError: a state, amount, party or date that cannot be understood or was not read.
     """
-    if document.get("state") in _NO_INVOICE_YET or document.get("type") == "out":
+    state = read.word(document, "state")
+    if state in _NO_INVOICE_YET or document.get("type") == "out":
         return []
-    if document.get("state") == "cancelled" and not (document.get("reference") and document.get("invoice_date")):
+    if state == "cancelled" and not (document.get("reference") and document.get("invoice_date")):
         return []  # cancelled before it was ever complete
     return _parts(document)
 
@@ -117,7 +118,7 @@ def _parts(document: Thing) -> list[Part]:
     nets: dict[int, int] = {}
     for entry in lines:
         order_line = billed.order_line(entry)
-        if order_line is not None and entry.get("type", "line") == "line":
+        if order_line is not None and (read.word(entry, "type") or "line") == "line":
             net = values.vendor_amount(_needed(entry, "amount"), currency)
             nets[order_line] = nets.get(order_line, 0) + net.minor
     shares = [(billed.keys(order_line), net) for order_line, net in sorted(nets.items())]
@@ -150,7 +151,7 @@ def _received(document: Thing, billed: Billed, gross: Money | None, total: Money
 
 
 def _state(document: Thing) -> Literal["open", "cancelled", "paid"]:
-    state = document.get("state")
+    state = read.word(document, "state")
     if document.get("type") != "in":
         raise ValueError("the type of the invoice was not read")
     if state == "cancelled":

@@ -45,7 +45,7 @@ def purchase(order: Thing, timezone: str, time: int) -> list[Part]:
     return [
         part
         for line in read.many(order, "lines") or ()
-        for part in _line(line, order, order.get("state"), timezone, time)
+        for part in _line(line, order, read.word(order, "state"), timezone, time)
     ]
 
 
@@ -56,7 +56,7 @@ def line(order_line: Thing, timezone: str, time: int) -> list[Part]:
         ValueError: as for `purchase`.
     """
     order = read.one(order_line, "purchase") or {}
-    state = order_line.get("purchase_state", order.get("state"))
+    state = read.word(order_line, "purchase_state") or read.word(order, "state")
     return list(_line(order_line, order, state, timezone, time))
 
 
@@ -96,8 +96,8 @@ def number_keys(order: Thing) -> tuple[str, ...]:
     return (values.key("purchase", number),) if number else ()
 
 
-def _line(order_line: Thing, order: Thing, state: object, timezone: str, time: int) -> Iterator[Part]:
-    if order_line.get("type", "line") != "line" or order_line.get("quantity") is None:
+def _line(order_line: Thing, order: Thing, state: str | None, timezone: str, time: int) -> Iterator[Part]:
+    if (read.word(order_line, "type") or "line") != "line" or order_line.get("quantity") is None:
         return  # a title, comment or subtotal
     own = values.number_key("purchase.line", order_line.get("id"))
     keys = (own, *number_keys(order))
@@ -111,7 +111,7 @@ def _line(order_line: Thing, order: Thing, state: object, timezone: str, time: i
         yield Part((own,), Scheduled(forecast=_expected(moves)))
 
 
-def _agreed(order_line: Thing, order: Thing, state: object) -> Money:
+def _agreed(order_line: Thing, order: Thing, state: str | None) -> Money:
     """What the line is worth while the order stands; a draft or a cancelled order agrees on nothing."""
     currency = values.currency((read.one(order, "currency") or read.one(order_line, "currency") or {}).get("code"))
     amount = values.vendor_amount(read.decimal(order_line["amount"]), currency)
@@ -151,7 +151,7 @@ def _count(order_line: Thing, moves: list[Thing], unit: str) -> _Count:
     last_on: date | None = None
     by: str | None = None
     for move in moves:
-        if move.get("state") != "done" or not _is_of(move, order_line):
+        if read.word(move, "state") != "done" or not _is_of(move, order_line):
             continue
         if _unit(move) != unit:
             raise ValueError(f"a move counts in {_unit(move)!r} and its order line in {unit!r}")
@@ -189,6 +189,6 @@ def _person(move: Thing) -> str | None:
 
 def _expected(moves: list[Thing]) -> date | None:
     """The day on which the last of the goods still to come is planned to arrive."""
-    open_moves = [move for move in moves if move.get("state") not in {"done", "cancelled"}]
+    open_moves = [move for move in moves if read.word(move, "state") not in {"done", "cancelled"}]
     planned = [on for move in open_moves if (on := read.day(move.get("planned_date"))) is not None]
     return max(planned, default=None)

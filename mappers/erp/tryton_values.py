@@ -82,6 +82,18 @@ def flag(value: object) -> bool:
     raise ValueError(f"{values.shown(value)} is no boolean")
 
 
+def word(thing: Thing, field: str) -> str | None:
+    """A word of Tryton's own, such as a state; None where there is none or it was not read.
+
+    Raises:
+        ValueError: it is no word.
+    """
+    value = thing.get(field)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"the {field} {values.shown(value)} is no word")
+    return value
+
+
 def text(thing: Thing, field: str) -> str | None:
     """An identifying text of `thing`; None where it is empty or was not read.
 
