@@ -47,6 +47,7 @@ class MemoryBatch:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self._held: set[str] = set()
+        self._taken: list[Review] = []
         self._moves: list[OffsetRange] = []
         self._changes = Changes()
 
@@ -81,6 +82,7 @@ class MemoryBatch:
         found = [wake for wake in self._tables.reviews() if wake.moment <= moment]
         taken = [wake for wake in found if wake.contract in self._tables.states][:limit]
         self._held.update(wake.contract for wake in taken)
+        self._taken += taken
         return taken
 
     async def write(self, changes: Changes) -> None:
@@ -92,9 +94,8 @@ class MemoryBatch:
 
     def commit(self, moment: int) -> None:
         """Let everything take effect, at this moment (µs)."""
-        self._held.update(row.contract for row in self._changes.states)
         self._tables.move(self._moves)
-        self._tables.apply(self._changes, self._held, moment)
+        self._tables.apply(self._changes, self._held, self._taken, moment)
 
 
 class MemoryStore:

@@ -52,7 +52,7 @@ class Tables:
         self.parked: dict[tuple[str, str], ParkedRow] = {}  # in the order in which they came
         self.outbox: dict[int, tuple[OutboxRow, int]] = {}
         self.quarantine: dict[str, tuple[Quarantined, str]] = {}
-        self.wake_list: dict[tuple[str, str], int] = {}
+        self.wake_list: dict[tuple[str, str, bool], int] = {}  # contract, cause, whether another contract's batch
         self.leases: dict[str, tuple[str, int, int]] = {}
         self.rulebooks: dict[str, Rulebook] = {}
         self.rulebook_in_use = ""
@@ -90,33 +90,50 @@ class Tables:
             self.tries.pop(place, None)
             self.read_past(place, moved.read_to)
 
-    def apply(self, changes: Changes, held: Collection[str], moment: int) -> None:
-        """Let the changes of one batch take effect; `held` are the contracts whose rows it had locked."""
+    def apply(self, changes: Changes, held: Collection[str], taken: Collection[Review], moment: int) -> None:
+        """Let the changes of one batch take effect; `held` are the contracts that it had locked, `taken` its wakes."""
         self.states.update((row.contract, row) for row in changes.states)
         self.log.update(((row.contract, row.revision), row) for row in changes.log)
         for source, key, contract in changes.claimed:
             self.crosswalk.setdefault((source, key), set()).add(contract)
+        for source, key, contract in changes.unclaimed:
+            claimants = self.crosswalk.get((source, key), set())
+            claimants.discard(contract)
+            if not claimants:
+                self.crosswalk.pop((source, key), None)
         for lane, body in changes.outbox:
             number = next(self._numbers)
             self.outbox[number] = (OutboxRow(number, lane, body), moment)
         for record in changes.quarantine:
             self._quarantine(record)
         self._park(changes)
-        for contract, due, cause in changes.wakes:
-            if contract in held or due is None:
-                self.wake_list.pop((contract, cause), None)
-            if due is not None:
-                self.wake(contract, due, cause)
+        self._wake(changes, {*held, *(row.contract for row in changes.states)}, taken)
         self.counts.setdefault(day_of(moment), Counter()).update(changes.counts)
 
-    def wake(self, contract: str, moment: int, cause: str) -> None:
+    def wake(self, contract: str, moment: int, cause: str, *, foreign: bool = True) -> None:
         """Wake a contract at `moment`, or when it was to be woken for this cause already, if that is earlier."""
-        self.wake_list[contract, cause] = min(moment, self.wake_list.get((contract, cause), moment))
+        key = (contract, cause, foreign)
+        self.wake_list[key] = min(moment, self.wake_list.get(key, moment))
 
     def reviews(self) -> list[Review]:
         """The wake list, earliest first."""
-        listed = sorted((moment, contract, cause) for (contract, cause), moment in self.wake_list.items())
+        earliest: dict[tuple[str, str], int] = {}
+        for (contract, cause, _), moment in self.wake_list.items():
+            earliest[contract, cause] = min(moment, earliest.get((contract, cause), moment))
+        listed = sorted((moment, contract, cause) for (contract, cause), moment in earliest.items())
         return [Review(contract, moment, cause) for moment, contract, cause in listed]
+
+    def _wake(self, changes: Changes, own: Collection[str], taken: Collection[Review]) -> None:
+        """Own wakes are replaced; those that came from other contracts stay until they were taken."""
+        seen = {(review.contract, review.cause) for review in taken}
+        for contract, moment, cause in changes.wakes:
+            if contract in own or moment is None:
+                self.wake_list.pop((contract, cause, False), None)
+                if (contract, cause) in seen:
+                    self.wake_list.pop((contract, cause, True), None)
+        for contract, moment, cause in changes.wakes:
+            if moment is not None:
+                self.wake(contract, moment, cause, foreign=contract not in own)
 
     def _park(self, changes: Changes) -> None:
         for key in changes.unparked:

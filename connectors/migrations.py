@@ -18,7 +18,6 @@ from connectors.postgres_errors import answers, family_of
 from contracts_schema.errors import ConfigurationError, MilepostError
 
 UPGRADE_LOCK = 0x6D70_7570  # one upgrade at a time in a database
-LOCK_TIMEOUT = "10s"  # a table that a long query reads is not waited for: everybody else would queue behind us
 CONNECT_S = 10.0
 STATEMENT_S = 600.0
 
@@ -28,12 +27,14 @@ def shipped_revisions() -> list[str]:
     return [script.revision for script in reversed(list(_scripts().walk_revisions()))]
 
 
-async def upgrade(dsn: str) -> list[str]:
+async def upgrade(dsn: str, lock_timeout_s: float = 10.0) -> list[str]:
     """Bring the schema up to this code, in one transaction; the revisions applied, oldest first.
+
+    A table that a long query reads is waited for only `lock_timeout_s`: everybody else would queue behind us.
 
     Raises:
         ConfigurationError: the database is newer than this code, or may not be changed by this user.
-        TransientError: the server does not answer, or somebody holds a lock for longer than 10 s.
+        TransientError: the server does not answer, or somebody holds a lock for longer.
     """
 
     async def connect() -> asyncpg.Connection[asyncpg.Record]:
@@ -43,7 +44,7 @@ async def upgrade(dsn: str) -> list[str]:
     engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
     try:
         async with engine.begin() as connection:
-            return await connection.run_sync(_upgrade)
+            return await connection.run_sync(_upgrade, int(lock_timeout_s * 1000))
     except DBAPIError as fault:
         raise _family_of(fault) or fault from fault
     finally:
@@ -63,8 +64,8 @@ def faults_of_schema(revisions: list[str] | None) -> list[str]:
     return []
 
 
-def _upgrade(connection: Connection) -> list[str]:
-    connection.execute(text(f"set local lock_timeout = '{LOCK_TIMEOUT}'"))
+def _upgrade(connection: Connection, lock_timeout_ms: int) -> list[str]:
+    connection.execute(text(f"set local lock_timeout = {lock_timeout_ms}"))
     connection.execute(text(f"select pg_advisory_xact_lock({UPGRADE_LOCK})"))
     present = list(MigrationContext.configure(connection).get_current_heads())
     shipped = shipped_revisions()

@@ -63,4 +63,4 @@ def _family_of_state(state: str, sentence: str) -> MilepostError | None:
 
 def _is_closed(fault: BaseException) -> bool:
     """A connection that ended before or while it was used; the driver has no class of its own for it."""
-    return type(fault) is asyncpg.InterfaceError and "clos" in str(fault)
+    return type(fault) is asyncpg.InterfaceError and any(word in str(fault) for word in ("clos", "released back"))

@@ -56,7 +56,7 @@ LOCK_DUE = """
     where w.moment <= $1 order by w.moment, w.contract limit $2 for update of c skip locked
 """
 TAKE_DUE = """
-    select contract, min(moment) as moment, cause from wake
+    select contract, min(moment) as moment, cause, array_agg(id) as ids from wake
     where contract = any($1::text[]) and moment <= $2
     group by contract, cause order by 2, 1, 3 limit $3
 """
@@ -73,6 +73,7 @@ class PostgresBatch:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._held: set[str] = set()
+        self._taken: dict[tuple[str, str], list[int]] = {}
 
     async def fence(self, owner: str, ranges: Sequence[OffsetRange]) -> None:
         """Move each partition on. Raises FenceLost if one is not this owner's, or further already."""
@@ -131,12 +132,13 @@ class PostgresBatch:
             held = [row[0] for row in await self._connection.fetch(LOCK_DUE, moment, limit)]
             rows = await self._connection.fetch(TAKE_DUE, held, moment, limit) if held else []
         self._held.update(held)
-        return [Review(contract, when, cause) for contract, when, cause in rows]
+        self._taken.update(((contract, cause), ids) for contract, _, cause, ids in rows)
+        return [Review(contract, when, cause) for contract, when, cause, _ in rows]
 
     async def write(self, changes: Changes) -> None:
         """Write everything that the batch changed, in one round trip (two where a fact is parked anew)."""
         with answers():
-            await write_changes(self._connection, changes, self._held)
+            await write_changes(self._connection, changes, self._held, self._taken)
 
 
 def columns_of(keys: Collection[Key]) -> tuple[list[str], list[str]]:

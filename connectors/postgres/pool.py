@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeAlias
 
 import asyncpg
 from msgspec import Struct
@@ -12,19 +12,22 @@ from msgspec import Struct
 from connectors.postgres_errors import DRIVER_ERRORS, answers
 from contracts_schema.errors import ConfigurationError, TransientError
 
-Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
 # A process that is stopped in the middle of a batch must not hold contracts for ever: the server ends its transaction.
-BEGIN = "begin isolation level read committed; set local idle_in_transaction_session_timeout = '60s'"
+BEGIN = "begin isolation level read committed; set local idle_in_transaction_session_timeout = {}"
 
 
 class PostgresSettings(Struct, frozen=True):
-    """How to reach the server. Times in seconds. `statement_cache` is 0 behind PgBouncer's transaction pooling."""
+    """How to reach the server. Times in seconds: to connect, for one statement, and for a transaction in which nothing
+    happens. `statement_cache` is 0 behind PgBouncer's transaction pooling.
+    """
 
     dsn: str
     connections: int = 8
     connect_s: float = 10.0
     statement_s: float = 30.0
+    idle_s: float = 60.0
     statement_cache: int = 200
     name: str = "milepost"
 
@@ -34,6 +37,7 @@ class Database:
 
     def __init__(self, settings: PostgresSettings) -> None:
         self._settings = settings
+        self._begin = BEGIN.format(int(settings.idle_s * 1000))
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
     async def open(self) -> None:
@@ -43,7 +47,7 @@ class Database:
             with answers():
                 self._pool = await asyncpg.create_pool(
                     wanted.dsn,
-                    min_size=1,
+                    min_size=0,
                     max_size=wanted.connections,
                     timeout=wanted.connect_s,
                     command_timeout=wanted.statement_s,
@@ -51,6 +55,7 @@ class Database:
                     server_settings={"application_name": wanted.name},
                     reset=_nothing_to_reset,
                 )
+            await self.fetch("select 1")
         except ValueError:
             # The driver's sentence may quote a part of the DSN, and with it the password.
             raise ConfigurationError(
@@ -81,7 +86,7 @@ class Database:
         """One transaction for the block: committed at its end, rolled back when an error leaves it."""
         async with self.connection() as connection:
             with answers():
-                await connection.execute(BEGIN)
+                await connection.execute(self._begin)
             try:
                 yield connection
             except BaseException:
@@ -121,7 +126,8 @@ async def _roll_back(connection: Connection) -> None:
     try:
         await connection.execute("rollback")
     except DRIVER_ERRORS:
-        connection.terminate()
+        with suppress(asyncpg.InterfaceError):  # the pool may have let go of it already
+            connection.terminate()
 
 
 async def _nothing_to_reset(_: object) -> None:

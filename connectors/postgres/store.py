@@ -162,7 +162,7 @@ class PostgresStore(PostgresReads):
 
     async def wake_all(self, moment: int, cause: str) -> int:
         """Wake every contract."""
-        query = "insert into wake (contract, moment, cause) select id, $1, $2 from contract"
+        query = "insert into wake (contract, moment, cause, foreign_cause) select id, $1, $2, true from contract"
         return await self._database.execute(query, moment, cause)
 
     async def settle_quarantine(self, record: str, state: str) -> bool:

@@ -6,7 +6,7 @@ the batches wait for each other in one order.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from connectors.postgres.pool import Connection
@@ -14,6 +14,7 @@ from connectors.postgres.rows import encode_headers, encode_keys, readable
 from contracts_schema.rows import Changes, ParkedRow, Quarantined
 
 Columns = list[list[Any]]
+Taken = Mapping[tuple[str, str], Collection[int]]  # row ids of wakes, by contract and cause
 
 STATES = """
     states as (
@@ -71,13 +72,19 @@ QUARANTINE = """
             arrival = default, at = default, state = 'open', fault = excluded.fault, sentence = excluded.sentence
         where old.state = 'redriven'
     )"""
-REPLACED_WAKES = """
+OWN_WAKES = """
     replaced as (
-        delete from wake where (contract, cause) in (select * from unnest({}::text[], {}::text[]))
+        delete from wake
+        where (contract, cause) in (select * from unnest({}::text[], {}::text[])) and not foreign_cause
+    )"""
+TAKEN_WAKES = """
+    taken as (
+        delete from wake where id = any({}::bigint[])
     )"""
 WAKES = """
     waked as (
-        insert into wake (contract, moment, cause) select * from unnest({}::text[], {}::bigint[], {}::text[])
+        insert into wake (contract, moment, cause, foreign_cause)
+        select * from unnest({}::text[], {}::bigint[], {}::text[], {}::bool[])
     )"""
 COUNTS = """
     counted as (
@@ -88,15 +95,16 @@ COUNTS = """
     )"""
 
 
-async def write_changes(connection: Connection, changes: Changes, held: Collection[str]) -> None:
-    """Write `changes`; `held` are contracts whose rows this transaction has locked."""
+async def write_changes(connection: Connection, changes: Changes, held: Collection[str], taken: Taken) -> None:
+    """Write `changes`; `held` are contracts whose rows this transaction has locked, `taken` the wakes it has taken."""
     parked = newest(changes.parked)
     unparked = sorted(set(changes.unparked))
     again = not parked.keys().isdisjoint(unparked)
     if again:  # one statement cannot delete a row and insert it anew
         await run(connection, unpark(unparked))
     parts = [
-        *keep(changes, held),
+        *keep(changes),
+        *wake(changes, {*held, *(row.contract for row in changes.states)}, taken),
         *([] if again else unpark(unparked)),
         *park([parked[subject] for subject in sorted(parked)]),
         (COUNTS, columns(sorted(changes.counts.items()), 2)),
@@ -116,21 +124,28 @@ async def run(connection: Connection, parts: Iterable[tuple[str, Columns]]) -> N
         await connection.execute(f"with {', '.join(texts)} select", *args)
 
 
-def keep(changes: Changes, held: Collection[str]) -> list[tuple[str, Columns]]:
-    """States, log, claims, outbox, quarantine and wakes."""
+def keep(changes: Changes) -> list[tuple[str, Columns]]:
+    """States, log, claims, outbox and quarantine."""
     states = [(row.contract, row.revision, row.state) for row in changes.states]
     log = [(row.contract, row.revision, row.entry, row.previous, row.head) for row in changes.log]
-    own = {*held, *(row.contract for row in changes.states)}
-    replaced = sorted({(name, cause) for name, moment, cause in changes.wakes if moment is None or name in own})
-    wakes = [row for row in changes.wakes if row[1] is not None]
     return [
         (STATES, columns(states, 3)),
         (LOG, columns(log, 5)),
         (CLAIMED, columns(sorted(changes.claimed), 3)),
         (OUTBOX, columns([(int(lane), body) for lane, body in changes.outbox], 2)),
         (QUARANTINE, columns([quarantine_columns(row) for row in first_of_id(changes.quarantine)], 14)),
-        (REPLACED_WAKES, columns(replaced, 2)),
-        (WAKES, columns(wakes, 3)),
+    ]
+
+
+def wake(changes: Changes, own: Collection[str], taken: Taken) -> list[tuple[str, Columns]]:
+    """Wakes of `own` contracts replace what they had and what was taken; those of others come on top."""
+    replaced = {(name, cause) for name, moment, cause in changes.wakes if name in own or moment is None}
+    done = sorted(number for key in replaced for number in taken.get(key, ()))
+    wakes = [(name, moment, cause, name not in own) for name, moment, cause in changes.wakes if moment is not None]
+    return [
+        (OWN_WAKES, columns(sorted(replaced), 2)),
+        (TAKEN_WAKES, columns([(number,) for number in done], 1)),
+        (WAKES, columns(wakes, 4)),
     ]
 
 

@@ -111,12 +111,15 @@ TABLES = (
     )
     """,
     "create index quarantine_open on quarantine (arrival) where state = 'open'",
-    # No key: whoever wakes another's contract adds a row and waits for nobody. The contract's own batch replaces them.
+    # A contract's own batch replaces its own rows. Whoever wakes another's contract (`foreign_cause`) adds a row, waits
+    # for nobody, and the row stays until a batch has taken it: no batch removes a wake that it has not seen.
     """
     create table wake (
-        contract text collate "C" not null,
-        cause    text not null,
-        moment   bigint not null
+        id            bigint primary key generated always as identity,
+        contract      text collate "C" not null,
+        cause         text collate "C" not null,
+        moment        bigint not null,
+        foreign_cause boolean not null
     ) with (autovacuum_vacuum_scale_factor = 0.01)
     """,
     "create index wake_moment on wake (moment)",
