@@ -6,7 +6,7 @@ A server that the machine cannot have leaves its tests out, and the summary says
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from servers import process
@@ -20,6 +20,7 @@ from servers.tryton import start_tryton
 # Which server stands behind a fixture. A test that asks for the fixture gets the server's marker by itself.
 SERVER_OF = {
     "kafka": "kafka",
+    "own_kafka": "kafka",
     "postgres_server": "postgres",
     "postgres_dsn": "postgres",
     "tryton": "tryton",
@@ -35,6 +36,14 @@ started: dict[str, Any] = {}
 def kafka(tmp_path_factory):
     """A running broker (servers.kafka.Kafka). Tests make topics of their own."""
     yield from served("kafka", lambda: a_real_kafka(tmp_path_factory.mktemp("kafka")))
+
+
+@pytest.fixture
+def own_kafka(kafka):
+    """The same broker for tests that kill or stop it, which only one of our own allows."""
+    if not kafka.own:
+        leave_out("kafka", UnavailableError(f"{kafka.origin}, is not ours to end", "unset MILEPOST_TEST_KAFKA"))
+    return kafka
 
 
 @pytest.fixture(scope="session")
@@ -78,15 +87,19 @@ def served(name: str, start: Callable[[], Any]) -> Iterator[Any]:
     try:
         server = start()
     except UnavailableError as absent:
-        if IN_CI:
-            pytest.fail(f"{LEFT_OUT}{name}: {absent}", pytrace=False)
-        pytest.skip(f"{LEFT_OUT}{name}: {absent}")
+        leave_out(name, absent)
     started[name] = server
     try:
         yield server
     finally:
         del started[name]
         server.discard()
+
+
+def leave_out(name: str, absent: UnavailableError) -> NoReturn:
+    if IN_CI:
+        pytest.fail(f"{LEFT_OUT}{name}: {absent}", pytrace=False)
+    pytest.skip(f"{LEFT_OUT}{name}: {absent}")
 
 
 def a_real_kafka(folder):

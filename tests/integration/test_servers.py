@@ -38,22 +38,22 @@ async def test_kafka_is_apache_kafka_and_describes_the_topic_it_made(kafka):
     assert is_apache_kafka(kafka.bootstrap)
 
 
-async def test_kafka_keeps_acknowledged_records_through_kill_9(kafka):
-    await make_topics(kafka.bootstrap, {"servers.killed": 1})
-    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all", enable_idempotence=True)
+async def test_kafka_keeps_acknowledged_records_through_kill_9(own_kafka):
+    await make_topics(own_kafka.bootstrap, {"servers.killed": 1})
+    producer = AIOKafkaProducer(bootstrap_servers=own_kafka.bootstrap, acks="all", enable_idempotence=True)
     await producer.start()
     try:
         before = [b"%d" % number for number in range(200)]
         for value in before:
             await producer.send_and_wait("servers.killed", value)
-        dead = kafka.pid
-        kafka.kill()
-        kafka.start()
-        assert kafka.pid != dead
+        dead = own_kafka.pid
+        own_kafka.kill()
+        own_kafka.start()
+        assert own_kafka.pid != dead
         await producer.send_and_wait("servers.killed", b"after")
     finally:
         await producer.stop()
-    assert await read_all(kafka.bootstrap, "servers.killed") == [*before, b"after"]
+    assert await read_all(own_kafka.bootstrap, "servers.killed") == [*before, b"after"]
 
 
 async def test_postgres_keeps_committed_rows_through_kill_9_and_forgets_the_uncommitted(postgres_server, postgres_dsn):

@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import shutil
-import signal
 import subprocess
 from pathlib import Path
 
@@ -74,13 +73,6 @@ class JarBroker(ServerProcess):
 
     def ready(self) -> bool:
         return bool(api_versions(self.bootstrap))
-
-    def pause(self) -> None:
-        """SIGSTOP: the port stays open and nothing answers."""
-        os.kill(self.pid, signal.SIGSTOP)
-
-    def resume(self) -> None:
-        os.kill(self.pid, signal.SIGCONT)
 
 
 def jvm(java: str, jars: Path) -> list[str]:
