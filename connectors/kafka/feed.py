@@ -30,7 +30,7 @@ from typing import Any
 
 from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from faststream.kafka import KafkaBroker
 from faststream.middlewares import AckPolicy
 
@@ -152,6 +152,9 @@ class KafkaFeed:
         self._fetching = None
         try:
             return self._hand_out(fetching.result(), limit)
+        except NoOffsetForPartitionError:  # from a partition that is being positioned
+            self._seek_anew(list(self._next))
+            return ()
         except KafkaError as error:
             raise await self._sorted_out(error) from error
 
