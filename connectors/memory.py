@@ -117,7 +117,7 @@ class MemoryStore:
     async def take(self, owner: str, cluster: str, partitions: Collection[Partition]) -> Mapping[Partition, Taken]:
         """Make `owner` the only one who may move these partitions on."""
         async with self._lock:
-            return {partition: self._tables.take(owner, cluster, partition) for partition in partitions}
+            return {partition: self._tables.take(owner, cluster, partition) for partition in set(partitions)}
 
     async def attempt(self, owner: str, cluster: str, partition: Partition, offset: int) -> int:
         """Count one more attempt at this offset. Raises FenceLost if the partition is not this owner's."""
@@ -129,6 +129,15 @@ class MemoryStore:
         async with self._lock:
             for partition, moment in moments.items():
                 self._tables.read_past((cluster, partition), moment)
+
+    async def forget_partitions(self, cluster: str, partitions: Collection[Partition]) -> int:
+        """Delete partitions that are read no more, so that the frontier does not wait for them."""
+        async with self._lock:
+            known = [(cluster, p) for p in set(partitions) if (cluster, p) in self._tables.offsets]
+            for place in known:
+                del self._tables.offsets[place]
+                self._tables.tries.pop(place, None)
+            return len(known)
 
     async def frontier(self) -> int:
         """The least `read_to` of all known partitions."""

@@ -84,6 +84,9 @@ class Store(Protocol):
     async def read_past(self, cluster: str, moments: Mapping[Partition, int]) -> None:
         """Note that these partitions have been read past a moment (µs), also where no record came."""
 
+    async def forget_partitions(self, cluster: str, partitions: Collection[Partition]) -> int:
+        """Delete partitions that are read no more, so that the frontier does not wait for them."""
+
     async def frontier(self) -> int:
         """The moment (µs) past which every known partition has been read; 0 while there is none."""
 

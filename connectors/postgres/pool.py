@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
@@ -16,6 +17,8 @@ Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
 # A process that is stopped in the middle of a batch must not hold contracts for ever: the server ends its transaction.
 BEGIN = "begin isolation level read committed; set local idle_in_transaction_session_timeout = {}"
+
+CLOSE_S = 5.0
 
 
 class PostgresSettings(Struct, frozen=True):
@@ -63,10 +66,15 @@ class Database:
             ) from None
 
     async def close(self) -> None:
-        """End every connection; work in progress on them fails."""
-        if self._pool is not None:
-            self._pool.terminate()
-            self._pool = None
+        """End every connection; what runs on one has `CLOSE_S` to end by itself."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await pool.close()
+        except DRIVER_ERRORS:
+            pool.terminate()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -85,14 +93,16 @@ class Database:
     async def transaction(self) -> AsyncIterator[Connection]:
         """One transaction for the block: committed at its end, rolled back when an error leaves it."""
         async with self.connection() as connection:
-            with answers():
-                await connection.execute(self._begin)
+            await _run(connection, self._begin)
             try:
                 yield connection
             except BaseException:
-                await _roll_back(connection)
+                with suppress(TransientError):  # the connection is gone, and the transaction with it
+                    await _run(connection, "rollback")
                 raise
-            await _commit(connection)
+            # Where the connection breaks here, the fence of the next batch shows whether it was committed.
+            if await _run(connection, "commit") != "COMMIT":
+                raise TransientError("Postgres rolled the batch back: a statement of it had failed")
 
     async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
         """One statement on a connection of its own."""
@@ -113,21 +123,15 @@ class Database:
         return int(status.rpartition(" ")[2])
 
 
-async def _commit(connection: Connection) -> None:
-    """Commit. Where the connection breaks here, whether it was committed shows in the fence of the next batch."""
-    with answers():
-        status = await connection.execute("commit")
-    if status != "COMMIT":
-        raise TransientError("Postgres rolled the batch back: a statement of it had failed")
-
-
-async def _roll_back(connection: Connection) -> None:
-    """Roll back; a connection that cannot is thrown away, which has the same effect."""
+async def _run(connection: Connection, statement: str) -> str:
+    """Begin or end a transaction. A connection on which that fails is thrown away: nobody knows what is open on it."""
     try:
-        await connection.execute("rollback")
-    except DRIVER_ERRORS:
+        with answers():
+            return await connection.execute(statement)
+    except BaseException:
         with suppress(asyncpg.InterfaceError):  # the pool may have let go of it already
             connection.terminate()
+        raise
 
 
 async def _nothing_to_reset(_: object) -> None:

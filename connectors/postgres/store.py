@@ -34,6 +34,10 @@ READ_PAST = """
     update kafka_offset o set read_to = greatest(o.read_to, known.moment) from known
     where (o.cluster, o.topic, o.partition) = (known.cluster, known.topic, known.partition)
 """
+FORGET_PARTITIONS = """
+    delete from kafka_offset
+    where cluster = $1 and (topic, partition) in (select * from unnest($2::text[], $3::int[]))
+"""
 LEASE = """
     insert into lease as old (name, owner, epoch, expires_at)
     values ($1, $2, 1, clock_timestamp() + $3 * interval '1 second')
@@ -101,7 +105,8 @@ class PostgresStore(PostgresReads):
 
     async def take(self, owner: str, cluster: str, partitions: Collection[Partition]) -> Mapping[Partition, Taken]:
         """Make `owner` the only one who may move these partitions on; waits for a batch that moves one just now."""
-        topics, numbers = [p.topic for p in partitions], [p.number for p in partitions]
+        wanted = sorted(set(partitions))
+        topics, numbers = [p.topic for p in wanted], [p.number for p in wanted]
         rows = await self._database.fetch(TAKE, cluster, owner, topics, numbers)
         return {Partition(topic, number): Taken(following, tries) for topic, number, following, tries in rows}
 
@@ -117,6 +122,11 @@ class PostgresStore(PostgresReads):
         topics, numbers = [p.topic for p in moments], [p.number for p in moments]
         if moments:
             await self._database.execute(READ_PAST, cluster, topics, numbers, list(moments.values()))
+
+    async def forget_partitions(self, cluster: str, partitions: Collection[Partition]) -> int:
+        """Delete partitions that are read no more, so that the frontier does not wait for them."""
+        topics, numbers = [p.topic for p in partitions], [p.number for p in partitions]
+        return await self._database.execute(FORGET_PARTITIONS, cluster, topics, numbers)
 
     async def frontier(self) -> int:
         """The least `read_to` of all known partitions."""
@@ -162,7 +172,7 @@ class PostgresStore(PostgresReads):
 
     async def wake_all(self, moment: int, cause: str) -> int:
         """Wake every contract."""
-        query = "insert into wake (contract, moment, cause, foreign_cause) select id, $1, $2, true from contract"
+        query = "insert into wake (contract, moment, cause, from_other) select id, $1, $2, true from contract"
         return await self._database.execute(query, moment, cause)
 
     async def settle_quarantine(self, record: str, state: str) -> bool:

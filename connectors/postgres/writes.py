@@ -14,7 +14,7 @@ from connectors.postgres.rows import encode_headers, encode_keys, readable
 from contracts_schema.rows import Changes, ParkedRow, Quarantined
 
 Columns = list[list[Any]]
-Taken = Mapping[tuple[str, str], Collection[int]]  # row ids of wakes, by contract and cause
+TakenWakes = Mapping[tuple[str, str], Collection[int]]  # row ids of wakes, by contract and cause
 
 STATES = """
     states as (
@@ -75,7 +75,7 @@ QUARANTINE = """
 OWN_WAKES = """
     replaced as (
         delete from wake
-        where (contract, cause) in (select * from unnest({}::text[], {}::text[])) and not foreign_cause
+        where (contract, cause) in (select * from unnest({}::text[], {}::text[])) and not from_other
     )"""
 TAKEN_WAKES = """
     taken as (
@@ -83,7 +83,7 @@ TAKEN_WAKES = """
     )"""
 WAKES = """
     waked as (
-        insert into wake (contract, moment, cause, foreign_cause)
+        insert into wake (contract, moment, cause, from_other)
         select * from unnest({}::text[], {}::bigint[], {}::text[], {}::bool[])
     )"""
 COUNTS = """
@@ -95,7 +95,7 @@ COUNTS = """
     )"""
 
 
-async def write_changes(connection: Connection, changes: Changes, held: Collection[str], taken: Taken) -> None:
+async def write_changes(connection: Connection, changes: Changes, held: Collection[str], taken: TakenWakes) -> None:
     """Write `changes`; `held` are contracts whose rows this transaction has locked, `taken` the wakes it has taken."""
     parked = newest(changes.parked)
     unparked = sorted(set(changes.unparked))
@@ -126,7 +126,8 @@ async def run(connection: Connection, parts: Iterable[tuple[str, Columns]]) -> N
 
 def keep(changes: Changes) -> list[tuple[str, Columns]]:
     """States, log, claims, outbox and quarantine."""
-    states = [(row.contract, row.revision, row.state) for row in changes.states]
+    newest_states = {row.contract: row for row in changes.states}
+    states = [(name, row.revision, row.state) for name, row in sorted(newest_states.items())]
     log = [(row.contract, row.revision, row.entry, row.previous, row.head) for row in changes.log]
     return [
         (STATES, columns(states, 3)),
@@ -137,7 +138,7 @@ def keep(changes: Changes) -> list[tuple[str, Columns]]:
     ]
 
 
-def wake(changes: Changes, own: Collection[str], taken: Taken) -> list[tuple[str, Columns]]:
+def wake(changes: Changes, own: Collection[str], taken: TakenWakes) -> list[tuple[str, Columns]]:
     """Wakes of `own` contracts replace what they had and what was taken; those of others come on top."""
     replaced = {(name, cause) for name, moment, cause in changes.wakes if name in own or moment is None}
     done = sorted(number for key in replaced for number in taken.get(key, ()))

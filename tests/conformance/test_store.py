@@ -211,6 +211,13 @@ async def test_reading_past_never_goes_back(store):
     assert await store.frontier() == 50
 
 
+async def test_a_partition_that_is_read_no_more_can_be_forgotten(store):
+    await store.take("w1", CLUSTER, [P0, P1])
+    await store.read_past(CLUSTER, {P0: 50})
+    assert await store.forget_partitions(CLUSTER, [P1, Partition("other", 0)]) == 1
+    assert await store.frontier() == 50
+
+
 async def test_operators_see_who_reads_what(store):
     await store.take("w1", CLUSTER, [P1, P0])
     await move(store, "w1", offsets(0, 5, read_to=70))
@@ -232,6 +239,11 @@ async def test_states_come_back_as_the_bytes_that_were_written(store):
     assert [row async for row in await store.states()] == [("C-1", b"later"), ("C-2", b"state")]
     assert await store.contracts("", 10) == [("C-1", 2), ("C-2", 1)]
     assert await store.contracts("C-1", 10) == [("C-2", 1)]
+
+
+async def test_the_last_state_of_a_contract_in_a_batch_counts(store):
+    await commit(store, Changes(states=[state_row(state=b"first"), state_row(revision=2, state=b"last")]))
+    assert await store.state("C-1") == b"last"
 
 
 async def test_more_states_than_a_page_are_all_read(store):

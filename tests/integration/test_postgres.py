@@ -1,6 +1,8 @@
 """What only a real Postgres can show: locks, crashes, reconnects, refusals, migrations, round trips."""
 
 import asyncio
+import random
+from datetime import date
 from pathlib import Path
 
 import asyncpg
@@ -10,7 +12,7 @@ from servers.process import await_condition
 from connectors.migrations import shipped_revisions, upgrade
 from connectors.postgres import PostgresSettings, PostgresStore
 from contracts_schema.errors import ConfigurationError, TransientError
-from contracts_schema.rows import Changes, FenceLost, Lane, LogRow, OffsetRange, Partition, Review, StateRow
+from contracts_schema.rows import Changes, FenceLost, Lane, LogRow, OffsetRange, ParkedRow, Partition, Review, StateRow
 
 CLUSTER = "cluster-1"
 P0 = Partition("erp.events", 0)
@@ -207,6 +209,38 @@ async def test_contracts_that_wake_each_other_do_not_deadlock(store):
         await ready[0].wait()
         await asyncio.gather(first, worker(1))
     assert await store.wakes(10) == [Review("C-1", 9, "claim"), Review("C-2", 9, "claim")]
+
+
+async def test_workers_that_share_everything_never_deadlock(store):
+    """Every kind of row that two batches may touch, in any order, with the port's order of calls."""
+    names = [f"C-{number}" for number in range(12)]
+    keys = [("erp-eu", f"purchase.line:{number}") for number in range(12)]
+    await commit(store, Changes(states=[StateRow(name, 0, b"") for name in names]))
+    chance = random.Random(20_260_301)
+
+    def some(of):
+        return chance.sample(of, 5)
+
+    async def worker():
+        for _ in range(15):
+            async with store.batch() as batch:
+                await batch.lock_keys(some(keys), some(keys)[:2])
+                await batch.load(some(names))
+                due = await batch.due(100, 3)
+                await batch.parked_under(some(keys))
+                parked = [ParkedRow("erp-eu", f"s{n}", (keys[n],), b"f", 1, "o", "unknown", 1) for n in some(range(12))]
+                done = [(review.contract, None, review.cause) for review in due]
+                changes = Changes(
+                    parked=parked,
+                    unparked=[("erp-eu", "s1")],
+                    wakes=[*done, *((name, chance.randrange(200), "claim") for name in some(names))],
+                    counts=dict.fromkeys(some(["a", "b", "c", "d", "e", "f"]), 1),
+                )
+                await batch.write(changes)
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(worker() for _ in range(8)))
+    assert sum(sum(totals.values()) for totals in (await store.counts(date(2000, 1, 1))).values()) == 8 * 15 * 5
 
 
 async def test_workers_that_park_under_one_key_do_not_wait_for_each_other(store):

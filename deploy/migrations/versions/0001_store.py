@@ -111,7 +111,7 @@ TABLES = (
     )
     """,
     "create index quarantine_open on quarantine (arrival) where state = 'open'",
-    # A contract's own batch replaces its own rows. Whoever wakes another's contract (`foreign_cause`) adds a row, waits
+    # A contract's own batch replaces its own rows. Whoever wakes another's contract (`from_other`) adds a row, waits
     # for nobody, and the row stays until a batch has taken it: no batch removes a wake that it has not seen.
     """
     create table wake (
@@ -119,7 +119,7 @@ TABLES = (
         contract      text collate "C" not null,
         cause         text collate "C" not null,
         moment        bigint not null,
-        foreign_cause boolean not null
+        from_other boolean not null
     ) with (autovacuum_vacuum_scale_factor = 0.01)
     """,
     "create index wake_moment on wake (moment)",
