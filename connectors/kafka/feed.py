@@ -15,6 +15,7 @@ What can go wrong, and what then holds:
   anything can be fetched; a task of its own (heartbeats go on meanwhile) asks the store, compares with the topic,
   seeks, and only then lets them run. aiokafka swallows errors of its listener, so faults are kept for the next `poll`.
 - *The broker lost records, or retention did.* Kafka's automatic reset is off; the faults are named (`positions`).
+- *A header's name is no UTF-8.* aiokafka would fail on that partition for ever; `rescue` reads the batch instead.
 - *Polling is cancelled or held up by a rebalance.* The fetch is a task that outlives the call, so that nothing it
   took from aiokafka is lost; where it may have taken what is no longer wanted, the partition is sought anew.
 """
@@ -25,51 +26,28 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
-from faststream.kafka import KafkaBroker
-from faststream.middlewares import AckPolicy
 
 from connectors.kafka.cluster import administering, cluster_id, layouts
 from connectors.kafka.connection import KafkaConnection, as_ours
 from connectors.kafka.lag import LagSignal
-from connectors.kafka.positions import as_partition, as_topic_partition, losses, start_of
+from connectors.kafka.positions import OnAssigned, as_partition, as_topic_partition, losses, starting_offsets
+from connectors.kafka.rescue import rescue
+from connectors.kafka.shell import FeedSettings, shell, subscriber
 from contracts_schema.errors import ConfigurationError, TransientError
 from contracts_schema.records import Record
 from contracts_schema.rows import Partition
 
 log = logging.getLogger(__name__)
 
-OnAssigned = Callable[[Collection[Partition]], Awaitable[Mapping[Partition, int | None]]]
 OnRevoked = Callable[[Collection[Partition]], Awaitable[None]]
 
 _NOBODY = TopicPartition("", -1)  # asks aiokafka for the records of no partition; its errors are still heard
+_EXAMINED_MS = 150
 _SETTLING_S = 0.05  # how much longer than its own timeout a fetch may take before poll comes back without it
-
-
-@dataclass(frozen=True)
-class FeedSettings:
-    """Group membership and fetching. Times in seconds, sizes in bytes.
-
-    `rebalance_s` is how long the group waits for a member; it must exceed `drain_s`, how long a member waits for its
-    running batch. `fetch_bytes` bounds memory: it is per partition, and at least the largest record.
-    `safety_s` is taken off every moment of `read_past`.
-    """
-
-    group: str = "milepost"
-    session_s: float = 30
-    heartbeat_s: float = 3
-    rebalance_s: float = 60
-    drain_s: float = 15
-    max_poll_interval_s: float = 300
-    start_s: float = 90
-    fetch_bytes: int = 1024 * 1024
-    fetch_wait_s: float = 0.1
-    safety_s: float = 1
 
 
 class KafkaFeed:
@@ -95,12 +73,13 @@ class KafkaFeed:
         self._settings = settings or FeedSettings()
         self._on_assigned = on_assigned
         self._on_revoked = on_revoked
-        self.broker = self._shell()
-        self._subscriber = self._subscribe()
+        self.broker = shell(connection, self._settings)
+        self._subscriber = subscriber(self.broker, self._topics, _Listener(self), self._settings)
         self._lag = LagSignal()
         self._next: dict[TopicPartition, int] = {}  # positioned partitions and the next offset to hand out
         self._unsure: set[TopicPartition] = set()  # partitions whose records in hand are no longer the next ones
-        self._fetching: asyncio.Task[list[Sequence[ConsumerRecord]]] | None = None
+        self._suspects: list[TopicPartition] = []  # partitions of which one has a batch that aiokafka cannot read
+        self._fetching: asyncio.Task[list[Sequence[Any]]] | None = None
         self._positioning: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._paused = False
@@ -155,7 +134,11 @@ class KafkaFeed:
         except NoOffsetForPartitionError:  # from a partition that is being positioned
             self._seek_anew(list(self._next))
             return ()
-        except KafkaError as error:
+        except UnicodeDecodeError:  # a header's name, somewhere
+            self._seek_anew(list(self._next))
+            self._suspects = list(self._next)
+            return ()
+        except (KafkaError, TimeoutError) as error:
             raise await self._sorted_out(error) from error
 
     def pause(self) -> None:
@@ -202,7 +185,7 @@ class KafkaFeed:
 
     # Fetching
 
-    async def _fetch(self, limit: int, timeout_s: float) -> list[Sequence[ConsumerRecord]]:
+    async def _fetch(self, limit: int, timeout_s: float) -> list[Sequence[Any]]:
         """Runs of records, each of one partition. Waits only for the first of them."""
         ready = self._ready()
         if not ready:
@@ -211,6 +194,8 @@ class KafkaFeed:
             ready, timeout_s = self._ready(), 0
         if not ready:
             return []
+        if self._suspects:
+            return await self._examine(self._suspects.pop(), limit)
         share = max(1, limit // len(ready))
         first = await self._consumer.getmany(*ready, timeout_ms=round(timeout_s * 1000), max_records=share)
         runs = list(first.values())
@@ -219,9 +204,9 @@ class KafkaFeed:
             runs += await self._shares(ready, share, left)
         return runs
 
-    async def _shares(self, ready: list[TopicPartition], share: int, left: int) -> list[Sequence[ConsumerRecord]]:
+    async def _shares(self, ready: list[TopicPartition], share: int, left: int) -> list[Sequence[Any]]:
         """A share of what is buffered for each partition, then whatever fills the batch. Never waits."""
-        runs: list[Sequence[ConsumerRecord]] = []
+        runs: list[Sequence[Any]] = []
         for wanted, most in [*(((place,), share) for place in ready), (tuple(ready), left)]:
             if left <= 0:
                 break
@@ -229,6 +214,20 @@ class KafkaFeed:
             runs += more.values()
             left -= sum(map(len, more.values()))
         return runs
+
+    async def _examine(self, place: TopicPartition, limit: int) -> list[Sequence[Any]]:
+        """One partition by itself; if aiokafka fails on it, its next batch is taken apart here."""
+        if place not in self._next:
+            return []
+        try:
+            return list((await self._consumer.getmany(place, timeout_ms=_EXAMINED_MS, max_records=limit)).values())
+        except UnicodeDecodeError:
+            log.warning("%s/%s: a header's name is no UTF-8; its batch is read apart", place.topic, place.partition)
+            self._suspects.append(place)
+            offset = self._next[place]
+            self._consumer.seek(place, offset)
+            found = await rescue(self._connection, place, offset, self._settings.fetch_bytes)
+            return [found] if found else []
 
     def _ready(self) -> list[TopicPartition]:
         """Partitions to fetch from, another one first each time."""
@@ -243,7 +242,7 @@ class KafkaFeed:
             async with asyncio.timeout(timeout_s):
                 await self._changed.wait()
 
-    def _hand_out(self, runs: Iterable[Sequence[ConsumerRecord]], limit: int) -> list[Record]:
+    def _hand_out(self, runs: Iterable[Sequence[Any]], limit: int) -> list[Record]:
         """What is still wanted of these runs; of the others, the partition is sought anew."""
         records: list[Record] = []
         for run in runs:
@@ -256,9 +255,9 @@ class KafkaFeed:
                 continue
             wanted = run[: limit - len(records)]
             if wanted:
-                records += map(_as_record, wanted)
+                records += wanted if isinstance(wanted[0], Record) else map(_as_record, wanted)
                 self._next[place] = wanted[-1].offset + 1
-            if len(wanted) < len(run):
+            if len(wanted) < len(run) or isinstance(run[0], Record):
                 self._unsure.add(place)
         self._seek_anew(self._unsure & self._next.keys())
         return records
@@ -278,15 +277,15 @@ class KafkaFeed:
 
     # Errors
 
-    async def _sorted_out(self, error: KafkaError) -> Exception:
+    async def _sorted_out(self, error: KafkaError | TimeoutError) -> Exception:
         """The error as one of ours. aiokafka may have let go of records of other partitions: all are sought anew."""
         self._seek_anew(list(self._next))
         if isinstance(error, OffsetOutOfRangeError):
-            faults = losses(*await self._bounds(dict(self._next)))
+            faults = await losses(self._consumer, dict(self._next))
             if faults:
                 return ConfigurationError(faults)
         ours = as_ours(error, f"read {', '.join(self._topics)}")
-        self._broken = isinstance(ours, TransientError) and not error.retriable
+        self._broken = isinstance(ours, TransientError) and not getattr(error, "retriable", True)
         return ours
 
     async def _begin_again(self) -> None:
@@ -338,39 +337,15 @@ class KafkaFeed:
 
     async def _position(self, places: Collection[TopicPartition]) -> None:
         try:
-            stored, beginning, end = await self._patiently(places)
-            faults = losses(stored, beginning, end)
-            if faults:
-                raise ConfigurationError(faults)  # noqa: TRY301  one way out for every fault
+            starts = await starting_offsets(self._consumer, places, self._on_assigned)
         except Exception as fault:  # noqa: BLE001  no error of a task may be lost: it stops the next poll
             self._fault = fault
         else:
             for place in places:
-                self._move(place, start_of(stored[place], beginning[place]))
+                self._move(place, starts[place])
                 if not self._paused:
                     self._consumer.resume(place)
         self._changed.set()
-
-    async def _patiently(
-        self, places: Collection[TopicPartition]
-    ) -> tuple[dict[TopicPartition, int | None], Mapping[TopicPartition, int], Mapping[TopicPartition, int]]:
-        """The store's offsets with the bounds of the topic, asked for until both answer."""
-        pause_s = 0.1
-        while True:
-            try:
-                stored = await self._on_assigned([as_partition(place) for place in places])
-                return await self._bounds({place: stored.get(as_partition(place)) for place in places})
-            except (KafkaError, TransientError) as error:
-                log.warning("partitions are held until their offsets are known: %r", error)
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, 5)
-
-    async def _bounds(
-        self, offsets: Mapping[TopicPartition, int | None]
-    ) -> tuple[dict[TopicPartition, int | None], Mapping[TopicPartition, int], Mapping[TopicPartition, int]]:
-        beginning = await self._consumer.beginning_offsets(list(offsets))
-        end = await self._consumer.end_offsets(list(offsets))
-        return dict(offsets), beginning, end
 
     # Shell
 
@@ -380,38 +355,6 @@ class KafkaFeed:
         if consumer is None:
             raise TransientError("kafka: the consumer is not running")
         return consumer
-
-    def _shell(self) -> KafkaBroker:
-        """The connection. A join is answered only when the group is complete, so requests wait longer than that."""
-        return KafkaBroker(
-            self._connection.bootstrap_servers,
-            client_id=self._connection.client_id,
-            security=self._connection.security(),
-            request_timeout_ms=_ms(self._settings.rebalance_s + 5),
-            metadata_max_age_ms=60_000,
-            allow_auto_create_topics=False,
-            consumer_only=True,
-            logger=None,
-        )
-
-    def _subscribe(self) -> Any:
-        settings = self._settings
-        return self.broker.subscriber(
-            *self._topics,
-            group_id=settings.group,
-            batch=True,
-            ack_policy=AckPolicy.MANUAL,
-            listener=_Listener(self),
-            auto_offset_reset="none",
-            isolation_level="read_committed",
-            partition_assignment_strategy=(RangePartitionAssignor,),
-            session_timeout_ms=_ms(settings.session_s),
-            heartbeat_interval_ms=_ms(settings.heartbeat_s),
-            rebalance_timeout_ms=_ms(settings.rebalance_s),
-            max_poll_interval_ms=_ms(settings.max_poll_interval_s),
-            max_partition_fetch_bytes=settings.fetch_bytes,
-            fetch_max_wait_ms=_ms(settings.fetch_wait_s),
-        )
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
@@ -427,10 +370,6 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
 
 def _as_record(got: ConsumerRecord) -> Record:
     return Record(got.topic, got.partition, got.offset, got.timestamp, got.key, got.headers, got.value)
-
-
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)
 
 
 async def _ended(tasks: Iterable[asyncio.Task[Any] | None]) -> None:

@@ -1,6 +1,7 @@
 """The doors to Kafka when things go wrong: brokers that die, groups that are rearranged, records that expire."""
 
 import asyncio
+import struct
 import time
 from collections import Counter
 from dataclasses import replace
@@ -9,9 +10,12 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.protocol.produce import ProduceRequest
+from aiokafka.record.util import calc_crc32c
 from reading import KafkaHall, Reader
 
 from connectors.kafka import PublisherSettings
+from connectors.kafka.rescue import rescue
 from connectors.kafka.topics import Topic, apply, plan, read_topics, unsafe
 from contracts_schema.errors import ConfigurationError, TransientError
 from contracts_schema.rows import Partition, PublishRow
@@ -314,6 +318,62 @@ async def test_keys_go_to_the_partition_that_java_producers_choose(hall):
     await publisher.publish([PublishRow(hall.topics[0], key, (), key) for key in murmur2])
     for record in await (await hall.open()).read(3):
         assert record.partition == (murmur2[record.key] & 0x7FFFFFFF) % 3
+
+
+# Headers that aiokafka cannot read
+
+
+async def put_with_a_name_that_is_no_text(hall, values):
+    """Append one batch to partition 0 whose header is called ff fe fd fc, as a producer in C could."""
+    servers = hall.connection.bootstrap_servers
+    async with AIOKafkaProducer(bootstrap_servers=servers) as producer:
+        await producer.partitions_for(hall.topics[0])
+        batch = producer.create_batch()
+        for value in values:
+            batch.append(key=b"k", value=value, timestamp=None, headers=[("AAAA", b"x"), ("none", None)])
+        batch.close()
+        raw = bytearray(batch._build().replace(b"AAAA", b"\xff\xfe\xfd\xfc"))
+        struct.pack_into(">I", raw, 17, calc_crc32c(bytes(raw[21:])))
+        leader = producer.client.cluster.leader_for_partition(TopicPartition(hall.topics[0], 0))
+        request = ProduceRequest(
+            required_acks=-1, timeout=5000, topics=[(hall.topics[0], [(0, bytes(raw))])], transactional_id=None
+        )
+        await producer.client.send(leader, request)
+
+
+async def test_a_header_whose_name_is_no_text_loses_nothing_and_stops_nothing(hall):
+    publisher = await hall.publisher()
+    await in_partition_0(hall, 3)
+    await put_with_a_name_that_is_no_text(hall, [b"bad-1", b"bad-2"])
+    await put_with_a_name_that_is_no_text(hall, [b"bad-3"])
+    await in_partition_0(hall, 3)
+    await publisher.publish(numbered(hall.topics[1], range(50)))
+    records = await (await hall.open()).read(59)
+    mine = [record for record in records if record.topic == hall.topics[0]]
+    assert [record.offset for record in mine] == list(range(9))
+    assert [record.value for record in mine[3:6]] == [b"bad-1", b"bad-2", b"bad-3"]
+    assert mine[3].headers == (("\\xff\\xfe\\xfd\\xfc", b"x"), ("none", None))
+    assert mine[3].key == b"k"
+    assert abs(mine[3].timestamp - time.time() * 1000) < 60_000
+
+
+@pytest.mark.parametrize("compression", [None, "gzip", "snappy", "lz4", "zstd"])
+async def test_a_batch_taken_apart_here_gives_what_aiokafka_gives(hall, compression):
+    servers = hall.connection.bootstrap_servers
+    async with AIOKafkaProducer(bootstrap_servers=servers, compression_type=compression) as producer:
+        futures = [
+            await producer.send(
+                hall.topics[0], b"%d" % n * n or None, b"k" * (n % 3) or None, 0, 1000 + n, [("h", b"v")]
+            )
+            for n in range(1, 200)
+        ]
+        await asyncio.gather(*futures)
+    theirs = await (await hall.open()).read(199)
+    ours = []
+    while len(ours) < 199:
+        ours += await rescue(hall.connection, TopicPartition(hall.topics[0], 0), len(ours), 1024 * 1024)
+    assert ours == theirs
+    assert not await rescue(hall.connection, TopicPartition(hall.topics[0], 0), 199, 1024 * 1024)
 
 
 # Topics
