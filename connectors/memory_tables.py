@@ -9,6 +9,7 @@ from itertools import count
 
 from msgspec.structs import replace
 
+from connectors.wakes import net_wakes
 from contracts_schema.rows import (
     Changes,
     FenceLost,
@@ -94,13 +95,7 @@ class Tables:
         """Let the changes of one batch take effect; `held` are the contracts that it had locked, `taken` its wakes."""
         self.states.update((row.contract, row) for row in changes.states)
         self.log.update(((row.contract, row.revision), row) for row in changes.log)
-        for source, key, contract in changes.claimed:
-            self.crosswalk.setdefault((source, key), set()).add(contract)
-        for source, key, contract in changes.unclaimed:
-            claimants = self.crosswalk.get((source, key), set())
-            claimants.discard(contract)
-            if not claimants:
-                self.crosswalk.pop((source, key), None)
+        self._claim(changes)
         for lane, body in changes.outbox:
             number = next(self._numbers)
             self.outbox[number] = (OutboxRow(number, lane, body), moment)
@@ -123,17 +118,25 @@ class Tables:
         listed = sorted((moment, contract, cause) for (contract, cause), moment in earliest.items())
         return [Review(contract, moment, cause) for moment, contract, cause in listed]
 
+    def _claim(self, changes: Changes) -> None:
+        for source, key, contract in set(changes.unclaimed).difference(changes.claimed):
+            claimants = self.crosswalk.get((source, key), set())
+            claimants.discard(contract)
+            if not claimants:
+                self.crosswalk.pop((source, key), None)
+        for source, key, contract in changes.claimed:
+            self.crosswalk.setdefault((source, key), set()).add(contract)
+
     def _wake(self, changes: Changes, own: Collection[str], taken: Collection[Review]) -> None:
         """Own wakes are replaced; those that came from other contracts stay until they were taken."""
         seen = {(review.contract, review.cause) for review in taken}
-        for contract, moment, cause in changes.wakes:
-            if contract in own or moment is None:
-                self.wake_list.pop((contract, cause, False), None)
-                if (contract, cause) in seen:
-                    self.wake_list.pop((contract, cause, True), None)
-        for contract, moment, cause in changes.wakes:
-            if moment is not None:
-                self.wake(contract, moment, cause, foreign=contract not in own)
+        net = net_wakes(changes.wakes, own)
+        for contract, cause in net.replaced:
+            self.wake_list.pop((contract, cause, False), None)
+            if (contract, cause) in seen:
+                self.wake_list.pop((contract, cause, True), None)
+        for contract, moment, cause, foreign in net.new:
+            self.wake(contract, moment, cause, foreign=foreign)
 
     def _park(self, changes: Changes) -> None:
         for key in changes.unparked:

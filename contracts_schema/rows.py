@@ -164,5 +164,6 @@ class Changes(Struct):
     parked: list[ParkedRow] = []
     unparked: list[tuple[str, str]] = []
     claimed: list[tuple[str, str, str]] = []
+    unclaimed: list[tuple[str, str, str]] = []
     wakes: list[tuple[str, int | None, str]] = []
     counts: dict[str, int] = {}

@@ -31,6 +31,7 @@ class Merged(Enum):
     PARKED = "parked"
     REPEATED_VERDICT = "quarantined"
     REFUSED = "refused"
+    DEFERRED = "deferred"
 
 
 class Seen:

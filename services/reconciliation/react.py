@@ -22,17 +22,13 @@ from services.reconciliation.merge import Merged, Seen, merge
 from services.reconciliation.policy import Rules
 from services.reconciliation.review import next_review
 from services.reconciliation.revise import Revision, revise, unpark
-from services.reconciliation.state import State
+from services.reconciliation.state import Arrival, State
 from services.reconciliation.subject import content_of, identity_of
 from services.reconciliation.versions import Rejection, register
 
 
-class Arrival(Struct, frozen=True):
-    """What one record states about one contract. `timestamp` is the record's in µs; `origin` says where it lies."""
-
-    facts: tuple[Fact, ...]
-    timestamp: int
-    origin: str
+UNPARK = "unparked"
+REVIEW = "review"
 
 
 class Outcome(Struct, frozen=True):
@@ -55,21 +51,21 @@ class Reaction(Struct):
 
 
 def react(
-    state: State, arrivals: Sequence[Arrival], bound: int, rules: Rules, *, after_registration: bool = False
+    state: State, arrivals: Sequence[Arrival], bound: int, rules: Rules, *, wake: str | None = None
 ) -> Reaction:
     """Fold what arrived into the state (changed in place) and say what follows.
 
     `bound` is the latest moment that a record's timestamp may claim (µs): the database's clock and five seconds (rule
-    A5); reviews that fell due until then run as well where nothing arrived. `after_registration` lets parked facts
-    count that have found their home.
+    A5). `wake` says why a contract is looked at again: REVIEW runs what fell due until `bound`; UNPARK lets parked facts
+    count that have found their home; anything else (a changed rulebook, an upgrade) decides once more.
     """
     turn = _Turn(state, rules)
-    if after_registration:
+    if wake == UNPARK:
         turn.reaction.unparked += unpark(state)
     for arrival in arrivals:
         turn.take(arrival, max(state.moment, min(arrival.timestamp, bound)))
-    turn.close("unparked" if after_registration else "facts", decide_anyway=after_registration)
-    if not arrivals and not after_registration:
+    turn.close(wake or "facts", decide_anyway=wake not in (None, REVIEW))
+    if wake == REVIEW:
         turn.pass_time(bound)
     state.seen = turn.seen.packed()
     return turn.reaction
@@ -134,7 +130,7 @@ class _Turn:
         while self.state.review is not None and self.state.review <= moment:
             self.close("facts")
             due, self.state.review = self.state.review, None
-            self._note(revise(self.state, (), due, "review", self.rules))
+            self._note(revise(self.state, (), due, REVIEW, self.rules))
 
     def _begins_new_day(self, moment: int) -> bool:
         index = self._index()
@@ -160,7 +156,7 @@ REPEATED = "the message was quarantined before, and a repeat repeats the verdict
 def replay(state: State, entry: LogEntry, rules: Rules) -> Revision:
     """Do one logged revision again, under the rules it was taken by: the same row comes out (law 12)."""
     seen = Seen(state.seen)
-    if entry.cause == "unparked":
+    if entry.cause == UNPARK:
         unpark(state)
     index = index_of(state.plans[state.in_force].plan) if state.in_force else None
     for fact in entry.facts:
@@ -170,6 +166,6 @@ def replay(state: State, entry: LogEntry, rules: Rules) -> Revision:
         else:
             merge(state, seen, fact, "", index)
     state.seen = seen.packed()
-    if entry.cause == "review":
+    if entry.cause == REVIEW:
         state.review = None
     return revise(state, entry.facts, entry.moment, entry.cause, rules)

@@ -110,8 +110,16 @@ class MilestoneState(Struct, array_like=True):
     replaced_by: tuple[str, ...] = ()
 
 
+class Arrival(Struct, frozen=True, array_like=True):
+    """What one record states about one contract. `timestamp` is the record's in µs; `origin` says where it lies."""
+
+    facts: tuple[Fact, ...]
+    timestamp: int
+    origin: str
+
+
 class State(Struct):
-    """Everything about one contract."""
+    """Everything about one contract. `frozen` names the release that could not decide it; `deferred` waits meanwhile."""
 
     contract: str
     revision: int = 0
@@ -128,6 +136,7 @@ class State(Struct):
     review: int | None = None
     rulebook: str = ""
     frozen: str | None = None
+    deferred: list[Arrival] = []
 
 
 _encoder = Encoder()

@@ -1,0 +1,207 @@
+"""Dialect `milepost`: our own CloudEvents 1.0, structured (JSON) or binary (`ce_` headers) mode.
+
+Any system can speak it directly. `type` is `milepost.<kind>.v1`; `data` bears the address and the fields of the fact
+(`contracts_schema.facts`). A version of a type that is not known is unreadable, never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import msgspec
+
+from contracts_schema import facts as f
+from contracts_schema.errors import Refused, Unreadable
+from contracts_schema.money import from_wire
+from contracts_schema.records import Record, Source, is_identifier
+from mappers.strict_json import parse
+from mappers.values import micros
+
+BYTES_MAX = 1024 * 1024
+_TYPE = re.compile(r"milepost\.([a-z_]+\.[a-z_]+)\.v([0-9]{1,6})")
+_STRUCTURED = "application/cloudevents+json"
+_ADDRESS = ("contract", "milestone", "ref", "version")
+_BODIES: dict[str, type[f.Body]] = {
+    str(body.__struct_config__.tag): body
+    for body in f.Body.__subclasses__()
+    if body not in (f.ContractRegistered, f.MessageUnreadable)
+}
+_STRICT_ROLES = ("operator", "register")  # whose misspelt fields are refused, never passed over (rule A11)
+
+KeyReader = Callable[[str, str], str]  # (source, key) to the key as that source's mapper normalises it (rule B5)
+
+
+class Event(NamedTuple):
+    """One CloudEvent: `time` in microseconds, `data` as it was decoded."""
+
+    id: str
+    type: str
+    time: int
+    data: dict[str, Any]
+
+
+def is_canonical(record: Record) -> bool:
+    """Whether the record says of itself that it is a CloudEvent."""
+    return any(name in ("ce_type", "ce_specversion") for name, _ in record.headers) or (
+        (record.header("content-type") or "").startswith(_STRUCTURED)
+    )
+
+
+def translate(record: Record, source: Source, read_key: KeyReader) -> tuple[f.Fact, ...]:
+    """The one fact of a canonical event.
+
+    Raises:
+        Unreadable: it cannot be understood; its doubt names the milestone where the address can be read.
+        Refused: it is understood and not allowed.
+    """
+    event = _event(record)
+    match = _TYPE.fullmatch(event.type)
+    kind = match[1] if match else event.type.removeprefix("milepost.")
+    if match and match[2] == "1" and kind == "contract.registered":
+        return (_registration(event, source, read_key),)
+    try:
+        if match is None or match[2] != "1" or kind not in _BODIES:
+            raise ValueError(f"type {event.type!r} is not known; this version reads milepost.<kind>.v1")
+        return (_fact(event, kind, source, read_key),)
+    except ValueError as error:
+        doubts = _doubts(event, kind, record, source, read_key)
+        raise Unreadable(f"event {event.id!r} ({event.type}): {error}", doubts) from None
+
+
+def _event(record: Record) -> Event:
+    try:
+        if any(name == "ce_id" for name, _ in record.headers):
+            return _binary(record)
+        return _structured(record)
+    except ValueError as error:
+        raise Unreadable(f"no CloudEvent: {error}") from None
+
+
+def _structured(record: Record) -> Event:
+    envelope = parse(record.value or b"", BYTES_MAX)
+    if not isinstance(envelope, dict):
+        raise ValueError(f"it is not a JSON object but {type(envelope).__name__}")  # noqa: TRY004 -- one family
+    return _checked(envelope, envelope.get("data"), record)
+
+
+def _binary(record: Record) -> Event:
+    names = ("specversion", "id", "source", "type", "time")
+    envelope = {name: text for name in names if (text := record.header(f"ce_{name}")) is not None}
+    return _checked(envelope, parse(record.value or b"", BYTES_MAX), record)
+
+
+def _checked(envelope: Mapping[str, Any], data: object, record: Record) -> Event:
+    if envelope.get("specversion") != "1.0":
+        raise ValueError(f"specversion {envelope.get('specversion')!r} is not 1.0")
+    for name in ("id", "source", "type"):
+        if not is_identifier(envelope.get(name)):
+            raise ValueError(f"{name} {envelope.get(name)!r} is not a text of 1 to 300 visible characters")
+    if not isinstance(data, dict):
+        raise ValueError("data is not a JSON object")  # noqa: TRY004 -- one family for callers
+    time = envelope.get("time")
+    if time is None:
+        moment = record.timestamp * 1000
+    elif isinstance(time, str):
+        moment = _moment(time)
+    else:
+        raise ValueError(f"time {time!r} is not an RFC 3339 text")
+    return Event(envelope["id"], envelope["type"], moment, data)
+
+
+def _moment(text: str) -> int:
+    """Microseconds of an RFC 3339 text, which always bears its zone."""
+    try:
+        moment = datetime.fromisoformat(text) if len(text) >= 20 and text[10] in "Tt " else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ValueError(f"time {text[:80]!r} is not RFC 3339, as in 2026-03-01T08:00:00Z")
+    return micros(moment)
+
+
+def _fact(event: Event, kind: str, source: Source, read_key: KeyReader) -> f.Fact:
+    address = _address(event.data, read_key)
+    body = _body(kind, event.data, source)
+    version = event.data.get("version")
+    if version is not None and (type(version) is not int or not 0 <= version < 2**53):
+        raise ValueError(f"version {version!r} is not a whole number from 0 on")
+    return f.Fact(source.name, event.id, address, event.time, body, version)
+
+
+def _address(data: Mapping[str, Any], read_key: KeyReader) -> f.Address:
+    contract, milestone, ref = data.get("contract"), data.get("milestone"), data.get("ref")
+    if contract is not None:
+        for name, value in (("contract", contract), ("milestone", milestone)):
+            if value is not None and not is_identifier(value):
+                raise ValueError(f"{name} {value!r} is not a text of 1 to 300 visible characters")
+        return f.Address(contract, milestone)
+    if isinstance(ref, dict) and is_identifier(ref.get("source")) and is_identifier(ref.get("key")):
+        return f.Address(None, None, ref["source"], (read_key(ref["source"], ref["key"]),))
+    raise ValueError("it has no address: neither contract and milestone nor ref {source, key}")
+
+
+def _body(kind: str, data: Mapping[str, Any], source: Source) -> f.AnyBody:
+    known = _BODIES[kind]
+    fields = {name: value for name, value in data.items() if name not in _ADDRESS}
+    if source.role in _STRICT_ROLES:
+        unknown = sorted(fields.keys() - set(known.__struct_fields__))
+        if unknown:
+            raise Refused(f"{kind} has no field {', '.join(map(repr, unknown))}; nothing of it was used (rule A11)")
+    for name in f.MONEY_FIELDS.get(kind, ()):
+        if fields.get(name) is not None:
+            fields[name] = _money(name, fields[name])
+    try:
+        return msgspec.convert(fields | {"kind": kind}, known)  # type: ignore[return-value]  # one of AnyBody
+    except msgspec.ValidationError as error:
+        raise ValueError(_sentence(str(error), fields)) from None
+
+
+def _money(name: str, value: object) -> tuple[int, str]:
+    try:
+        return from_wire(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _sentence(fault: str, fields: Mapping[str, Any]) -> str:
+    """The fault with the field's value, which the decoder leaves out."""
+    reason, _, path = fault.partition(" - at `$.")
+    name = re.split(r"[.\[`]", path)[0] if path else ""
+    return f"{name} {str(fields[name])[:80]!r}: {reason}" if name in fields else reason
+
+
+def _doubts(
+    event: Event, kind: str, record: Record, source: Source, read_key: KeyReader
+) -> tuple[f.Doubt, ...]:
+    try:
+        address = _address(event.data, read_key)
+    except ValueError:
+        return ()
+    return (f.Doubt(source.name, event.id, address, event.time, sha256(record.value or b"").digest(), kind),)
+
+
+def _registration(event: Event, source: Source, read_key: KeyReader) -> f.Fact:
+    from contracts_schema.plan import encode_plan  # noqa: PLC0415 -- pydantic is loaded where it is used
+    from contracts_schema.registration import read_registration  # noqa: PLC0415 -- as above
+
+    if source.role != "register":
+        raise Refused(f"registration refused: {source.name} is no register; only the register registers (rule A8)")
+    plan = read_registration(event.data)
+    try:
+        plan = _with_normal_keys(plan, read_key)
+    except ValueError as error:
+        raise Refused(f"registration refused: {error}") from None
+    body = f.ContractRegistered(plan.version, encode_plan(plan))
+    return f.Fact(source.name, event.id, f.Address(plan.contract), event.time, body, plan.version)
+
+
+def _with_normal_keys(plan: Any, read_key: KeyReader) -> Any:
+    def normal(refs: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        return {source: tuple(read_key(source, key) for key in keys) for source, keys in refs.items()}
+
+    milestones = tuple(msgspec.structs.replace(m, refs=normal(m.refs)) for m in plan.milestones)
+    return msgspec.structs.replace(plan, refs=normal(plan.refs), milestones=milestones)

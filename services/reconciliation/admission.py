@@ -1,0 +1,80 @@
+"""What is let in: a fact that can be read must also be plausible and allowed (rule A11)."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+from contracts_schema import facts as f
+from contracts_schema.errors import Refused, Unreadable
+from contracts_schema.reasons import WAIVABLE, HoldReason
+from services.reconciliation.calendar import datetime_of
+from services.reconciliation.policy import Rules
+from services.reconciliation.subject import content_of, identity_of
+
+_DAY = timedelta(days=1)
+_DAY_US = 86_400_000_000
+
+
+def admit(facts: tuple[f.Fact, ...], recorded_at: int, rules: Rules) -> None:
+    """Let the facts of one record in, or none of them. `recorded_at` is the record's timestamp in µs.
+
+    Raises:
+        Unreadable: a date or the event's own time lies implausibly far ahead; every address is in doubt.
+        Refused: a waiver that is not allowed, or a dispute over an amount that names no milestone.
+    """
+    for fact in facts:
+        sentence = _implausible(fact, recorded_at)
+        if sentence:
+            raise Unreadable(sentence, [_doubt(g, recorded_at) for g in facts])
+        refusal = _not_allowed(fact, rules)
+        if refusal:
+            raise Refused(f"{fact.kind} refused: {refusal}")
+
+
+def _implausible(fact: f.Fact, recorded_at: int) -> str | None:
+    if fact.time > recorded_at + _DAY_US:
+        return f"its time {datetime_of(fact.time)} lies more than a day after its record ({datetime_of(recorded_at)})"
+    field = f.ACTUAL_DATES.get(fact.kind)
+    said = getattr(fact.body, field, None) if field else None
+    if not isinstance(said, date):
+        return None
+    ahead = said > datetime_of(fact.time) + _DAY if isinstance(said, datetime) else _is_ahead(said, fact.time)
+    return f"{field} {said} lies more than a day ahead of the message's own time {datetime_of(fact.time)}" if ahead else None
+
+
+def _is_ahead(said: date, time: int) -> bool:
+    return said > (datetime_of(time).astimezone(UTC) + _DAY).date()
+
+
+def _doubt(fact: f.Fact, recorded_at: int) -> f.Doubt:
+    """An implausible time is replaced by the record's; the digest lets a repeat meet the same verdict."""
+    time = fact.time if fact.time <= recorded_at + _DAY_US else recorded_at
+    return f.Doubt(fact.source, fact.id, fact.address, time, identity_of(fact) + content_of(fact), fact.kind)
+
+
+def _not_allowed(fact: f.Fact, rules: Rules) -> str | None:
+    body = fact.body
+    if isinstance(body, f.ReasonWaived):
+        return _waiver_fault(fact.source, body, rules)
+    if isinstance(body, f.DisputeOpened) and body.amount is not None:
+        if fact.address.contract is not None and fact.address.milestone is None:
+            return "an amount in dispute needs the milestone it is about"
+        if body.amount.minor < 0:
+            return f"the amount in dispute is negative ({body.amount.minor} minor units)"
+    return None
+
+
+def _waiver_fault(source: str, body: f.ReasonWaived, rules: Rules) -> str | None:
+    if rules.person(source, body.by) == rules.person(source, body.approved_by):
+        return f"{body.by!r} cannot approve what they asked for themselves (rule D6)"
+    if body.code not in HoldReason.__members__:
+        return f"{body.code!r} is no hold reason"
+    if HoldReason(body.code) not in WAIVABLE:
+        return f"{body.code} cannot be waived (rule D6)"
+    return None
+
+
+def doubt_fact(doubt: f.Doubt, sentence: str) -> f.Fact:
+    """The fact that an unreadable message leaves behind: a doubt about each milestone it may have spoken of."""
+    body = f.MessageUnreadable(sentence[:500], doubt.digest, doubt.scope)
+    return f.Fact(doubt.source, f"{doubt.id}#unreadable", doubt.address, doubt.time, body)

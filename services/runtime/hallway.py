@@ -1,0 +1,60 @@
+"""The hallway: one batch of records through one transaction, the same for every store.
+
+    read -> [ fence, claims, load -> react -> write ] -> what the relay will publish
+
+Nothing here knows Kafka or Postgres. `work.py` holds what happens between fence and write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from contracts_schema.records import Record
+from contracts_schema.rows import OffsetRange
+from services.ports import Store
+from services.reconciliation.policy import Rules
+from services.runtime.outgoing import Topics
+from services.runtime.reading import Reader
+from services.runtime.work import Report, Work
+
+CLOCK_AHEAD_US = 5_000_000  # how far a record's timestamp may run before the database's clock (rule A5)
+
+
+class Hallway:
+    """Carries batches through the store. `release` names this version of the code, for contracts it cannot decide."""
+
+    def __init__(self, store: Store, reader: Reader, rules: Rules, topics: Topics, release: str) -> None:
+        self.store = store
+        self.reader = reader
+        self.rules = rules
+        self.topics = topics
+        self.release = release
+
+    async def carry(self, records: Sequence[Record], owner: str, ranges: Sequence[OffsetRange], now: int) -> Report:
+        """One batch: all of it is committed with the offsets, or none of it. `now` is the database's clock (µs).
+
+        Raises:
+            FenceLost: the partitions are another worker's by now.
+            TransientError: the store does not answer; the same batch may be carried again.
+        """
+        readings = [self.reader.read(record) for record in records]
+        work = self._work(now)
+        async with self.store.batch() as batch:
+            await batch.fence(owner, ranges)
+            await work.route(batch, readings)
+            await work.decide(batch)
+            await batch.write(work.changes())
+        return work.report
+
+    async def wake(self, frontier: int, limit: int, now: int) -> Report:
+        """Look again at contracts whose moment has come; `frontier` is the moment past which all sources were read."""
+        work = self._work(now)
+        async with self.store.batch() as batch:
+            due = await batch.due(frontier, limit)
+            if due:
+                await work.look_again(batch, self.store, due, frontier)
+                await batch.write(work.changes())
+        return work.report
+
+    def _work(self, now: int) -> Work:
+        return Work(self.reader, self.rules, self.topics, self.release, now + CLOCK_AHEAD_US)

@@ -1,0 +1,137 @@
+"""What goes out: commands as they are committed, everything else rendered when it is published (§4)."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+from msgspec.json import encode
+from msgspec.msgpack import Decoder, Encoder
+
+from contracts_schema.commands import Command, DecisionRecord, QuarantineRecord, Snapshot
+from contracts_schema.rows import Lane, LogRow, PublishRow, Quarantined
+from services.reconciliation.log import LogEntry, read_entry
+from services.reconciliation.policy import Rules
+from services.reconciliation.state import decode_state
+from services.reconciliation.view import snapshot, standings
+from services.reconciliation.wire import command_of, decision_of
+
+SHOWN_BYTES_MAX = 65_536  # of a quarantined value; the whole of it stays in the store
+
+
+class Topics(Struct, frozen=True):
+    """Names of the topics that Milepost writes."""
+
+    commands: str = "finance.commands"
+    decisions: str = "milestone.decisions"
+    snapshots: str = "milestone.snapshots"
+    quarantine: str = "milepost.quarantine"
+
+
+_encoder = Encoder()
+_rows = Decoder(list[PublishRow])
+_revisions = Decoder(list[tuple[str, int]])
+_milestones = Decoder(list[tuple[str, str]])
+_JSON = (("content-type", b"application/json"),)
+
+
+def commands_of(row: LogRow, entry: LogEntry) -> list[Command]:
+    """The commands of one revision, in order."""
+    return [command_of(entry, decided, row.head) for decided in entry.decisions if decided.said is not None]
+
+
+def command_row(command: Command, topic: str) -> PublishRow:
+    """A command as a CloudEvent in binary mode, keyed by contract."""
+    headers = (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", command.command_id.encode()),
+        ("ce_source", b"milepost"),
+        ("ce_type", f"milepost.payment.{command.action}.v1".encode()),
+        ("ce_subject", subject(command.contract, command.milestone).encode()),
+        ("ce_time", command.decided_at.encode()),
+        *_JSON,
+    )
+    return PublishRow(
+        topic, command.contract.encode(), headers, encode(command), command.contract, command.action == "hold"
+    )
+
+
+def subject(contract: str, milestone: str) -> str:
+    """`contract/milestone`, with `%` and `/` inside either percent-encoded (§3.5)."""
+    return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in (contract, milestone))
+
+
+def quarantine_row(entry: Quarantined, topic: str) -> PublishRow:
+    """The quarantine record of an entry: its first 64 KiB as base64, headers and key as text."""
+    record = QuarantineRecord(
+        source=entry.source, cluster=entry.cluster, topic=entry.topic, partition=entry.partition, offset=entry.offset,
+        timestamp=entry.timestamp, key=_text(entry.key), headers=tuple((k, _text(v)) for k, v in entry.headers),
+        fault=entry.fault, sentence=entry.sentence, size=entry.size, sha256=entry.sha256,
+        value_base64=base64.b64encode((entry.value or b"")[:SHOWN_BYTES_MAX]).decode(),
+    )  # fmt: skip
+    return PublishRow(topic, entry.source.encode(), _JSON, encode(record))
+
+
+def _text(raw: bytes | None) -> str | None:
+    return None if raw is None else raw[:1000].decode("utf-8", "backslashreplace")
+
+
+class Said(Struct):
+    """What one commit has to say, lane by lane."""
+
+    commands: list[PublishRow] = []
+    revisions: list[tuple[str, int]] = []
+    milestones: dict[tuple[str, str], None] = {}
+    quarantine: list[PublishRow] = []
+
+    def rows(self) -> list[tuple[Lane, bytes]]:
+        """The outbox rows: one a lane, packed."""
+        lanes = (
+            (Lane.COMMANDS, self.commands),
+            (Lane.DECISIONS, self.revisions),
+            (Lane.SNAPSHOTS, list(self.milestones)),
+            (Lane.QUARANTINE, self.quarantine),
+        )
+        return [(lane, _encoder.encode(content)) for lane, content in lanes if content]
+
+
+def packed_rows(body: bytes) -> list[PublishRow]:
+    """The records of a row of the lanes that are committed as they are published."""
+    return _rows.decode(body)
+
+
+def packed_revisions(body: bytes) -> list[tuple[str, int]]:
+    """The (contract, revision) pairs of a row of the decisions lane."""
+    return _revisions.decode(body)
+
+
+def packed_milestones(body: bytes) -> list[tuple[str, str]]:
+    """The (contract, milestone) pairs of a row of the snapshots lane."""
+    return _milestones.decode(body)
+
+
+def decision_rows(log: Sequence[LogRow], topic: str) -> list[PublishRow]:
+    """Every changed decision of these revisions, keyed by contract."""
+    rows = []
+    for row in log:
+        entry = read_entry(row)
+        for decided in entry.decisions:
+            record: DecisionRecord = decision_of(entry, decided, row.head)
+            rows.append(PublishRow(topic, entry.contract.encode(), _JSON, encode(record), entry.contract))
+    return rows
+
+
+def snapshot_rows(wanted: Sequence[tuple[str, str]], states: Mapping[str, bytes], rules: Rules, topic: str) -> list[PublishRow]:
+    """The newest snapshot of each milestone; a tombstone for one that is no longer in the plan."""
+    shown: dict[tuple[str, str], Snapshot | None] = {}
+    for contract in {c for c, _ in wanted}:
+        if contract in states:
+            state = decode_state(states[contract])
+            shown.update({(contract, s.position.milestone): snapshot(state, s) for s in standings(state, rules)})
+    rows = []
+    for contract, milestone in dict.fromkeys(wanted):
+        found = shown.get((contract, milestone))
+        value = encode(found) if found is not None else None
+        rows.append(PublishRow(topic, subject(contract, milestone).encode(), _JSON, value, contract))
+    return rows

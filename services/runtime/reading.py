@@ -1,0 +1,76 @@
+"""From a record to what it states: the source it belongs to, its facts, or the reason why it is set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import NamedTuple
+
+from contracts_schema.errors import MessageError, Unreadable
+from contracts_schema.facts import Fact
+from contracts_schema.records import Record, Source
+from contracts_schema.rows import Quarantined
+from mappers.translate import Translator
+from services.reconciliation.admission import admit, doubt_fact
+from services.reconciliation.policy import Rules
+
+SOURCE_HEADER = "milepost-source"
+
+
+class Reading(NamedTuple):
+    """What one record gives: facts (a doubt counts as one), and its quarantine entry where it could not be used."""
+
+    record: Record
+    facts: tuple[Fact, ...]
+    set_aside: Quarantined | None = None
+
+
+class Reader:
+    """Reads records of the topics that sources are bound to."""
+
+    def __init__(self, sources: Mapping[str, Source], rules: Rules, cluster: str) -> None:
+        self.rules = rules
+        self.cluster = cluster
+        self._translator = Translator(sources)
+        self._bound: dict[str, list[Source]] = {}
+        for source in sources.values():
+            self._bound.setdefault(source.topic, []).append(source)
+
+    def read(self, record: Record) -> Reading:
+        """Translate one record. Whatever it holds, it ends in facts, in nothing to say, or set aside."""
+        try:
+            source = self._source_of(record)
+        except MessageError as error:
+            return Reading(record, (), self.quarantined(record, "", error))
+        try:
+            facts = self._translator.translate(record, source)
+            admit(facts, record.timestamp * 1000, self.rules)
+        except MessageError as error:
+            doubts = error.doubts if isinstance(error, Unreadable) else ()
+            facts = tuple(doubt_fact(d, error.sentence) for d in doubts)
+            return Reading(record, facts, self.quarantined(record, source.name, error))
+        return Reading(record, facts)
+
+    def quarantined(self, record: Record, source: str, error: MessageError) -> Quarantined:
+        """The entry that keeps a record that cannot be used, with its bytes and a sentence."""
+        value = record.value or b""
+        return Quarantined(
+            id=f"{self.cluster}/{record.origin}", source=source, cluster=self.cluster, topic=record.topic,
+            partition=record.partition, offset=record.offset, timestamp=record.timestamp, key=record.key,
+            headers=record.headers, value=record.value, fault=error.fault, sentence=error.sentence, size=len(value),
+            sha256=sha256(value).hexdigest(),
+        )  # fmt: skip
+
+    def _source_of(self, record: Record) -> Source:
+        """The source that a record belongs to: the one its topic is bound to, or the one that its header names (§4)."""
+        bound: Sequence[Source] = self._bound.get(record.topic, ())
+        named = record.header(SOURCE_HEADER)
+        for source in bound:
+            if source.name == named or (named is None and len(bound) == 1 and not _has(record, SOURCE_HEADER)):
+                return source
+        names = ", ".join(s.name for s in bound) or "no source"
+        raise Unreadable(f"header {SOURCE_HEADER} says {named!r}; bound to topic {record.topic}: {names}")
+
+
+def _has(record: Record, header: str) -> bool:
+    return any(name == header for name, _ in record.headers)

@@ -1,0 +1,284 @@
+"""The work of one transaction: which contract each fact goes to, what follows there, and everything to be written.
+
+A contract's row is locked before it is loaded, in sorted order, so that two workers never decide one contract at once.
+Facts that no contract claims are parked under their keys' locks, so that none is parked while its contract comes in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from msgspec import Struct, field
+from msgspec.msgpack import Decoder, Encoder
+
+from contracts_schema.errors import Refused, Unreadable
+from contracts_schema.facts import Address, ContractRegistered, Fact, MessageUnreadable
+from contracts_schema.records import Record
+from contracts_schema.rows import Changes, ParkedRow, Review, StateRow
+from services.ports import Batch, Store
+from services.reconciliation.crosswalk import index_of
+from services.reconciliation.merge import Merged
+from services.reconciliation.policy import Rules
+from services.reconciliation.react import REVIEW, UNPARK, Outcome, Reaction, react
+from services.reconciliation.state import Arrival, State, decode_state, encode_state
+from services.reconciliation.subject import content_of, identity_of, subject_of
+from services.runtime.outgoing import Said, Topics, command_row, commands_of, quarantine_row
+from services.runtime.reading import Reader, Reading
+
+Key = tuple[str, str]
+_encoder = Encoder()
+_decoder = Decoder(Fact)
+
+
+class Report(Struct):
+    """What one transaction did, for counters and for `milepost try`."""
+
+    outcomes: list[Outcome] = []
+    unparked: list[str] = []
+    ambiguous: list[Address] = []
+    quarantined: list[tuple[str, str]] = []
+    ignored: list[str] = []
+    said: Said = field(default_factory=Said)
+    woken: int = 0
+    defects: list[tuple[str, str]] = []
+
+
+class Work:
+    """One transaction's work, gathered first and written at once."""
+
+    def __init__(self, reader: Reader, rules: Rules, topics: Topics, release: str, bound: int) -> None:
+        self.report = Report()
+        self._reader = reader
+        self._rules = rules
+        self._topics = topics
+        self._release = release
+        self._bound = bound
+        self._changes = Changes()
+        self._arrivals: dict[str, list[Arrival]] = {}
+        self._records: dict[str, Record] = {}
+        self._states: dict[str, StateRow] = {}
+
+    # -- which contract ------------------------------------------------------------------------------------------
+
+    async def route(self, batch: Batch, readings: Sequence[Reading]) -> None:
+        """Give every fact to the contract that claims it; park what nobody claims."""
+        homeless: list[tuple[Reading, Fact]] = []
+        registered = {f.address.contract for r in readings for f in r.facts if isinstance(f.body, ContractRegistered)}
+        claims = await batch.claims({key for r in readings for f in r.facts for key in keys_of(f)})
+        for reading in readings:
+            self._note(reading)
+            homeless += self._assign(reading, reading.facts, claims, registered)
+        if homeless:
+            await self._park(batch, homeless, registered)
+
+    def _note(self, reading: Reading) -> None:
+        self._records[reading.record.origin] = reading.record
+        if reading.set_aside is not None:
+            self._changes.quarantine.append(reading.set_aside)
+            self.report.quarantined.append((reading.record.origin, reading.set_aside.sentence))
+        elif not reading.facts:
+            self.report.ignored.append(reading.record.origin)
+
+    def _assign(
+        self, reading: Reading, facts: Iterable[Fact], claims: Mapping[Key, tuple[str, ...]],
+        registered: Collection[str | None],
+    ) -> list[tuple[Reading, Fact]]:  # fmt: skip
+        homeless = []
+        mine: dict[str, list[Fact]] = {}
+        for fact in facts:
+            contract = _contract_of(fact, claims, registered)
+            if contract is None:
+                homeless.append((reading, fact))
+            else:
+                mine.setdefault(contract, []).append(fact)
+        record = reading.record
+        for contract, found in mine.items():
+            arrival = Arrival(tuple(found), record.timestamp * 1000, record.origin)
+            self._arrivals.setdefault(contract, []).append(arrival)
+        return homeless
+
+    async def _park(
+        self, batch: Batch, homeless: Sequence[tuple[Reading, Fact]], registered: Collection[str | None]
+    ) -> None:
+        keys = {key for _, fact in homeless for key in keys_of(fact)}
+        await batch.lock_keys(keys, ())
+        claims = await batch.claims(keys)
+        for reading, fact in homeless:
+            for _, still_homeless in self._assign(reading, (fact,), claims, registered):
+                ambiguous = any(len(claims.get(key, ())) > 1 for key in keys_of(fact))
+                self._changes.parked.append(_parked_row(still_homeless, reading.record, ambiguous))
+                self._told(Outcome(reading.record.origin, Merged.PARKED, fact.address), fact)
+
+    # -- what follows --------------------------------------------------------------------------------------------
+
+    async def decide(self, batch: Batch) -> None:
+        """Let every contract react to what arrived for it."""
+        states = await batch.load(sorted(self._arrivals))
+        for contract in sorted(self._arrivals):
+            self._react(contract, states.get(contract), self._arrivals[contract], self._bound, None)
+
+    async def look_again(self, batch: Batch, store: Store, due: Sequence[Review], until: int) -> None:
+        """Look again at contracts that were woken."""
+        causes: dict[str, set[str]] = {}
+        for review in due:
+            causes.setdefault(review.contract, set()).add(review.cause)
+            self._changes.wakes.append((review.contract, None, review.cause))
+        self.report.woken = len(causes)
+        parked = await self._parked_for(batch, store, [c for c, why in causes.items() if UNPARK in why])
+        states = await batch.load(sorted(causes))
+        for contract in sorted(causes):
+            raw = states.get(contract)
+            for cause in sorted(causes[contract] - {UNPARK, REVIEW}):
+                raw = self._react(contract, raw, (), until, cause)
+            if REVIEW in causes[contract]:
+                raw = self._react(contract, raw, (), until, REVIEW)
+            if UNPARK in causes[contract]:
+                self._react(contract, raw, parked.get(contract, ()), self._bound, UNPARK)
+
+    async def _parked_for(self, batch: Batch, store: Store, contracts: Sequence[str]) -> dict[str, list[Arrival]]:
+        """What is parked under the keys of these contracts, taken out of parking."""
+        owners: dict[Key, str] = {}
+        for contract in contracts:
+            known = await store.state(contract)
+            for key in _claimed_keys(decode_state(known)) if known else ():
+                owners[key] = contract
+        if not owners:
+            return {}
+        await batch.lock_keys((), owners.keys())
+        claims = await batch.claims(owners.keys())
+        found: dict[str, list[Arrival]] = {}
+        for row in await batch.parked_under(owners.keys()):
+            fact = _decoder.decode(row.fact)
+            home = _contract_of(fact, claims, ())
+            if home is not None and home in contracts:
+                self._changes.unparked.append((row.source, row.subject))
+                if not isinstance(fact.body, MessageUnreadable):
+                    self.report.unparked.append(row.origin)
+                found.setdefault(home, []).append(Arrival((fact,), row.timestamp, row.origin))
+        return found
+
+    def _react(
+        self, contract: str, raw: bytes | None, arrivals: Sequence[Arrival], bound: int, wake: str | None
+    ) -> bytes:
+        """Let one contract react; its new state, encoded."""
+        state = decode_state(raw) if raw else State(contract)
+        before, review = state.in_force, state.review
+        if state.frozen == self._release:
+            state.deferred += arrivals
+            reaction = Reaction(outcomes=_deferred(arrivals))
+        else:
+            state, reaction = self._contained(state, raw, [*state.deferred, *arrivals], bound, wake)
+        self._keep(state, reaction)
+        self._claim(state, before, new=raw is None)
+        if (state.review != review or wake) and not state.frozen:
+            self._changes.wakes.append((contract, state.review, REVIEW))
+        encoded = encode_state(state)
+        self._states[contract] = StateRow(contract, state.revision, encoded)
+        return encoded
+
+    def _contained(
+        self, state: State, raw: bytes | None, arrivals: Sequence[Arrival], bound: int, wake: str | None
+    ) -> tuple[State, Reaction]:
+        """React; a defect freezes the contract: its facts are kept, its last command stands (§6)."""
+        contract = state.contract
+        try:
+            state.frozen, state.deferred = None, []
+            return state, react(state, arrivals, bound, self._rules, wake=wake)
+        except Exception as defect:  # contained: one contract that cannot be decided must not stop its neighbours
+            state = decode_state(raw) if raw else State(contract)
+            state.frozen, state.deferred = self._release, list(arrivals)
+            self.report.defects.append((contract, f"{type(defect).__name__}: {defect}"))
+            return state, Reaction(outcomes=_deferred(arrivals))
+
+    # -- what is written -----------------------------------------------------------------------------------------
+
+    def changes(self) -> Changes:
+        """Everything to write, with the outbox packed."""
+        self.report.said.quarantine += [quarantine_row(q, self._topics.quarantine) for q in self._changes.quarantine]
+        self._changes.states = list(self._states.values())
+        self._changes.outbox = self.report.said.rows()
+        self._changes.counts = self._counts()
+        return self._changes
+
+    def _keep(self, state: State, reaction: Reaction) -> None:
+        said = self.report.said
+        for row, entry in zip(reaction.rows, reaction.entries, strict=True):
+            self._changes.log.append(row)
+            said.commands += [command_row(c, self._topics.commands) for c in commands_of(row, entry)]
+            if entry.decisions:
+                said.revisions.append((row.contract, row.revision))
+            said.milestones.update({(row.contract, d.milestone): None for d in entry.decisions})
+        self.report.unparked += reaction.unparked
+        self.report.ambiguous += reaction.ambiguous
+        for outcome in reaction.outcomes:
+            self._told(outcome, None)
+
+    def _told(self, outcome: Outcome, fact: Fact | None) -> None:
+        if fact is None or not isinstance(fact.body, MessageUnreadable):
+            self.report.outcomes.append(outcome)
+        if outcome.sentence and outcome.origin in self._records:
+            record = self._records[outcome.origin]
+            error = Refused if outcome.merged is Merged.REFUSED else Unreadable
+            self._changes.quarantine.append(self._reader.quarantined(record, "", error(outcome.sentence)))
+            self.report.quarantined.append((outcome.origin, outcome.sentence))
+
+    def _claim(self, state: State, before: int, *, new: bool) -> None:
+        """Claim the keys of a plan that has come into force, and wake the contract for what waited under them."""
+        if new:
+            self._changes.claimed.append(("", state.contract, state.contract))
+        if state.in_force == before:
+            return
+        now, was = _keys_in_force(state, state.in_force), _keys_in_force(state, before)
+        self._changes.claimed += [(source, key, state.contract) for source, key in sorted(now - was)]
+        self._changes.unclaimed += [(source, key, state.contract) for source, key in sorted(was - now)]
+        self._changes.wakes.append((state.contract, 0, UNPARK))
+
+    def _counts(self) -> dict[str, int]:
+        counts: dict[str, int] = {"read": len(self._records), "ignored": len(self.report.ignored)}
+        for outcome in self.report.outcomes:
+            counts[outcome.merged.value] = counts.get(outcome.merged.value, 0) + 1
+        counts["quarantined_records"] = len(self.report.quarantined)
+        return {name: n for name, n in counts.items() if n}
+
+
+def keys_of(fact: Fact) -> list[Key]:
+    """The crosswalk keys under which a contract may claim the fact, most specific first."""
+    if fact.address.contract is not None:
+        return [("", fact.address.contract)]
+    return [(fact.address.source or "", key) for key in fact.address.keys]
+
+
+def _contract_of(
+    fact: Fact, claims: Mapping[Key, tuple[str, ...]], registered: Collection[str | None]
+) -> str | None:
+    """The one contract that claims the fact by its most specific claimed key; None for none, or several."""
+    named = fact.address.contract
+    if named is not None:
+        return named if named in registered or ("", named) in claims else None
+    for key in keys_of(fact):
+        claimants = claims.get(key)
+        if claimants:
+            return claimants[0] if len(claimants) == 1 else None
+    return None
+
+
+def _parked_row(fact: Fact, record: Record, ambiguous: bool) -> ParkedRow:
+    """A row of its own for every fact: what an older one said may still count when its contract comes (rule A4)."""
+    unique = f"{subject_of(fact)}\x1f{identity_of(fact).hex()}{content_of(fact).hex()}"
+    return ParkedRow(
+        source=fact.source, subject=unique, keys=tuple(keys_of(fact)), fact=_encoder.encode(fact),
+        timestamp=record.timestamp * 1000, origin=record.origin,
+        reason="ambiguous" if ambiguous else "unknown", since=record.timestamp * 1000,
+    )  # fmt: skip
+
+
+def _claimed_keys(state: State) -> set[Key]:
+    return {("", state.contract), *_keys_in_force(state, state.in_force)}
+
+
+def _keys_in_force(state: State, version: int) -> set[Key]:
+    return index_of(state.plans[version].plan).keys if version else set()
+
+
+def _deferred(arrivals: Sequence[Arrival]) -> list[Outcome]:
+    return [Outcome(a.origin, Merged.DEFERRED, fact.address) for a in arrivals for fact in a.facts]

@@ -1,0 +1,276 @@
+"""The configuration file, checked whole: every fault is listed at once, with the field, the value and the remedy.
+
+YAML, with every value open to the environment: `MILEPOST__KAFKA__BOOTSTRAP_SERVERS=...` overrides `kafka.
+bootstrap_servers`. Secrets come from the environment or from files, never from the file itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from contracts_schema.errors import ConfigurationError
+from contracts_schema.records import ROLES, Role, Source
+from services.reconciliation.policy import Policy, Rules, make_rules
+
+ENVIRONMENT = "MILEPOST__"
+FOLDERS: Mapping[str, Role] = {"tryton": "erp", "redmine": "project", "ubl": "supplier_portal"}
+Dialect = Literal["milepost", "tryton", "redmine", "ubl"]
+
+
+class Part(BaseModel):
+    """Base of all parts: unknown fields are faults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Kafka(Part):
+    """The broker. `replication` below 3 is for single-broker set-ups and must be asked for."""
+
+    bootstrap_servers: str = "127.0.0.1:9092"
+    embedded: bool = False
+    group: str = "milepost"
+    replication: int = Field(3, ge=1, le=9)
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"] = "PLAINTEXT"
+    sasl_mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN", "OAUTHBEARER"] | None = None
+    username: str | None = None
+    password_file: Path | None = None
+    cafile: Path | None = None
+    certfile: Path | None = None
+    keyfile: Path | None = None
+    max_record_bytes: int = Field(1_000_000, ge=10_000)
+
+
+class Postgres(Part):
+    """The database; the DSN may lie in a file, since it holds a password."""
+
+    dsn: SecretStr | None = None
+    dsn_file: Path | None = None
+    embedded: bool = False
+    statement_cache: bool = True
+    timeout_s: float = Field(30, gt=0)
+
+
+class Collect(Part):
+    """How to ask a system that does not tell by itself."""
+
+    url: str
+    token_file: Path
+    every: str = Field("30s", pattern=r"^[0-9]{1,5}(ms|s|m|h)$")
+    projects: list[str] = []
+
+
+class Webhook(Part):
+    """How a system that calls us signs what it sends."""
+
+    path: str = Field(pattern=r"^/[a-z0-9/_-]{1,100}$")
+    secret_file: Path
+    header: str
+    scheme: Literal["sha256-hex", "sha1-hex", "sha256-base64"] = "sha256-hex"
+    prefix: str = ""
+    kind: str | None = None
+
+
+class Statuses(Part):
+    """Which statuses of issues mean met, and which not yet (rule F8)."""
+
+    met: list[str] = []
+    open: list[str] = []
+
+
+class SourceSettings(Part):
+    """A system that speaks."""
+
+    dialect: Dialect
+    topic: str
+    role: Role | None = None
+    timezone: str = "UTC"
+    statuses: Statuses = Statuses()
+    collect: Collect | None = None
+    webhook: Webhook | None = None
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ValueError, OSError):
+            raise ValueError("is no IANA time zone such as Europe/Berlin") from None
+        return value
+
+
+class FinanceSettings(Part):
+    """A finance system that the gate acts on; its name is also a source of role finance."""
+
+    dialect: Literal["tryton", "http"]
+    url: str
+    token_file: Path | None = None
+    same_keys_as: str | None = None
+    mode: Literal["act", "observe"] = "act"
+    unclaimed: Literal["hold", "observe"] = "hold"
+    topic: str = "finance.events"
+    timeout_s: float = Field(10, gt=0)
+
+
+class PolicySettings(Part):
+    """Choices of the house; each default is the careful one."""
+
+    reassert_holds: bool = False
+    parked_days_max: int = Field(400, ge=1)
+
+
+class TopicNames(Part):
+    """Names of the topics that Milepost writes."""
+
+    commands: str = "finance.commands"
+    decisions: str = "milestone.decisions"
+    snapshots: str = "milestone.snapshots"
+    quarantine: str = "milepost.quarantine"
+
+
+class Http(Part):
+    """Where health, readiness and metrics are served, and webhooks received."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+
+
+class Worker(Part):
+    """How the worker works; the defaults suit most."""
+
+    batch: int = Field(500, ge=1, le=5_000)
+    drain_s: float = Field(5, gt=0)
+    lease_s: float = Field(10, gt=0)
+
+
+class Settings(Part):
+    """The whole configuration."""
+
+    kafka: Kafka = Kafka()
+    postgres: Postgres = Postgres()
+    sources: dict[str, SourceSettings] = Field(min_length=1)
+    finance: dict[str, FinanceSettings] = {}
+    policy: PolicySettings = PolicySettings()
+    people: dict[str, list[str]] = {}
+    topics: TopicNames = TopicNames()
+    http: Http = Http()
+    worker: Worker = Worker()
+
+    def source_table(self) -> dict[str, Source]:
+        """All sources by name; finance systems that the gate acts on are sources too."""
+        table = {name: _source(name, s) for name, s in self.sources.items()}
+        for name, system in self.finance.items():
+            table.setdefault(name, Source(name, "milepost", "finance", system.topic))
+        return table
+
+    def rules(self) -> Rules:
+        """What decisions depend on beside facts."""
+        roles = {name: source.role for name, source in self.source_table().items()}
+        only = next(iter(self.finance)) if len(self.finance) == 1 else None
+        return make_rules(roles, self.people, Policy(**self.policy.model_dump()), only)
+
+    def dsn(self) -> str:
+        """The database's DSN, read now, so that it may be rotated."""
+        if self.postgres.dsn_file is not None:
+            return self.postgres.dsn_file.read_text(encoding="utf-8").strip()
+        return self.postgres.dsn.get_secret_value() if self.postgres.dsn else "postgresql:///milepost"
+
+
+def _source(name: str, s: SourceSettings) -> Source:
+    role = s.role or FOLDERS.get(s.dialect)
+    assert role is not None  # noqa: S101 -- checked by _faults
+    return Source(name, s.dialect, role, s.topic, s.timezone, frozenset(s.statuses.met), frozenset(s.statuses.open))
+
+
+def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings in a file, with the environment's overrides.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or something in it is wrong; every fault is listed.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise ConfigurationError([f"{path} cannot be read: {error.strerror}"]) from None
+    except yaml.YAMLError as error:
+        raise ConfigurationError([f"{path} is no YAML: {' '.join(str(error).split())}"]) from None
+    if not isinstance(content, dict):
+        raise ConfigurationError([f"{path} is no mapping of kafka, postgres, sources, ..."])
+    _override(content, os.environ if environment is None else environment)
+    return check(content)
+
+
+def check(content: Mapping[str, Any]) -> Settings:
+    """Settings from plain values.
+
+    Raises:
+        ConfigurationError: with every fault.
+    """
+    try:
+        settings = Settings.model_validate(content)
+    except ValidationError as error:
+        raise ConfigurationError([_fault(e) for e in error.errors(include_url=False, include_input=False)]) from None
+    faults = _faults(settings)
+    if faults:
+        raise ConfigurationError(faults)
+    return settings
+
+
+def _fault(error: Any) -> str:
+    field = ".".join(str(part) for part in error["loc"]) or "the file"
+    if error["type"] == "extra_forbidden":
+        return f"{field}: no such setting"
+    return f"{field}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def _faults(settings: Settings) -> list[str]:
+    """What single fields cannot show."""
+    faults = []
+    topics: dict[str, list[str]] = {}
+    for name, source in settings.sources.items():
+        topics.setdefault(source.topic, []).append(name)
+        if source.role is None and source.dialect not in FOLDERS:
+            faults.append(f"sources.{name}.role: dialect {source.dialect} must say it, one of {', '.join(ROLES)} (rule F2)")
+    for topic, names in topics.items():
+        faults += _sharing_faults(settings, topic, names)
+    for name, system in settings.finance.items():
+        if system.same_keys_as is not None and system.same_keys_as not in settings.sources:
+            faults.append(f"finance.{name}.same_keys_as: {system.same_keys_as!r} is no source")
+        declared = settings.sources.get(name)
+        if declared is not None and declared.role != "finance":
+            faults.append(f"sources.{name}.role: finance.{name} makes it a source of role finance")
+    identities = [i for known in settings.people.values() for i in known]
+    faults += [f"people: {i!r} stands for two persons" for i in sorted({i for i in identities if identities.count(i) > 1})]
+    return faults
+
+
+def _sharing_faults(settings: Settings, topic: str, names: list[str]) -> list[str]:
+    """Register, operator and finance share a topic with no other role (§4)."""
+    roles = {settings.sources[n].role or FOLDERS.get(settings.sources[n].dialect) for n in names}
+    alone = roles & {"register", "operator", "finance"}
+    if len(roles) > 1 and alone:
+        shared = ", ".join(names)
+        return [f"sources: {shared} share topic {topic}; role {sorted(map(str, alone))[0]} shares with no other role"]
+    return []
+
+
+def _override(content: dict[str, Any], environment: Mapping[str, str]) -> None:
+    for name, value in sorted(environment.items()):
+        if name.startswith(ENVIRONMENT):
+            *path, last = name.removeprefix(ENVIRONMENT).lower().split("__")
+            at = content
+            for step in path:
+                inner = at.setdefault(_existing(at, step), {})
+                at = inner if isinstance(inner, dict) else {}
+            at[_existing(at, last)] = yaml.safe_load(value)
+
+
+def _existing(at: Mapping[str, Any], name: str) -> str:
+    """The key as the file spells it: environment names know no case and no dashes."""
+    return next((key for key in at if key.lower().replace("-", "_") == name), name)

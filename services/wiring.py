@@ -1,0 +1,37 @@
+"""The one place where connectors meet ports."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import BinaryIO
+
+from msgspec.json import encode
+
+from connectors.memory import MemoryStore
+from contracts_schema.errors import ConfigurationError
+from services import settings as s
+from services.runtime.hallway import Hallway
+from services.runtime.outgoing import Topics
+from services.runtime.reading import Reader
+from services.runtime.trial import read_lines, run
+
+RELEASE = "0.1.0"
+
+
+def try_records(config: Path, records: Path, out: BinaryIO) -> None:
+    """`milepost try`: everything in memory."""
+    settings = s.load(config)
+    try:
+        lines = read_lines(records.read_bytes().splitlines())
+    except OSError as error:
+        raise ConfigurationError([f"{records} cannot be read: {error.strerror}"]) from None
+    rules, store = settings.rules(), MemoryStore(lambda: 0)
+    hallway = Hallway(store, Reader(settings.source_table(), rules, "try"), rules, Topics(), RELEASE)
+
+    async def write() -> None:
+        async for line in run(lines, hallway, store, rules):
+            out.write(encode(line) + b"\n")
+
+    asyncio.run(write())
+    out.flush()
