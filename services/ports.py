@@ -59,7 +59,11 @@ class Batch(Protocol):
         """Facts parked under any of these keys, in the order in which they came."""
 
     async def due(self, moment: int, limit: int) -> Sequence[Review]:
-        """Take up to `limit` wakes whose moment has come, skipping those another worker holds."""
+        """Take up to `limit` wakes whose moment has come, earliest first, and lock their contracts.
+
+        Contracts that another batch holds are skipped, so this never waits; it comes after `load`, which does. A wake
+        taken here is done with when `write` says None, or another moment, for it.
+        """
 
     async def write(self, changes: Changes) -> None:
         """Write everything that the batch changed."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from connectors.postgres.pool import Connection
 from connectors.postgres.rows import encode_headers, encode_keys, readable
+from connectors.wakes import net_wakes
 from contracts_schema.rows import Changes, ParkedRow, Quarantined
 
 Columns = list[list[Any]]
@@ -36,6 +37,11 @@ CLAIMED = """
     claimed as (
         insert into crosswalk (source, key, contract)
         select * from unnest({}::text[], {}::text[], {}::text[]) on conflict do nothing
+    )"""
+UNCLAIMED = """
+    unclaimed as (
+        delete from crosswalk
+        where (source, key, contract) in (select * from unnest({}::text[], {}::text[], {}::text[]))
     )"""
 PARKED = """
     kept as (
@@ -133,6 +139,7 @@ def keep(changes: Changes) -> list[tuple[str, Columns]]:
         (STATES, columns(states, 3)),
         (LOG, columns(log, 5)),
         (CLAIMED, columns(sorted(changes.claimed), 3)),
+        (UNCLAIMED, columns(sorted(set(changes.unclaimed).difference(changes.claimed)), 3)),
         (OUTBOX, columns([(int(lane), body) for lane, body in changes.outbox], 2)),
         (QUARANTINE, columns([quarantine_columns(row) for row in first_of_id(changes.quarantine)], 14)),
     ]
@@ -140,13 +147,12 @@ def keep(changes: Changes) -> list[tuple[str, Columns]]:
 
 def wake(changes: Changes, own: Collection[str], taken: TakenWakes) -> list[tuple[str, Columns]]:
     """Wakes of `own` contracts replace what they had and what was taken; those of others come on top."""
-    replaced = {(name, cause) for name, moment, cause in changes.wakes if name in own or moment is None}
-    done = sorted(number for key in replaced for number in taken.get(key, ()))
-    wakes = [(name, moment, cause, name not in own) for name, moment, cause in changes.wakes if moment is not None]
+    net = net_wakes(changes.wakes, own)
+    done = sorted(number for key in net.replaced for number in taken.get(key, ()))
     return [
-        (OWN_WAKES, columns(sorted(replaced), 2)),
+        (OWN_WAKES, columns(net.replaced, 2)),
         (TAKEN_WAKES, columns([(number,) for number in done], 1)),
-        (WAKES, columns(wakes, 4)),
+        (WAKES, columns(net.new, 4)),
     ]
 
 

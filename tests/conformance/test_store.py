@@ -347,6 +347,16 @@ async def test_claims_name_every_contract_and_leave_out_unclaimed_keys(store):
     }
 
 
+async def test_a_key_no_longer_claimed_is_free(store):
+    await commit(store, Changes(claimed=[(*LINE, "C-1"), (*LINE, "C-2")]))
+    await commit(store, Changes(unclaimed=[(*LINE, "C-1"), (*LINE, "C-9")]))
+    assert await claims(store, LINE) == {LINE: ("C-2",)}
+    await commit(store, Changes(unclaimed=[(*LINE, "C-2")], claimed=[(*LINE, "C-2")]))
+    assert await claims(store, LINE) == {LINE: ("C-2",)}
+    await commit(store, Changes(unclaimed=[(*LINE, "C-2")]))
+    assert await claims(store, LINE) == {}
+
+
 async def test_a_parked_fact_is_found_under_each_of_its_keys(store):
     row = parked_row(keys=[LINE, ("erp-eu", "purchase:P%2F1"), ("", "C-1")])
     await commit(store, Changes(parked=[row]))
@@ -560,6 +570,12 @@ async def test_the_contract_itself_moves_its_wake(store):
     assert await store.wakes(10) == [Review("C-1", 50, "review")]
     await commit(store, Changes(states=[state_row()], wakes=[("C-1", None, "review"), ("C-1", None, "never")]))
     assert await store.wakes(10) == []
+
+
+async def test_the_last_word_of_a_batch_about_its_own_wake_counts(store):
+    wakes = [("C-1", None, "review"), ("C-1", 10, "review"), ("C-1", 50, "review"), ("C-1", 7, "x"), ("C-1", None, "x")]
+    await commit(store, Changes(states=[state_row()], wakes=wakes))
+    assert await store.wakes(10) == [Review("C-1", 50, "review")]
 
 
 async def test_a_wake_by_another_contract_makes_it_earlier_but_not_later(store):
