@@ -1,4 +1,4 @@
-"""The one place where connectors meet ports."""
+"""Wires `milepost try`: everything in memory."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from services.runtime.hallway import Hallway
 from services.runtime.outgoing import Topics
 from services.runtime.reading import Reader
 from services.runtime.trial import read_lines, run
-
-RELEASE = "0.1.0"
+from services.wiring import RELEASE
 
 
 def try_records(config: Path, records: Path, out: BinaryIO) -> None:
-    """`milepost try`: everything in memory."""
+    """Run a file of records through mappers and core, and write what comes of it as JSON lines.
+
+    Raises:
+        ConfigurationError: the config or a line of the input is faulty; nothing was run.
+    """
     settings = s.load(config)
     try:
         lines = read_lines(records.read_bytes().splitlines())

@@ -1,0 +1,31 @@
+"""The front desk: the command line. What is heavy is imported where it is used, so that help answers at once.
+
+Exit codes: 0 done, 1 it was tried and did not work (the sentence says why), 2 the set-up or the input is faulty.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from services.cli.app import app
+from services.cli import trial  # noqa: F401 -- each module adds its commands to the app
+
+__all__ = ["app", "main"]
+
+
+def main() -> None:
+    """Entry point of `milepost`."""
+    from contracts_schema.errors import ConfigurationError, MessageError, TransientError
+
+    try:
+        app()
+    except ConfigurationError as error:
+        _fail(2, *error.faults)
+    except (MessageError, TransientError) as error:
+        _fail(1, str(error))
+
+
+def _fail(code: int, *sentences: str) -> None:
+    for sentence in sentences:
+        sys.stderr.write(f"milepost: {sentence}\n")
+    sys.exit(code)

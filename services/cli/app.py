@@ -1,0 +1,20 @@
+"""The app to which every module adds its commands, and what all commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="milepost", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+)
+DEFAULT_CONFIG = Path("milepost.yaml")
+Config = Annotated[Path, typer.Option("--config", envvar="MILEPOST_CONFIG", help="The configuration file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@app.callback()
+def milepost() -> None:
+    """Pay for what was delivered, and be able to prove it."""
