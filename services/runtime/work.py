@@ -1,7 +1,7 @@
 """The work of one transaction: which contract each fact goes to, what follows there, and everything to be written.
 
-A contract's row is locked before it is loaded, in sorted order, so that two workers never decide one contract at once.
-Facts that no contract claims are parked under their keys' locks, so that none is parked while its contract comes in.
+Locks are taken in one order, offsets, then keys, then contracts, each sorted: two workers wait for each other but never
+in a circle. A contract's row is locked before it is loaded, so that two workers never decide one contract at once.
 """
 
 from __future__ import annotations
@@ -68,8 +68,7 @@ class Work:
         for reading in readings:
             self._note(reading)
             homeless += self._assign(reading, reading.facts, claims, registered)
-        if homeless:
-            await self._park(batch, homeless, registered)
+        await self._lock_and_park(batch, readings, homeless, registered)
 
     def _note(self, reading: Reading) -> None:
         self._records[reading.record.origin] = reading.record
@@ -97,12 +96,19 @@ class Work:
             self._arrivals.setdefault(contract, []).append(arrival)
         return homeless
 
-    async def _park(
-        self, batch: Batch, homeless: Sequence[tuple[Reading, Fact]], registered: Collection[str | None]
-    ) -> None:
+    async def _lock_and_park(
+        self, batch: Batch, readings: Sequence[Reading], homeless: Sequence[tuple[Reading, Fact]],
+        registered: Collection[str | None],
+    ) -> None:  # fmt: skip
+        """Park under shared locks, claim under exclusive ones: nobody parks a fact while its contract comes in unseen.
+
+        Keys of a plan that comes into force by a later review are not locked; the sweep over stranded facts mends that.
+        """
         keys = {key for _, fact in homeless for key in keys_of(fact)}
-        await batch.lock_keys(keys, ())
-        claims = await batch.claims(keys)
+        claimed = {key for r in readings for fact in r.facts for key in _keys_to_claim(fact)}
+        if keys or claimed:
+            await batch.lock_keys(keys - claimed, claimed)
+        claims = await batch.claims(keys) if keys else {}
         for reading, fact in homeless:
             for _, still_homeless in self._assign(reading, (fact,), claims, registered):
                 ambiguous = any(len(claims.get(key, ())) > 1 for key in keys_of(fact))
@@ -144,7 +150,6 @@ class Work:
                 owners[key] = contract
         if not owners:
             return {}
-        await batch.lock_keys((), owners.keys())
         claims = await batch.claims(owners.keys())
         found: dict[str, list[Arrival]] = {}
         for row in await batch.parked_under(owners.keys()):
@@ -260,6 +265,12 @@ def _contract_of(
         if claimants:
             return claimants[0] if len(claimants) == 1 else None
     return None
+
+
+def _keys_to_claim(fact: Fact) -> set[Key]:
+    if not isinstance(fact.body, ContractRegistered):
+        return set()
+    return {("", fact.address.contract or ""), *index_of(fact.body.plan).keys}
 
 
 def _parked_row(fact: Fact, record: Record, ambiguous: bool) -> ParkedRow:
