@@ -13,12 +13,12 @@ from fractions import Fraction
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError, WithJsonSchema
 
 from contracts_schema import plan as p
 from contracts_schema.errors import Refused
 from contracts_schema.money import decimals, format_amount, parse_amount
-from contracts_schema.records import is_identifier
+from contracts_schema.records import IDENTIFIER, is_identifier
 
 CONFLICT_FIELDS = ("completion", "due", "forecast", "baseline", "value", "received", "invoice")
 DEFAULT_REQUIRES = ("met", "signed_off", "invoiced")
@@ -54,11 +54,20 @@ def _identifier(value: object) -> object:
     return value
 
 
-Id = Annotated[str, BeforeValidator(_identifier)]
+# What the validators ask for, as the published schema says it.
+_PERCENT_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "pattern": r"^[0-9]{1,3}(\.[0-9]{1,6})?$"},
+        {"type": "integer", "minimum": 0, "maximum": 100},
+    ]
+}
+_FIGURE_SCHEMA = {"type": "string", "pattern": r"^[0-9]{1,12}(\.[0-9]{1,9})?$"}
+
+Id = Annotated[str, BeforeValidator(_identifier), WithJsonSchema({"type": "string", "pattern": IDENTIFIER})]
 Text = Annotated[str, Field(max_length=4000)]
 Day = Annotated[date, BeforeValidator(_plain_date)]
-Percent = Annotated[str, BeforeValidator(_percent)]
-Figure = Annotated[str, BeforeValidator(_figure)]
+Percent = Annotated[str, BeforeValidator(_percent), WithJsonSchema(_PERCENT_SCHEMA)]
+Figure = Annotated[str, BeforeValidator(_figure), WithJsonSchema(_FIGURE_SCHEMA)]
 Amount = Annotated[str, Field(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,4})?$")]
 Refs = dict[Id, list[Id]]
 
