@@ -58,16 +58,30 @@ class Postgres(Part):
 
 
 class Collect(Part):
-    """How to ask a system that does not tell by itself."""
+    """How to ask a system that does not tell by itself.
+
+    `projects` (Redmine): identifiers; all that the key may see where empty. `company`, `gate_user` (Tryton): the number
+    of the one company to read, and the login of the gate's own user, whose blocks are ours. `plain_http`: the way to a
+    host that is not this machine is secured by other means than TLS.
+    """
 
     url: str
     token_file: Path
     every: str = Field("30s", pattern=r"^[0-9]{1,5}(ms|s|m|h)$")
+    sweep_every: str = Field("24h", pattern=r"^[0-9]{1,5}(ms|s|m|h)$")
     projects: list[str] = []
+    company: int | None = Field(None, ge=1)
+    gate_user: str | None = Field(None, min_length=1)
+    cafile: Path | None = None
+    plain_http: bool = False
 
 
 class Webhook(Part):
-    """How a system that calls us signs what it sends."""
+    """How a system that calls us signs what it sends.
+
+    `prefix` stands before the signature ("sha256="). The secret's file may have a second line while secrets are
+    exchanged. `kind` is told as `milepost-kind`. `delivery_header` bears the vendor's own id of the delivery.
+    """
 
     path: str = Field(pattern=r"^/[a-z0-9/_-]{1,100}$")
     secret_file: Path
@@ -75,6 +89,7 @@ class Webhook(Part):
     scheme: Literal["sha256-hex", "sha1-hex", "sha256-base64"] = "sha256-hex"
     prefix: str = ""
     kind: str | None = None
+    delivery_header: str | None = None
 
 
 class Statuses(Part):
