@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import date
 from typing import Protocol
 
+from contracts_schema.collected import Kind, Page, Place, Seen, Standing, Told
 from contracts_schema.records import Record
 from contracts_schema.rows import (
     Backlog,
@@ -30,7 +31,7 @@ from contracts_schema.rows import (
     Taken,
 )
 
-__all__ = ["Batch", "Feed", "FenceLost", "Publisher", "Store"]
+__all__ = ["Batch", "Cursor", "Feed", "FenceLost", "Poller", "Publisher", "Store"]
 
 
 class Batch(Protocol):
@@ -195,3 +196,52 @@ class Publisher(Protocol):
         Raises:
             TransientError: at least one was not confirmed; publishing all of them again does no harm.
         """
+
+
+class Poller(Protocol):
+    """A system that does not tell by itself and is asked."""
+
+    @property
+    def kinds(self) -> Sequence[Kind]:
+        """The kinds of objects it is asked for."""
+
+    @property
+    def skew(self) -> int:
+        """How far the system's clock is ahead of ours (µs), as far as it is known."""
+
+    async def page(self, kind: str, after: int, since: int | None) -> Page:
+        """Objects numbered above `after`, in order; with `since` (µs, the system's clock) those changed from then on.
+
+        Raises:
+            TransientError: the system does not answer now; `retry_after` of it may say when it will.
+            ConfigurationError: address, key or access rights are not right.
+        """
+
+    async def farewell(self, kind: str, number: int, created: str) -> Seen | None:
+        """What to tell of an object that is missing in a full page; None where it is still there.
+
+        Raises:
+            TransientError, ConfigurationError: as for `page`; then nobody knows.
+        """
+
+
+class Cursor(Protocol):
+    """Where collectors stand, durably. It is moved only after the broker has confirmed what was read."""
+
+    async def place(self, source: str, kind: str) -> Place:
+        """How far this kind of object has been read; the beginning where it never was."""
+
+    async def told(self, source: str, kind: str, numbers: Collection[int]) -> Mapping[int, Told]:
+        """What was last told of these objects; one never told is left out."""
+
+    async def told_between(self, source: str, kind: str, after: int, to: int | None) -> Mapping[int, Told]:
+        """What was told of all objects numbered above `after` and up to `to` (None: of all above), by number."""
+
+    async def keep(self, source: str, kind: str, place: Place, told: Mapping[int, Told | None]) -> None:
+        """Keep a place, and what was told; None forgets an object that is gone."""
+
+    async def say(self, source: str, sentence: str | None) -> None:
+        """Keep that a source was asked now, and what hinders it."""
+
+    async def standings(self) -> Sequence[Standing]:
+        """Every source that was ever asked, by name."""
