@@ -40,7 +40,7 @@ MONEY_SCHEMA: Schema = {
     "additionalProperties": False,
 }
 _MONEY = ("Money", "Amount")  # what a fact holds inside, and its wire form
-_OUTGOING = {
+_OUTGOING: dict[str, type[msgspec.Struct]] = {
     "command": c.Command,
     "decision": c.DecisionRecord,
     "snapshot": c.Snapshot,
@@ -77,7 +77,7 @@ _NOT_SENT = ("contract.registered", "message.unreadable", "message.redriven")
 
 def schemas() -> dict[str, Schema]:
     """Every schema by name: the registration, the data of each canonical event, and what Milepost writes."""
-    from contracts_schema.registration import registration_schema  # noqa: PLC0415 -- pydantic is slow to load
+    from contracts_schema.registration import registration_schema  # pydantic is slow to load
 
     made = {"contract.registered": _published("contract.registered", _with_defs(_plain(registration_schema())))}
     made |= {kind: _published(kind, _fact_schema(kind, body)) for kind, body in fact_kinds().items()}

@@ -1,0 +1,152 @@
+"""Doors as the configuration describes them: how Postgres and Kafka are reached, and which topics there should be."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from contracts_schema.errors import ConfigurationError
+from contracts_schema.rows import Partition
+
+if TYPE_CHECKING:
+    from connectors.kafka import KafkaConnection
+    from connectors.kafka.topics import Topic
+    from services.ports import Store
+    from services.settings import Settings
+
+# The topic of topics.yaml after whose pattern a source's topic is made, by the source's role.
+PATTERNS: Mapping[str, str] = {
+    "erp": "erp.events",
+    "project": "project.events",
+    "supplier_portal": "supplier.events",
+    "finance": "finance.events",
+    "register": "contract.events",
+    "operator": "operator.events",
+}
+WRITTEN: Mapping[str, str] = {
+    "commands": "finance.commands",
+    "decisions": "milestone.decisions",
+    "snapshots": "milestone.snapshots",
+    "quarantine": "milepost.quarantine",
+}
+
+
+class Teller(Protocol):
+    """Sends single records and says where they came to lie."""
+
+    @property
+    def cluster(self) -> str:
+        """The id of the cluster: with topic, partition and offset it names a record."""
+
+    async def tell(
+        self,
+        topic: str,
+        key: bytes | None,
+        headers: tuple[tuple[str, bytes | None], ...],
+        value: bytes | None,
+        partition: int | None = None,
+    ) -> tuple[Partition, int]:
+        """Send one record and wait until it is safe."""
+
+
+def open_store(settings: Settings) -> AbstractAsyncContextManager[Store]:
+    """The store in Postgres, open for the block."""
+    from connectors.postgres import PostgresSettings, PostgresStore
+
+    return PostgresStore(
+        PostgresSettings(
+            dsn=dsn(settings),
+            connections=4,
+            statement_s=settings.postgres.timeout_s,
+            statement_cache=200 if settings.postgres.statement_cache else 0,
+            name="milepost command line",
+        )
+    )
+
+
+def open_teller(settings: Settings, largest: int = 0) -> AbstractAsyncContextManager[Teller]:
+    """A way to send single records of up to `largest` bytes (at least those that Milepost itself writes)."""
+    from connectors.kafka.tell import telling
+
+    return telling(kafka(settings), max(largest, settings.kafka.max_record_bytes))
+
+
+async def topic_ends(settings: Settings, topics: Collection[str]) -> Mapping[Partition, int]:
+    """The offset behind the last record of each partition."""
+    from connectors.kafka.tell import ends
+
+    return await ends(kafka(settings), topics)
+
+
+def dsn(settings: Settings) -> str:
+    """The database's address. Raises ConfigurationError where its file cannot be read."""
+    try:
+        return settings.dsn()
+    except OSError as error:
+        raise ConfigurationError(
+            [f"postgres.dsn_file: {settings.postgres.dsn_file} cannot be read: {error.strerror}"]
+        ) from None
+
+
+def kafka(settings: Settings) -> KafkaConnection:
+    """How the broker is reached. Raises ConfigurationError where a password's file cannot be read."""
+    from connectors.kafka import KafkaConnection
+
+    wanted = settings.kafka
+    if wanted.sasl_mechanism == "OAUTHBEARER":
+        raise ConfigurationError(["kafka.sasl_mechanism: OAUTHBEARER cannot be used yet; use SCRAM-SHA-512"])
+    return KafkaConnection(
+        bootstrap_servers=wanted.bootstrap_servers,
+        security_protocol=wanted.security_protocol,
+        sasl_mechanism=wanted.sasl_mechanism or "SCRAM-SHA-512",
+        username=wanted.username or "",
+        password=_secret("kafka.password_file", wanted.password_file),
+        cafile=_text(wanted.cafile),
+        certfile=_text(wanted.certfile),
+        keyfile=_text(wanted.keyfile),
+    )
+
+
+def topics(settings: Settings, text: str | None = None) -> list[Topic]:
+    """Every topic that this configuration needs, after the patterns of topics.yaml (`text`, or the one shipped)."""
+    from connectors.kafka.topics import read_topics
+
+    patterns = {t.name: t for t in read_topics(text or shipped_topics(), replication=_replication(settings))}
+    wanted = {s.topic: PATTERNS[s.role] for s in settings.source_table().values()}
+    wanted |= {getattr(settings.topics, name): pattern for name, pattern in WRITTEN.items()}
+    missing = sorted(set(wanted.values()) - patterns.keys())
+    if missing:
+        raise ConfigurationError([f"topics: {name} is missing; topics.yaml must describe it" for name in missing])
+    return [_called(patterns[pattern], name) for name, pattern in wanted.items()]
+
+
+def shipped_topics() -> str:
+    """The topics.yaml that came with Milepost: in the wheel beside the connectors, in a checkout under deploy/."""
+    import connectors
+
+    beside = Path(connectors.__file__).parent / "topics.yaml"
+    found = beside if beside.is_file() else Path(connectors.__file__).parent.parent / "deploy" / "topics.yaml"
+    return found.read_text(encoding="utf-8")
+
+
+def _replication(settings: Settings) -> int | None:
+    return None if settings.kafka.replication == 3 else settings.kafka.replication
+
+
+def _called(topic: Topic, name: str) -> Topic:
+    from dataclasses import replace
+
+    return replace(topic, name=name)
+
+
+def _secret(field: str, path: Path | None) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip() if path else ""
+    except OSError as error:
+        raise ConfigurationError([f"{field}: {path} cannot be read: {error.strerror}"]) from None
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
