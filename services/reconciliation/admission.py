@@ -39,7 +39,11 @@ def _implausible(fact: f.Fact, recorded_at: int) -> str | None:
     if not isinstance(said, date):
         return None
     ahead = said > datetime_of(fact.time) + _DAY if isinstance(said, datetime) else _is_ahead(said, fact.time)
-    return f"{field} {said} lies more than a day ahead of the message's own time {datetime_of(fact.time)}" if ahead else None
+    return (
+        f"{field} {said} lies more than a day ahead of the message's own time {datetime_of(fact.time)}"
+        if ahead
+        else None
+    )
 
 
 def _is_ahead(said: date, time: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from fractions import Fraction
+from functools import cached_property
 from typing import NamedTuple
 
 from contracts_schema import facts as f
@@ -12,9 +12,10 @@ from contracts_schema.plan import Milestone, Plan
 from contracts_schema.reasons import HoldReason
 from services.reconciliation.calendar import day_of
 from services.reconciliation.crosswalk import Index
-from services.reconciliation.invoices import Invoice, Ledger, claimed_twice, counts, ledger, seen_numbers
+from services.reconciliation.invoices import Exact, Invoice, Ledger, claimed_twice, counts, ledger, seen_numbers
 from services.reconciliation.policy import Rules
 from services.reconciliation.receipt import Receipt, receipt
+from services.reconciliation.signatures import valid_signatures
 from services.reconciliation.standing import Standing, of, place
 from services.reconciliation.state import MilestoneState, Slot, State
 from services.reconciliation.words import (
@@ -28,6 +29,8 @@ from services.reconciliation.words import (
     scheduled,
 )
 
+_NO_WAIVERS: frozenset[tuple[str, str]] = frozenset()
+
 
 class Finding(NamedTuple):
     """One cause of a hold reason. A waiver may name the cause; none means the reason as a whole (rule D6)."""
@@ -38,7 +41,10 @@ class Finding(NamedTuple):
 
 
 class Case:
-    """One milestone of one contract at one moment, in the words of those who are believed."""
+    """One milestone of one contract at one moment, in the words of those who are believed.
+
+    `invoiced` is the sum of the nets of all invoices that count, exact, in minor units of the contract's currency.
+    """
 
     def __init__(self, contract: ContractCase, milestone: Milestone, standing: Standing) -> None:
         plan, rules = contract.plan, contract.rules
@@ -58,7 +64,8 @@ class Case:
         self.agreed = _agreed_values(standing, plan, rules)
         self.invoices: list[Invoice] = contract.ledger.by_milestone.get(milestone.id, [])
         self.counting = [i for i in self.invoices if counts(i, contract.seen)]
-        self.waived = _waivers(self)
+        self.invoiced: Exact = sum(i.worth for i in self.counting if i.worth is not None)
+        self.waived = _waivers(self) if "reason.waived" in standing else _NO_WAIVERS
 
     def requires(self, proof: str) -> bool:
         """Whether a release needs this proof."""
@@ -77,12 +84,12 @@ class Case:
         """Whether the system of record says that the milestone is met."""
         return self.completion.status == "met"
 
-    @property
-    def invoiced(self) -> Fraction:
-        """Sum of the nets of all invoices that count, exact, in minor units of the contract's currency."""
-        return sum((i.worth for i in self.counting if i.worth is not None), Fraction(0))
+    @cached_property
+    def signatures(self) -> list[tuple[str, Slot]]:
+        """Each valid signature with its person (rule D4)."""
+        return valid_signatures(self) if self.requires("signed_off") else []
 
-    @property
+    @cached_property
     def conflicts(self) -> list[Conflict]:
         """Every field about which systems differ (rule A9)."""
         found = [
@@ -122,14 +129,14 @@ def _agreed_values(standing: Standing, plan: Plan, rules: Rules) -> Agreed:
     return Agreed(tuple(words), believed(words, rules, plan, "value"))
 
 
-def _waivers(case: Case) -> set[tuple[str, str]]:
+def _waivers(case: Case) -> frozenset[tuple[str, str]]:
     slots = case.of("reason.waived", "waiver")
-    return {
+    return frozenset(
         (s.body.code, s.body.cause or "")
         for s in slots
         if (s.body.until is None or case.today <= s.body.until)
         and case.rules.person(s.source, s.body.by) != case.rules.person(s.source, s.body.approved_by)
-    }
+    )
 
 
 class ContractCase:

@@ -1,7 +1,7 @@
 """The decision: all checks and money rules of a contract put together into one position per milestone.
 
-    no blocking reason:  released = max(released so far, allowed)      else: released stays
-    held = max(0, value - released)        allowed < released  =>  OVER_RELEASED, nothing more goes out
+no blocking reason:  released = max(released so far, allowed)      else: released stays
+held = max(0, value - released)        allowed < released  =>  OVER_RELEASED, nothing more goes out
 """
 
 from __future__ import annotations
@@ -137,5 +137,3 @@ def withdrawn(state: State, index: Index) -> dict[str, MilestoneState]:
 def withdrawn_position(name: str, milestone: MilestoneState) -> Position:
     """Value 0, released as it was, for people to look at; no command goes out."""
     return Position(name, 0, milestone.released, 0, 0, None, (), (), (ExceptionCode.WITHDRAWN,), ())
-
-

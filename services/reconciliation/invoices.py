@@ -16,6 +16,8 @@ from services.reconciliation.state import Slot
 from services.reconciliation.subject import invoice_number
 from services.reconciliation.words import Conflict, Word, believed, conflict
 
+Exact = int | Fraction  # whole where nothing divides it: whole numbers are much faster
+
 
 class Invoice(NamedTuple):
     """The part of one invoice that falls on one milestone, in the word of the highest authority that has spoken.
@@ -34,7 +36,7 @@ class Invoice(NamedTuple):
     net: Money
     total: Money | None
     credits: tuple[str, ...]
-    worth: Fraction | None
+    worth: Exact | None
     right_supplier: bool
     source_keys: tuple[str, ...]
     issuers: tuple[tuple[str, str], ...]
@@ -173,10 +175,10 @@ def _total(slots: Iterable[Slot]) -> Money | None:
     return max((s.body.total for s in slots if isinstance(s.body.total, Money)), default=None)
 
 
-def _worth(minor: int, currency: str, issued_on: date, plan: Plan) -> Fraction | None:
+def _worth(minor: int, currency: str, issued_on: date, plan: Plan) -> Exact | None:
     """Exact minor units of the contract's currency, by the rate in force on the issue date (rule D3)."""
     if currency == plan.currency:
-        return Fraction(minor)
+        return minor
     rates = [r for r in plan.rates if r.from_ == currency and r.valid_from <= issued_on]
     if not rates:
         return None

@@ -69,7 +69,6 @@ _encoder = Encoder()
 _decoder = Decoder(LogEntry)
 
 
-
 def append(entry: LogEntry, previous: bytes) -> LogRow:
     """The row that holds the entry and binds it to everything before it."""
     raw = _encoder.encode(entry)

@@ -16,10 +16,11 @@ from typing import NamedTuple
 from contracts_schema.reasons import HoldReason as R
 from services.reconciliation.case import Case, ContractCase, in_force
 from services.reconciliation.disputes import disputed
+from services.reconciliation.invoices import Exact
 from services.reconciliation.retention import retained
 from services.reconciliation.state import Carried
 
-ZERO = Fraction(0)
+ZERO = 0
 
 
 class Cut(NamedTuple):
@@ -39,7 +40,7 @@ class Allowance(NamedTuple):
 
 
 class _Base(NamedTuple):
-    exact: Fraction
+    exact: Exact
     cuts: tuple[Cut, ...]
 
 
@@ -56,13 +57,13 @@ def allowances(contract: ContractCase, proven: Mapping[str, bool]) -> dict[str, 
 
 def _base(case: Case, proven: bool) -> _Base:
     """What is earned, undisputed and invoiced (rules C1, C3, E3); each cut is the step down in whole minor units."""
-    carried = Fraction(case.state.carried.amount if case.state.carried else 0)
-    earned = max(carried, case.value * _accepted_share(case) if proven else ZERO)
+    carried = case.state.carried.amount if case.state.carried else 0
+    earned: Exact = max(carried, case.value * _accepted_share(case) if proven else ZERO)
     cuts = []
     if proven and ZERO < earned < case.value:
         cuts.append(Cut(R.PARTLY_ACCEPTED, case.value - floor(earned), case.receipt.detail, case.receipt.facts))
     amount, facts = disputed(case)
-    base = ZERO if amount is None else max(ZERO, earned - amount)
+    base: Exact = ZERO if amount is None else max(ZERO, earned - amount)
     if base < earned:
         detail = "all of it is disputed" if amount is None else "in dispute"
         cuts.append(Cut(R.DISPUTED, floor(earned) - floor(base), detail, facts))
@@ -78,14 +79,17 @@ def _facts(case: Case) -> tuple[str, ...]:
     return tuple(fact for invoice in case.counting for fact in invoice.facts)
 
 
-def _accepted_share(case: Case) -> Fraction:
-    return case.receipt.share if case.requires("received") else Fraction(1)
+def _accepted_share(case: Case) -> Exact:
+    return case.receipt.share if case.requires("received") else 1
 
 
-def _newly_invoiced(case: Case) -> Fraction:
+def _newly_invoiced(case: Case) -> Exact:
     """Nets of the invoices that count, less what the carried amount has settled of them (rule E3)."""
-    settled = settled_by(case)
-    return sum((i.worth - settled.get(i.identity, 0) for i in case.counting if i.worth is not None), ZERO)
+    return (
+        case.invoiced - sum(settled_by(case).get(i.identity, 0) for i in case.counting)
+        if case.state.carried
+        else case.invoiced
+    )
 
 
 def settled_by(case: Case) -> dict[str, int]:
@@ -107,20 +111,20 @@ def _oldest_settled(case: Case, carried: Carried) -> dict[str, int]:
     return settled
 
 
-def _recouped(contract: ContractCase, progress: list[tuple[Case, Fraction]]) -> dict[str, Fraction]:
+def _recouped(contract: ContractCase, progress: list[tuple[Case, Exact]]) -> dict[str, Exact]:
     """The advance comes back from each payment, in plan order, until it is back (rule C5)."""
     advance = contract.plan.advance
     if advance is None:
         return {}
     left, share = Fraction(advance.amount), Fraction(advance.recoup_percent) / 100
-    parts = {}
+    parts: dict[str, Exact] = {}
     for case, base in progress:
         part = parts[case.milestone.id] = min(left, base * share)
         left -= part
     return parts
 
 
-def late_damages(case: Case, base: Fraction) -> tuple[Fraction, int]:
+def late_damages(case: Case, base: Exact) -> tuple[Exact, int]:
     """Percent of base for each day late after the tolerance, up to the cap; and the days (rule C6)."""
     terms, due, met_on = case.milestone.late_damages, case.milestone.due, case.completion.met_on
     if terms is None or due is None or met_on is None:
@@ -130,7 +134,7 @@ def late_damages(case: Case, base: Fraction) -> tuple[Fraction, int]:
     return base * percent / 100, days
 
 
-def _allowance(case: Case, base: _Base, kept: Fraction, recouped: Fraction) -> Allowance:
+def _allowance(case: Case, base: _Base, kept: Exact, recouped: Exact) -> Allowance:
     damages, days = late_damages(case, base.exact)
     left = floor(base.exact)
     cuts = list(base.cuts)

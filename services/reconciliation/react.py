@@ -26,7 +26,6 @@ from services.reconciliation.state import Arrival, State
 from services.reconciliation.subject import content_of, identity_of
 from services.reconciliation.versions import Rejection, register
 
-
 UNPARK = "unparked"
 REVIEW = "review"
 
@@ -50,9 +49,7 @@ class Reaction(Struct):
     ambiguous: list[Address] = []
 
 
-def react(
-    state: State, arrivals: Sequence[Arrival], bound: int, rules: Rules, *, wake: str | None = None
-) -> Reaction:
+def react(state: State, arrivals: Sequence[Arrival], bound: int, rules: Rules, *, wake: str | None = None) -> Reaction:
     """Fold what arrived into the state (changed in place) and say what follows.
 
     `bound` is the latest moment that a record's timestamp may claim (µs): the database's clock and five seconds (rule

@@ -46,7 +46,9 @@ def receipt(standing: Standing, milestone: Milestone, plan: Plan, rules: Rules) 
         by_source.setdefault(slot.source, []).append(slot)
     sums = {source: _sums(group, milestone) for source, group in by_source.items()}
     words = [
-        Word(source, tuple(_shown(s) for s in sums[source]), max(x.order[1] for x in group), tuple(x.fact for x in group))
+        Word(
+            source, tuple(_shown(s) for s in sums[source]), max(x.order[1] for x in group), tuple(x.fact for x in group)
+        )
         for source, group in by_source.items()
     ]
     chosen = believed(words, rules, plan, "received")

@@ -12,18 +12,20 @@ from fractions import Fraction
 
 from contracts_schema.plan import Retention
 from services.reconciliation.case import Case, ContractCase, in_force
+from services.reconciliation.invoices import Exact
 
 ZERO = Fraction(0)
+Progress = list[tuple[Case, Exact]]
 
 
-def retained(contract: ContractCase, progress: list[tuple[Case, Fraction]]) -> dict[str, Fraction]:
+def retained(contract: ContractCase, progress: Progress) -> dict[str, Exact]:
     """What is kept of each milestone, exact minor units; nothing once the defects period has passed."""
     terms = contract.plan.retention
     if terms is None or is_over(contract, terms):
         return {}
     whole = Fraction(sum(c.value for c in contract.cases.values() if in_force(c)))
     total = sum((base for _, base in progress), ZERO)
-    kept: dict[str, Fraction] = {}
+    kept: dict[str, Exact] = {}
     start = ZERO
     for step in terms.steps:
         if step.returns_percent and start <= total and total > 0:
@@ -38,11 +40,11 @@ def retained(contract: ContractCase, progress: list[tuple[Case, Fraction]]) -> d
 
 
 def _keep(
-    kept: dict[str, Fraction], progress: list[tuple[Case, Fraction]], start: Fraction, end: Fraction | None,
-    rate: Fraction, cap: int | None,
+    kept: dict[str, Exact], progress: Progress, start: Fraction, end: Fraction | None, rate: Fraction,
+    cap: int | None,
 ) -> None:  # fmt: skip
     """Keep `rate` of the progress between `start` and `end`, milestone by milestone, until the cap is reached."""
-    at = ZERO
+    at: Exact = ZERO
     for case, base in progress:
         low, high = max(at, start), at + base if end is None else min(at + base, end)
         at += base

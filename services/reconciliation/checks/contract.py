@@ -49,7 +49,9 @@ def one_currency(case: Case) -> Iterator[Finding]:
     for invoice in case.invoices:
         if invoice.stands and invoice.worth is None:
             other = invoice.net.currency
-            yield Finding(invoice.number, f"invoice {invoice.number} is in {other}; no rate is registered", invoice.facts)
+            yield Finding(
+                invoice.number, f"invoice {invoice.number} is in {other}; no rate is registered", invoice.facts
+            )
 
 
 def documents_valid(case: Case) -> Iterator[Finding]:

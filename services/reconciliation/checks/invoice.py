@@ -12,7 +12,9 @@ from services.reconciliation.case import Case, Finding
 def invoiced(case: Case) -> Iterator[Finding]:
     """Where an invoice is required, what counts adds up to more than nothing (rule C3). Zero is never all."""
     if case.requires("invoiced") and case.invoiced <= 0 and not _is_settled_before(case):
-        yield Finding("invoiced", "no invoice that counts has arrived", tuple(f for i in case.invoices for f in i.facts))
+        yield Finding(
+            "invoiced", "no invoice that counts has arrived", tuple(f for i in case.invoices for f in i.facts)
+        )
 
 
 def _is_settled_before(case: Case) -> bool:

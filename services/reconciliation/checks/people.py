@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from contracts_schema.plan import Authority
-from services.reconciliation.calendar import day_of, moment_of
 from services.reconciliation.case import Case, Finding
 from services.reconciliation.checks.proof import attached_evidence
 from services.reconciliation.standing import of
@@ -27,43 +25,11 @@ def _lifts(other: Slot, placed: Slot) -> bool:
     return same and other.order[1] > placed.order[1]
 
 
-def valid_signatures(case: Case) -> list[tuple[str, Slot]]:
-    """Each valid signature with its person: in a role asked for, within authority when signed, and not superseded by
-    a re-opening (rule D4)."""
-    if not case.requires("signed_off"):
-        return []
-    valid = []
-    for slot in case.of("sign_off.given", "sign_off"):
-        if slot.kind == "sign_off.given" and _is_entitled(case, slot) and not _is_superseded(case, slot):
-            valid.append((case.rules.person(slot.source, slot.body.by), slot))
-    return valid
-
-
-def _is_superseded(case: Case, slot: Slot) -> bool:
-    went_back = case.completion.went_back
-    return went_back is not None and moment_of(slot.body.signed_at) <= went_back
-
-
-def _is_entitled(case: Case, slot: Slot) -> bool:
-    asked = case.plan.sign_off
-    if asked.roles and slot.body.role not in asked.roles:
-        return False
-    return not asked.authority or any(_grants(case, slot, a) for a in asked.authority)
-
-
-def _grants(case: Case, slot: Slot, authority: Authority) -> bool:
-    day = day_of(moment_of(slot.body.signed_at), case.plan.timezone)
-    same = case.rules.person(slot.source, slot.body.by) == case.rules.person("register", authority.person)
-    in_time = (authority.from_ is None or authority.from_ <= day) and (authority.until is None or day <= authority.until)
-    enough = authority.up_to is None or case.value <= authority.up_to
-    return same and authority.role == slot.body.role and in_time and enough
-
-
 def signed_off(case: Case) -> Iterator[Finding]:
     """As many persons as the quorum asks for have signed; a quorum counts persons, not roles (rule D4)."""
     if not case.requires("signed_off"):
         return
-    signatures = valid_signatures(case)
+    signatures = case.signatures
     persons, quorum = {person for person, _ in signatures}, case.plan.sign_off.quorum
     if len(persons) < quorum:
         detail = f"{len(persons)} of {quorum} valid signatures"
@@ -72,7 +38,7 @@ def signed_off(case: Case) -> Iterator[Finding]:
 
 def signed_evidence_unchanged(case: Case) -> Iterator[Finding]:
     """The documents attached are those that the quorum has signed (rule D4)."""
-    signatures = valid_signatures(case)
+    signatures = case.signatures
     if not signatures:
         return
     quorum = case.plan.sign_off.quorum
@@ -83,7 +49,9 @@ def signed_evidence_unchanged(case: Case) -> Iterator[Finding]:
         {n for _, s in signatures for n, sha in s.body.evidence.items() if attached.get(n, sha).lower() != sha.lower()}
     )
     for name in changed:
-        present = {person for person, s in signatures if s.body.evidence.get(name, "").lower() == attached[name].lower()}
+        present = {
+            person for person, s in signatures if s.body.evidence.get(name, "").lower() == attached[name].lower()
+        }
         if len(present) < quorum:
             facts = tuple(s.fact for _, s in signatures if name in s.body.evidence)
             yield Finding(name, f"{name} was changed after it was signed", facts)
@@ -104,7 +72,7 @@ def _acts(case: Case) -> Iterator[tuple[str, str, str, str]]:
     for slot in of(case.standing, "delivery.claimed"):
         if slot.body.by:
             yield "claimed delivery", slot.source, slot.body.by, slot.fact
-    for _, slot in valid_signatures(case):
+    for _, slot in case.signatures:
         yield "signed", slot.source, slot.body.by, slot.fact
     for invoice in case.invoices:
         if invoice.stands:
