@@ -213,17 +213,23 @@ def read_registration(document: object) -> p.Plan:
     Raises:
         Refused: the sentence lists every fault with its field, its value and the rule.
     """
+    plan = check_registration(document)
+    if isinstance(plan, list):
+        raise Refused("registration refused: " + "; ".join(plan))
+    return plan
+
+
+def check_registration(document: object) -> p.Plan | list[str]:
+    """The plan that a registration document describes, or every fault that is in it."""
     try:
         registration = Registration.model_validate(document)
     except ValidationError as error:
-        raise Refused("registration refused: " + "; ".join(_faults(error))) from None
+        return [*_faults(error)]
     faults = [*_plan_faults(registration)]
     if faults:
-        raise Refused("registration refused: " + "; ".join(faults))
+        return faults
     plan, faults = _plan(registration)
-    if faults:
-        raise Refused("registration refused: " + "; ".join(faults))
-    return plan
+    return faults or plan
 
 
 def _faults(error: ValidationError) -> Iterator[str]:
