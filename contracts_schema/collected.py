@@ -7,6 +7,16 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from contracts_schema.errors import TransientError
+
+
+class Busy(TransientError):
+    """A system asks not to be asked again for `retry_after_s` seconds."""
+
+    def __init__(self, sentence: str, retry_after_s: float) -> None:
+        super().__init__(sentence)
+        self.retry_after_s = retry_after_s
+
 
 class Kind(NamedTuple):
     """One kind of object that a system is asked for: a model of Tryton, a version or an issue of Redmine.
@@ -36,10 +46,14 @@ class Seen(Struct, frozen=True):
 
 
 class Page(NamedTuple):
-    """Objects in the order of their numbers; `last` is the number up to which nothing was left out, None at the end."""
+    """Objects in the order of their numbers.
+
+    `last` is the number up to which nothing was left out, None at the end. `faults` tell what could not be read beside.
+    """
 
     seen: Sequence[Seen]
     last: int | None
+    faults: Sequence[str] = ()
 
 
 class Told(NamedTuple):

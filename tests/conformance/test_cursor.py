@@ -46,7 +46,7 @@ async def test_what_is_gone_is_forgotten(cursor):
 
 
 async def test_a_range_has_its_upper_end_and_not_its_lower(cursor):
-    await cursor.keep(*KIND, PLACE, {n: ONE for n in (12, 2, 3, 4)})
+    await cursor.keep(*KIND, PLACE, dict.fromkeys((12, 2, 3, 4), ONE))
     assert list(await cursor.told_between(*KIND, 2, 4)) == [3, 4]
     assert list(await cursor.told_between(*KIND, 3, None)) == [4, 12]
 
