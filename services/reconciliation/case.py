@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from functools import cached_property
 from typing import NamedTuple
@@ -12,7 +12,17 @@ from contracts_schema.plan import Milestone, Plan
 from contracts_schema.reasons import HoldReason
 from services.reconciliation.calendar import day_of
 from services.reconciliation.crosswalk import Index
-from services.reconciliation.invoices import Exact, Invoice, Ledger, claimed_twice, counts, ledger, seen_numbers
+from services.reconciliation.invoices import (
+    Exact,
+    Invoice,
+    Ledger,
+    claimed_twice,
+    counts,
+    ledger,
+    numbers_at,
+    seen_numbers,
+    sharing_invoices,
+)
 from services.reconciliation.policy import Rules
 from services.reconciliation.receipt import Receipt, receipt
 from services.reconciliation.signatures import valid_signatures
@@ -140,36 +150,53 @@ def _waivers(case: Case) -> frozenset[tuple[str, str]]:
 
 
 class ContractCase:
-    """A contract at one moment: its plan in force and the case of each milestone."""
+    """A contract at one moment: its plan in force and the case of each milestone, worked out when it is looked at.
 
-    def __init__(self, state: State, index: Index, moment: int, rules: Rules) -> None:
+    `only` limits the work to some milestones and what they depend on; None means all.
+    """
+
+    def __init__(
+        self, state: State, index: Index, moment: int, rules: Rules, only: Collection[str] | None = None
+    ) -> None:
         self.state = state
         self.index = index
         self.plan = index.plan
         self.rules = rules
         self.moment = moment
         self.today: date = day_of(moment, self.plan.timezone)
-        placed = place(state, index)
-        self.ledger: Ledger = ledger(placed, self.plan, rules)
+        self.placed = place(state, index)
+        self.only = None if only is None else sharing_invoices(self.placed, only)
+        numbers = None if self.only is None else numbers_at(self.placed, self.only)
+        self.ledger: Ledger = ledger(self.placed, self.plan, rules, numbers)
         self.seen: Mapping[str, bool] = seen_numbers(self.ledger)
         self.claims: Mapping[str, Mapping[str, str]] = claimed_twice(self.ledger)
-        self.cases: dict[str, Case] = {m.id: Case(self, m, placed[m.id]) for m in self.plan.milestones}
+        self._cases: dict[str, Case] = {}
+
+    def case(self, name: str) -> Case:
+        """The case of one milestone of the plan."""
+        case = self._cases.get(name)
+        if case is None:
+            case = self._cases[name] = Case(self, self.index.milestones[name], self.placed[name])
+        return case
+
+    @property
+    def cases(self) -> dict[str, Case]:
+        """The case of each milestone to decide, in plan order."""
+        return {name: self.case(name) for name in self.index.milestones if self.only is None or name in self.only}
 
     def stand_in(self, milestone: str) -> Case | None:
         """The activated contingency milestone that has taken over from this one (rule D1)."""
-        for case in self.cases.values():
-            if case.milestone.contingency_for == milestone and is_activated(case):
-                return case
+        for name in self.index.stand_ins.get(milestone, ()):
+            if is_activated(self.case(name)):
+                return self.case(name)
         return None
 
     def is_met(self, milestone: str) -> bool:
         """Whether a precursor is met, by itself, by its stand-in, or by all that replace it (rules D1, D2)."""
-        case = self.cases.get(milestone)
-        if case is None:
-            successors = [c for c in self.cases.values() if milestone in c.milestone.replaces]
-            return bool(successors) and all(c.met for c in successors)
-        stand_in = self.stand_in(milestone)
-        return (stand_in or case).met
+        if milestone not in self.index.milestones:
+            successors = [m.id for m in self.plan.milestones if milestone in m.replaces]
+            return bool(successors) and all(self.case(name).met for name in successors)
+        return (self.stand_in(milestone) or self.case(milestone)).met
 
 
 def is_activated(case: Case) -> bool:

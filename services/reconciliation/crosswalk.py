@@ -32,7 +32,20 @@ class Index:
             for source, keys in milestone.refs.items():
                 for key in keys:
                     self.by_key.setdefault((source, key), []).append(milestone.id)
+        self.stand_ins: dict[str, list[str]] = {}
+        self.dependents: dict[str, set[str]] = {}
+        for milestone in plan.milestones:
+            if milestone.contingency_for is not None:
+                self.stand_ins.setdefault(milestone.contingency_for, []).append(milestone.id)
+            for name in precursors(milestone):
+                self.dependents.setdefault(name, set()).add(milestone.id)
         self.contract_keys = {(source, key) for source, keys in plan.refs.items() for key in keys}
+
+    @property
+    def is_separable(self) -> bool:
+        """Whether no money rule joins the milestones: each then depends on its own facts and its precursors alone."""
+        plan = self.plan
+        return not (plan.retention or plan.advance or plan.value_cap is not None or self.stand_ins)
 
     @property
     def keys(self) -> set[tuple[str, str]]:
@@ -75,6 +88,12 @@ class Index:
         if len(takers) == 1:
             return takers[0]
         return Place.AMBIGUOUS if takers else Place.UNKNOWN
+
+
+def precursors(milestone: Milestone) -> list[str]:
+    """Milestones whose completion the milestone looks at."""
+    on_time = [r.removeprefix("on_time:") for r in milestone.requires if r.startswith("on_time:")]
+    return [*milestone.after, *on_time]
 
 
 _CONTRACT_WIDE = (

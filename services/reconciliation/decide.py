@@ -55,15 +55,22 @@ class Decision(NamedTuple):
     positions: dict[str, Position]
 
 
-def decide(state: State, index: Index, moment: int, rules: Rules, fresh: Collection[str] = ()) -> Decision:
-    """Decide every milestone. Nothing is released for `fresh` ones: their first command is a hold (rule E1)."""
-    contract = ContractCase(state, index, moment, rules)
-    found = {m: _blocking(case) for m, case in contract.cases.items()}
+def decide(
+    state: State, index: Index, moment: int, rules: Rules, fresh: Collection[str] = (),
+    only: Collection[str] | None = None,
+) -> Decision:  # fmt: skip
+    """Decide every milestone, or `only` some, whose positions are then the same as if all had been decided.
+
+    Nothing is released for `fresh` ones: their first command is a hold (rule E1).
+    """
+    contract = ContractCase(state, index, moment, rules, only)
+    cases = contract.cases
+    found = {m: _blocking(case) for m, case in cases.items()}
     proven = {m: not any(reason in PROOFS for reason in reasons) for m, reasons in found.items()}
     allowed = allowances(contract, proven)
-    spent = sum(m.released for m in state.milestones.values())
+    spent = sum(m.released for m in state.milestones.values()) if contract.plan.value_cap is not None else 0
     positions: dict[str, Position] = {}
-    for name, case in contract.cases.items():
+    for name, case in cases.items():
         room = None if contract.plan.value_cap is None else max(0, contract.plan.value_cap - spent)
         position = _position(case, found[name], allowed[name], room, name in fresh)
         spent += position.released - case.state.released

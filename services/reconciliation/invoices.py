@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
@@ -60,14 +60,11 @@ NO_INVOICES = Ledger({}, frozenset())
 _Part = tuple[str, Slot]
 
 
-def ledger(placed: Mapping[str, Standing], plan: Plan, rules: Rules) -> Ledger:
-    """Group the invoice facts of all milestones into invoices."""
-    parts = [(m, s) for m, standing in placed.items() for s in of(standing, "invoice.received")]
-    if not parts:
+def ledger(placed: Mapping[str, Standing], plan: Plan, rules: Rules, numbers: Collection[str] | None = None) -> Ledger:
+    """Group the invoice facts of all milestones into invoices; `numbers` limits the work to some of them."""
+    by_number = _by_number(placed, numbers)
+    if not by_number:
         return NO_INVOICES
-    by_number: dict[str, list[_Part]] = {}
-    for part in parts:
-        by_number.setdefault(invoice_number(part[1].body.number), []).append(part)
     found: dict[str, list[Invoice]] = {}
     ambiguous: set[int] = set()
     for number, group in by_number.items():
@@ -77,6 +74,39 @@ def ledger(placed: Mapping[str, Standing], plan: Plan, rules: Rules) -> Ledger:
             for unit, same in units.items():
                 _add(found, number, identifiers, unit, same, plan, rules)
     return Ledger(found, frozenset(ambiguous))
+
+
+def _by_number(placed: Mapping[str, Standing], numbers: Collection[str] | None) -> dict[str, list[_Part]]:
+    by_number: dict[str, list[_Part]] = {}
+    for milestone, standing in placed.items():
+        for slot in of(standing, "invoice.received"):
+            number = invoice_number(slot.body.number)
+            if numbers is None or number in numbers:
+                by_number.setdefault(number, []).append((milestone, slot))
+    return by_number
+
+
+def numbers_at(placed: Mapping[str, Standing], milestones: Collection[str]) -> set[str]:
+    """Every invoice number that the decision of these milestones looks at: their own, and those they credit."""
+    numbers: set[str] = set()
+    for milestone in milestones:
+        for slot in of(placed[milestone], "invoice.received"):
+            numbers.add(invoice_number(slot.body.number))
+            numbers.update(map(invoice_number, _credited(slot)))
+    return numbers
+
+
+def sharing_invoices(placed: Mapping[str, Standing], milestones: Collection[str]) -> set[str]:
+    """These milestones and all that share an invoice with them, as a part of it or as a credit (rules C3, D8)."""
+    found, before = set(milestones), -1
+    while len(found) != before:
+        before, numbers = len(found), numbers_at(placed, found)
+        found |= {m for m in placed.keys() - found if numbers and not numbers.isdisjoint(numbers_at(placed, (m,)))}
+    return found
+
+
+def _credited(slot: Slot) -> tuple[str, ...]:
+    return slot.body.credits if isinstance(slot.body.credits, tuple) else ()
 
 
 def identifiers_of(body: f.InvoiceReceived) -> frozenset[str]:
@@ -152,7 +182,7 @@ def _invoice(
         identity=f"{min(ours or identifiers)}\x1f{number}\x1f{unit or ''}", number=number, supplier=body.supplier,
         supplier_identifiers=tuple(sorted(identifiers_of(body))), business_unit=unit, issued_on=body.issued_on,
         state=body.state, net=Money(minor, currency), total=_total(slots),
-        credits=body.credits if isinstance(body.credits, tuple) else (),
+        credits=_credited(max(group, key=lambda s: s.order)),
         worth=_worth(minor, currency, body.issued_on, plan), right_supplier=bool(ours),
         source_keys=tuple(sorted({s.address.keys[-1] for s in slots if s.address.keys})),
         issuers=tuple(sorted({(s.source, s.body.by) for s in slots if isinstance(s.body.by, str)})),

@@ -46,13 +46,13 @@ class _Base(NamedTuple):
 
 def allowances(contract: ContractCase, proven: Mapping[str, bool]) -> dict[str, Allowance]:
     """Each milestone's allowance. `proven` says whether every required proof is there or waived (rule C1)."""
-    bases = {m: _base(case, proven[m]) for m, case in contract.cases.items()}
-    progress = [(case, bases[m].exact) for m, case in contract.cases.items() if in_force(case)]
+    cases, plan = contract.cases, contract.plan
+    bases = {m: _base(case, proven[m]) for m, case in cases.items()}
+    joined = plan.retention is not None or plan.advance is not None
+    progress = [(case, bases[m].exact) for m, case in cases.items() if in_force(case)] if joined else []
     kept = retained(contract, progress)
     recouped = _recouped(contract, progress)
-    return {
-        m: _allowance(case, bases[m], kept.get(m, ZERO), recouped.get(m, ZERO)) for m, case in contract.cases.items()
-    }
+    return {m: _allowance(case, bases[m], kept.get(m, ZERO), recouped.get(m, ZERO)) for m, case in cases.items()}
 
 
 def _base(case: Case, proven: bool) -> _Base:

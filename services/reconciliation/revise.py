@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-from contracts_schema.facts import Address, Fact
+from contracts_schema.facts import Address, Fact, MessageUnreadable
 from contracts_schema.rows import LogRow
+from services.reconciliation.calendar import day_of
 from services.reconciliation.case import ContractCase
 from services.reconciliation.crosswalk import Index, Place, index_of
 from services.reconciliation.decide import Decision, Position, decide
@@ -28,23 +29,46 @@ class Revision(NamedTuple):
     parked: tuple[Address, ...] = ()
 
 
+FACTS = "facts"
 NOTHING_CHANGED = Revision(None, None)
 
 
-def revise(state: State, facts: Sequence[Fact], moment: int, cause: str, rules: Rules) -> Revision:
-    """Decide the contract at `moment` after `facts` were merged. The state is changed in place."""
+def revise(
+    state: State, facts: Sequence[Fact], moment: int, cause: str, rules: Rules, *, thoroughly: bool = False
+) -> Revision:
+    """Decide the contract at `moment` after `facts` were merged. The state is changed in place.
+
+    Only milestones that the facts may have changed are decided anew, unless `thoroughly` asks for all of them.
+    """
     state.moment = max(state.moment, moment)
     index, fresh = _plan_at(state)
     if index is None:
         return _write(state, facts, cause, rules, None, ()) if facts else NOTHING_CHANGED
+    only = None if thoroughly or fresh or cause != FACTS else _touched(state, index, facts, rules)
+    decision = decide(state, index, state.moment, rules, fresh, only)
     state.rulebook = rules.rulebook.hash
-    decision = decide(state, index, state.moment, rules, fresh)
+    state.decided_on = (state.in_force, decision.contract.today.toordinal())
     parked = _park_ambiguous(state, decision.contract)
     decisions = [d for d in (_say(state, decision, p) for p in decision.positions.values()) if d is not None]
     state.review = next_review(decision.contract)
     if not facts and not decisions:
         return NOTHING_CHANGED._replace(parked=parked)
     return _write(state, facts, cause, rules, index, decisions)._replace(parked=parked)
+
+
+def _touched(state: State, index: Index, facts: Sequence[Fact], rules: Rules) -> set[str] | None:
+    """The milestones that these facts may have changed; None where it may be all of them."""
+    today = day_of(state.moment, index.plan.timezone).toordinal()
+    if not index.is_separable or state.decided_on != (state.in_force, today) or state.rulebook != rules.rulebook.hash:
+        return None
+    touched: set[str] = set()
+    for fact in facts:
+        home = index.home(fact.address, fact.body)
+        if fact.document is not None or home is Place.EVERYWHERE or isinstance(fact.body, MessageUnreadable):
+            return None  # a vendor document may void parts elsewhere (rule F9)
+        if isinstance(home, str):
+            touched.add(home)
+    return touched | {name for one in touched for name in index.dependents.get(one, ())}
 
 
 def _plan_at(state: State) -> tuple[Index | None, Sequence[str]]:
