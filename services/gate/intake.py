@@ -1,0 +1,188 @@
+"""The way in: a batch of commands through the fence, into what is wanted, in one transaction with its offsets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+
+from contracts_schema.commands import Command
+from contracts_schema.errors import MessageError
+from contracts_schema.payables import Intake, Refusal
+from contracts_schema.records import Record
+from contracts_schema.rows import FenceLost, OffsetRange, Partition, PublishRow
+from services.gate.answers import Voice, acknowledged, settled
+from services.gate.fence import Judged, Verdict, accept, read_command
+from services.gate.memory import FINAL, ContractMemory, Kept, Result, contract_memory, encode_memory
+from services.gate.ports import Proofs, Wanted
+from services.ports import Feed
+from services.reconciliation.log import read_entry
+
+log = logging.getLogger(__name__)
+Read = tuple[Record, Command]
+
+
+class Door:
+    """Takes commands in for one finance system. `alone`: contracts that name no finance system are paid by this one."""
+
+    def __init__(self, wanted: Wanted, voice: Voice, owner: str, proofs: Proofs | None, *, alone: bool) -> None:
+        self.counts: Counter[str] = Counter()
+        self._wanted = wanted
+        self._voice = voice
+        self._owner = owner
+        self._proofs = proofs
+        self._alone = alone
+        self._busy = asyncio.Lock()
+        self._cluster = ""
+
+    async def assigned(self, cluster: str, partitions: Collection[Partition]) -> Mapping[Partition, int | None]:
+        """Take these partitions over; the next offset of each."""
+        self._cluster = cluster
+        return await self._wanted.take(self._owner, cluster, partitions)
+
+    async def revoked(self, _partitions: Collection[Partition]) -> None:
+        """Wait for the batch that runs."""
+        async with self._busy:
+            return
+
+    async def pump(self, feed: Feed, limit: int, timeout_s: float) -> int:
+        """Take in one batch; how many records it had.
+
+        Raises:
+            TransientError: Kafka or the store does not answer; the same records come again.
+        """
+        records = await feed.poll(limit, timeout_s)
+        if not records:
+            return 0
+        async with self._busy:
+            try:
+                await self.take_in(records)
+            except FenceLost as lost:
+                log.warning("commands: %s; another gate reads them now", lost)
+            except BaseException:
+                with contextlib.suppress(Exception):  # the first fault is the one to tell
+                    await feed.rewind(_starts(records))
+                raise
+        return len(records)
+
+    async def take_in(self, records: Sequence[Record]) -> None:
+        """Judge these records and commit what follows, with their offsets.
+
+        Raises:
+            FenceLost: the partitions are another gate's by now.
+            TransientError: the store does not answer.
+        """
+        intake = Intake(answers=[], refusals=[])
+        commands, refused = await self._believed(records)
+        async with self._wanted.intake() as batch:
+            await batch.fence(self._owner, [_range(self._cluster, p, rows) for p, rows in _by_partition(records)])
+            raw = await batch.load({command.contract for _, command in commands})
+            memories = {c.contract: contract_memory(raw.get(c.contract)) for _, c in commands}
+            now = await self._wanted.now()
+            answers: list[PublishRow] = []
+            for record, command in commands:
+                try:
+                    answers += self._judge(record, command, memories[command.contract], intake, now)
+                except MessageError as error:
+                    refused.append(Refusal(record.origin, command.command_id, error.sentence))
+            intake.answers, intake.refusals = answers, refused
+            intake.memories = {name: encode_memory(memory) for name, memory in memories.items()}
+            await batch.write(intake)
+        for refusal in refused:
+            log.error("a command was refused: %s (%s)", refusal.sentence, refusal.origin)
+        self.counts.update(read=len(records), refused=len(refused))
+
+    async def _believed(self, records: Sequence[Record]) -> tuple[list[Read], list[Refusal]]:
+        """The commands among these records that are whole and stand in the log, and the others."""
+        read: list[Read] = []
+        refused: list[Refusal] = []
+        for record in records:
+            try:
+                read.append((record, read_command(record)))
+            except MessageError as error:
+                refused.append(Refusal(record.origin, (record.header("ce_id") or "")[:200], error.sentence))
+        if self._proofs is None or not read:
+            return read, refused
+        genuine = await self._proven({(c.contract, c.revision) for _, c in read}, self._proofs)
+        for record, command in read:
+            if (command.command_id, command.finance) not in genuine:
+                sentence = f"command {command.command_id}: it does not stand in the log of {command.contract}"
+                refused.append(Refusal(record.origin, command.command_id, sentence))
+        return [(r, c) for r, c in read if (c.command_id, c.finance) in genuine], refused
+
+    async def _proven(self, wanted: Collection[tuple[str, int]], proofs: Proofs) -> set[tuple[str, str | None]]:
+        """Ids of all commands that these revisions led to, with the finance system that each was for."""
+        fitting = [(name, revision) for name, revision in wanted if 0 < revision < 2**62]
+        entries = [read_entry(row) for row in await proofs.revisions(fitting)]
+        return {(d.said.command_id, e.finance) for e in entries for d in e.decisions if d.said is not None}
+
+    def _judge(
+        self, record: Record, command: Command, memory: ContractMemory, intake: Intake, now: int
+    ) -> list[PublishRow]:  # fmt: skip
+        ours = command.finance == self._voice.finance or (command.finance is None and self._alone)
+        if not ours and command.milestone not in memory.milestones:
+            memory.see(command.sequence)
+            return []
+        judged = accept(memory, command, ours=ours)
+        self.counts[judged.verdict.value] += 1
+        for milestone in judged.caught_up:
+            intake.wake |= _subjects(memory.milestones[milestone])
+        if judged.verdict is Verdict.NEW:
+            return self._wanted_now(command, memory, judged.before, intake, now)
+        return [self._again(record, command, judged, now)]
+
+    def _wanted_now(
+        self, command: Command, memory: ContractMemory, before: Kept | None, intake: Intake, now: int
+    ) -> list[PublishRow]:  # fmt: skip
+        """The command is the wanted state now; the one before it, where it was not done with, is superseded."""
+        kept = memory.milestones[command.milestone]
+        subjects = _subjects(kept)
+        intake.listings[command.contract, command.milestone] = tuple(sorted(subjects))
+        intake.wake |= subjects | (_subjects(before) if before else set())
+        told = []
+        if before is not None and (before.told is None or before.told.state not in FINAL):
+            result = Result("superseded", f"by sequence {command.sequence}")
+            place = (command.contract, command.milestone, before.command_id)
+            moment = max(now, before.told_at + 1)
+            told.append(acknowledged(self._voice, *place, result, str(before.answers + 1), moment))
+        answer = settled(kept, command.contract, command.milestone, now, self._voice)
+        return [*told, *([answer] if answer else [])]
+
+    def _again(self, record: Record, command: Command, judged: Judged, now: int) -> PublishRow:
+        """The answer to a command that was seen, or that a newer one has overtaken; nothing is called for it."""
+        kept = judged.before
+        if judged.verdict is Verdict.SUPERSEDED or kept is None:
+            newer = kept.sequence if kept else 0
+            result = Result("superseded", f"sequence {newer} of the milestone was seen before")
+        elif kept.told is None:
+            result = Result("waiting", "it was taken in before and is being worked on")
+        elif kept.told.state in ("applied", "already_applied"):
+            result = Result("already_applied", "it was applied before")
+        else:
+            result = kept.told
+        moment = now if kept is None else max(now, kept.told_at + 1)
+        if judged.verdict is Verdict.REPEAT and kept is not None:
+            kept.told_at = moment
+        place = (command.contract, command.milestone, command.command_id)
+        return acknowledged(self._voice, *place, result, f"again {record.origin}", moment)
+
+
+def _subjects(kept: Kept) -> set[str]:
+    return {f"n:{wish.number}" for wish in kept.wishes}
+
+
+def _by_partition(records: Sequence[Record]) -> list[tuple[Partition, list[Record]]]:
+    found: dict[Partition, list[Record]] = {}
+    for record in records:
+        found.setdefault(Partition(record.topic, record.partition), []).append(record)
+    return sorted(found.items())
+
+
+def _range(cluster: str, partition: Partition, rows: Sequence[Record]) -> OffsetRange:
+    return OffsetRange(cluster, partition, rows[0].offset, rows[-1].offset + 1, rows[-1].timestamp * 1000)
+
+
+def _starts(records: Sequence[Record]) -> dict[Partition, int]:
+    return {partition: rows[0].offset for partition, rows in _by_partition(records)}

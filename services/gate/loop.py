@@ -1,0 +1,172 @@
+"""The gate of one finance system: takes commands in, acts while it owns the lease, publishes its answers.
+
+Three loops that do not wait for each other. Taking in needs no lease, so a hold is known at once wherever it arrives;
+acting needs it, so that two gates never act at the same time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from msgspec import Struct
+
+from contracts_schema.errors import ConfigurationError, TransientError
+from services.gate.drive import Driver
+from services.gate.intake import Door
+from services.gate.ports import Finance, Leases, Wanted
+from services.gate.scan import Scan
+from services.ports import Feed, Publisher
+
+log = logging.getLogger(__name__)
+
+
+class Pace(Struct, frozen=True):
+    """How fast the loops go. Times in seconds; `at_once` invoices are looked at side by side."""
+
+    batch: int = 500
+    poll_s: float = 1
+    idle_s: float = 0.5
+    scan_s: float = 30
+    full_scan_every: int = 20
+    lease_s: float = 30
+    at_once: int = 4
+    back_off_s: float = 0.5
+    back_off_most_s: float = 30
+
+
+class Tenure:
+    """Whether this gate owns the finance system, by its own clock: it never trusts the lease longer than it was given."""
+
+    def __init__(
+        self, leases: Leases, name: str, owner: str, seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:  # fmt: skip
+        self.name = name
+        self.epoch: int | None = None
+        self._leases = leases
+        self._owner = owner
+        self._seconds = seconds
+        self._clock = clock
+        self._until = 0.0
+
+    def may_act(self) -> bool:
+        """Whether the lease is ours now, with a margin for a call that is about to be made."""
+        return self.epoch is not None and self._clock() < self._until - self._seconds / 3
+
+    async def renew(self) -> bool:
+        """Take the lease or renew it."""
+        asked = self._clock()
+        self.epoch = await self._leases.lease(self.name, self._owner, self._seconds)
+        self._until = asked + self._seconds
+        return self.epoch is not None
+
+    async def leave(self) -> None:
+        """Give it back, so that the next gate need not wait."""
+        self.epoch = None
+        await self._leases.release(self.name, self._owner)
+
+
+class Gate:
+    """One finance system's gate. `run` returns when `stop` was called and what was under way is done."""
+
+    def __init__(
+        self, door: Door, driver: Driver, scan: Scan, tenure: Tenure, wanted: Wanted, finance: Finance,
+        feed: Feed, publisher: Publisher, pace: Pace | None = None,
+    ) -> None:  # fmt: skip
+        self.pace = pace or Pace()
+        self.door = door
+        self.driver = driver
+        self.tenure = tenure
+        self._scan = scan
+        self._wanted = wanted
+        self._finance = finance
+        self._feed = feed
+        self._publisher = publisher
+        self._stopping = asyncio.Event()
+        self._scanned_at = float("-inf")
+        self._scans = 0
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Work until `stop`.
+
+        Raises:
+            ConfigurationError: the set-up is at fault; nothing is lost.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            for turn in (self.take_in, self.act, self.answer):
+                tasks.create_task(self._over_and_over(turn))
+        await self.tenure.leave()
+
+    async def take_in(self) -> bool:
+        """Take in one batch of commands; whether there were any."""
+        return await self.door.pump(self._feed, self.pace.batch, self.pace.poll_s) > 0
+
+    async def act(self) -> bool:
+        """Look at what is due, while the finance system is ours; whether there was anything."""
+        if not await self.tenure.renew():
+            return False
+        await self._scan_now_and_then()
+        due = await self._wanted.due(self.pace.at_once)
+        async with asyncio.TaskGroup() as looks:
+            for task in due:
+                looks.create_task(self._look(task.subject))
+        return bool(due)
+
+    async def answer(self) -> bool:
+        """Publish the answers that wait; whether there were any."""
+        waiting = await self._wanted.answers(self.pace.batch)
+        if waiting:
+            await self._publisher.publish([row for _, row in waiting])
+            await self._wanted.answered([number for number, _ in waiting])
+        return bool(waiting)
+
+    async def _look(self, subject: str) -> None:
+        """One look. What the store cannot take now comes due again by itself."""
+        try:
+            await self.driver.look(subject)
+        except TransientError as fault:
+            log.warning("%s: %s", subject, fault)
+            await asyncio.sleep(self.pace.back_off_s)
+
+    async def _scan_now_and_then(self) -> None:
+        now = time.monotonic()
+        if now - self._scanned_at < self.pace.scan_s:
+            return
+        self._scanned_at = now
+        if self._scans % self.pace.full_scan_every == 0:
+            self._scan.forget()
+        self._scans += 1
+        try:
+            await self._scan.walk()
+        except TransientError as silent:
+            log.warning("%s: what is open cannot be read: %s", self.tenure.name, silent)
+
+    async def _over_and_over(self, turn: Callable[[], Awaitable[bool]]) -> None:
+        """Run one of the loops; back off while something does not answer, rest while there is nothing to do."""
+        pause_s = self.pace.back_off_s
+        while not self._stopping.is_set():
+            try:
+                worked = await turn()
+                pause_s = self.pace.back_off_s
+                if not worked:
+                    await self._rest(self.pace.idle_s)
+            except TransientError as fault:
+                log.warning("%s: %s; again in %.1f s", self.tenure.name, fault, pause_s)
+                await self._rest(pause_s)
+                pause_s = min(pause_s * 2, self.pace.back_off_most_s)
+            except ConfigurationError:
+                self._stopping.set()
+                raise
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
