@@ -15,6 +15,24 @@ FAMILY = {
     "dispute.resolved": "dispute.opened",
     "hold.lifted": "hold.placed",
 }
+# The fields that name the thing a fact speaks of; kinds that are not listed speak of the milestone itself.
+_NAMED_BY: dict[type[f.Body], tuple[str, ...]] = {
+    f.EvidenceAttached: ("name",),
+    f.EvidenceRemoved: ("name",),
+    f.ComplianceDocument: ("name",),
+    f.SignOffGiven: ("by", "role"),
+    f.SignOffWithdrawn: ("by", "role"),
+    f.MeasureReported: ("name", "period"),
+    f.DisputeOpened: ("dispute",),
+    f.DisputeResolved: ("dispute",),
+    f.HoldPlaced: ("hold",),
+    f.HoldLifted: ("hold",),
+    f.ReasonWaived: ("code", "cause"),
+    f.CommandAcknowledged: ("command_id",),
+    f.PaymentMade: ("payment",),
+    f.HoldObserved: ("invoice", "holder"),
+    f.ContractRegistered: ("version",),
+}
 _BETWEEN = "\x1f"  # refused inside identifiers, so that parts cannot run together
 
 
@@ -27,34 +45,12 @@ def subject_of(fact: f.Fact) -> str:
 
 
 def _thing(body: f.AnyBody) -> tuple[str, ...]:
-    match body:
-        case f.EvidenceAttached() | f.EvidenceRemoved() | f.ComplianceDocument():
-            return (body.name,)
-        case f.SignOffGiven() | f.SignOffWithdrawn():
-            return (body.by, body.role)
-        case f.InvoiceReceived():
-            unit = body.business_unit if isinstance(body.business_unit, str) else ""
-            return (invoice_number(body.number), body.supplier, unit)
-        case f.MeasureReported():
-            return (body.name, body.period)
-        case f.DisputeOpened() | f.DisputeResolved():
-            return (body.dispute,)
-        case f.HoldPlaced() | f.HoldLifted():
-            return (body.hold,)
-        case f.ReasonWaived():
-            return (body.code, body.cause or "")
-        case f.CommandAcknowledged():
-            return (body.command_id,)
-        case f.PaymentMade():
-            return (body.payment,)
-        case f.HoldObserved():
-            return (body.invoice or "", body.holder)
-        case f.ContractRegistered():
-            return (str(body.version),)
-        case f.MessageUnreadable():
-            return (body.digest.hex(),)
-        case _:
-            return ()
+    if isinstance(body, f.InvoiceReceived):
+        unit = body.business_unit if isinstance(body.business_unit, str) else ""
+        return (invoice_number(body.number), body.supplier, unit)
+    if isinstance(body, f.MessageUnreadable):
+        return (body.digest.hex(),)
+    return tuple([str(getattr(body, field) or "") for field in _NAMED_BY.get(type(body), ())])
 
 
 def invoice_number(number: str) -> str:
