@@ -7,52 +7,45 @@ from hashlib import sha256
 from msgspec.json import encode
 
 from contracts_schema.errors import MessageError
+from contracts_schema.facts import ContractRegistered
 from services.ports import Store
 from services.settings import Settings
 from services.wiring import doors
 from services.wiring.documents import Document
-from services.wiring.sending import Desk, Sent, Verdict, in_force, load, refusal, source_of
+from services.wiring.sending import Desk, Sent, Verdict, in_force, load, outcome_of, source_of
 
 CONTRACT_SHOWN_MAX = 200
 
 
 async def apply(
-    settings: Settings, documents: list[Document], source: str | None, wait: bool, timeout_s: float
+    settings: Settings, documents: list[Document], source: str | None, timeout_s: float | None
 ) -> list[Verdict]:
     """Send every registration that the store does not have yet, then wait for all verdicts, in the order given."""
     speaker = source_of(settings, "register", source)
     async with doors.open_store(settings) as store, doors.open_teller(settings) as teller:
         desk = Desk(settings, store, teller, speaker)
         sent = [await _send(desk, store, document) for document in documents]
-        verdicts = []
-        for said in sent:
-            if isinstance(said, Verdict):
-                verdicts.append(said)
-            elif wait:
-                verdicts.append(await desk.verdict(said, timeout_s))
-            else:
-                verdicts.append(_not_waited_for(said))
-    return verdicts
+        return [await outcome_of(desk, said, timeout_s) for said in sent]
 
 
 async def _send(desk: Desk, store: Store, document: Document) -> Sent | Verdict:
+    """A registration that is stored as it is here is not sent again."""
     plan = document.plan
     state = await load(store, plan.contract)
     known = state.plans.get(plan.version) if state else None
-    event = event_id(document, known.plan if known else None)
+    event = event_id(document, None)
     try:
-        said = await desk.send("contract.registered", plan.contract, document.content, event)
+        draft = await desk.draft("contract.registered", plan.contract, document.content, event)
+        if state is not None and known is not None:
+            body = draft.fact.body
+            if isinstance(body, ContractRegistered) and known.plan == body.plan:
+                sentence = in_force(state, plan.version)
+                return Verdict("duplicate", sentence, plan.contract, event=event, revision=state.revision)
+            event = event_id(document, known.plan)
+            draft = await desk.draft("contract.registered", plan.contract, document.content, event)
+        return await desk.send(draft)
     except MessageError as error:
-        return refusal(error, plan.contract)
-    if isinstance(said, Verdict) and state is not None:
-        return Verdict("duplicate", in_force(state, plan.version), plan.contract, event=event, revision=state.revision)
-    return said
-
-
-def _not_waited_for(sent: Sent) -> Verdict:
-    fact = sent.fact
-    sentence = "sent, and not waited for"
-    return Verdict("sent", sentence, fact.address.contract or "", fact.address.milestone, fact.id, sent.record)
+        return Verdict("refused", error.sentence, plan.contract, event=event)
 
 
 def event_id(document: Document, stored: bytes | None) -> str:
