@@ -300,8 +300,8 @@ class Fact(Struct, frozen=True, array_like=True):
 
     `time` is the source's own time in microseconds since 1970 (UTC); `version` orders statements of one subject where
     the source counts them. `document` names the vendor document of which the fact is a part: parts that a newer
-    version of it no longer has are void (rule F9); `edition` is the newest time of any fact of that version, set when the
-    record is translated. `mapper` is the revision of the mapper that read it.
+    version of it no longer has are void (rule F9); `edition` is the newest time of any fact of that version, set when
+    the record is translated. `mapper` is the revision of the mapper that read it.
     """
 
     source: str

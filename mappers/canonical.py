@@ -185,8 +185,8 @@ def _doubts(
 
 
 def _registration(event: Event, source: Source, read_key: KeyReader) -> f.Fact:
-    from contracts_schema.plan import encode_plan  # noqa: PLC0415 -- pydantic is loaded where it is used
-    from contracts_schema.registration import read_registration  # noqa: PLC0415 -- as above
+    from contracts_schema.plan import encode_plan  # pydantic is loaded where it is used
+    from contracts_schema.registration import read_registration
 
     if source.role != "register":
         raise Refused(f"registration refused: {source.name} is no register; only the register registers (rule A8)")

@@ -251,7 +251,8 @@ def _faults(settings: Settings) -> list[str]:
     for name, source in settings.sources.items():
         topics.setdefault(source.topic, []).append(name)
         if source.role is None and source.dialect not in FOLDERS:
-            faults.append(f"sources.{name}.role: dialect {source.dialect} must say it, one of {', '.join(ROLES)} (rule F2)")
+            roles = ", ".join(ROLES)
+            faults.append(f"sources.{name}.role: dialect {source.dialect} must say it, one of {roles} (rule F2)")
     for topic, names in topics.items():
         faults += _sharing_faults(settings, topic, names)
     for name, system in settings.finance.items():
@@ -261,7 +262,8 @@ def _faults(settings: Settings) -> list[str]:
         if declared is not None and declared.role != "finance":
             faults.append(f"sources.{name}.role: finance.{name} makes it a source of role finance")
     identities = [i for known in settings.people.values() for i in known]
-    faults += [f"people: {i!r} stands for two persons" for i in sorted({i for i in identities if identities.count(i) > 1})]
+    twice = sorted({i for i in identities if identities.count(i) > 1})
+    faults += [f"people: {i!r} stands for two persons" for i in twice]
     return faults
 
 

@@ -102,7 +102,9 @@ def _value(line: dict[str, Any]) -> bytes | None:
     return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else encode_json(value)
 
 
-async def run(lines: list[Record | Clock], hallway: Hallway, store: Store, rules: Rules) -> AsyncIterator[dict[str, Any]]:
+async def run(
+    lines: list[Record | Clock], hallway: Hallway, store: Store, rules: Rules
+) -> AsyncIterator[dict[str, Any]]:
     """What each line leads to, in order, then every milestone's position."""
     partitions = {Partition(line.topic, 0) for line in lines if isinstance(line, Record)}
     await store.take(OWNER, OWNER, partitions)
