@@ -23,6 +23,7 @@ from contracts_schema.rows import Partition
 
 OnRevoked = Callable[[Collection[Partition]], Awaitable[None]]
 _SAFETY_US = 1_000_000
+_SIP_MS, _PAUSE_S = 5, 0.02
 
 
 async def create_topics(connection: KafkaConnection, topics: Collection[str]) -> str:
@@ -49,6 +50,7 @@ class AssignedFeed:
         self._on_assigned = on_assigned
         self._on_revoked = on_revoked
         self._consumer: Any = None
+        self._paused = False
 
     async def start(self) -> None:
         """Take all partitions and go to the offsets that the store answers.
@@ -61,7 +63,7 @@ class AssignedFeed:
             self.cluster = await cluster_id(client)
         self._consumer = AIOKafkaConsumer(
             **self._connection.client_options(), enable_auto_commit=False, auto_offset_reset="none",
-            isolation_level="read_committed", fetch_max_wait_ms=50,
+            isolation_level="read_committed",
         )  # fmt: skip
         await self._consumer.start()
         self._consumer.assign(self._places)
@@ -79,19 +81,22 @@ class AssignedFeed:
 
     async def poll(self, limit: int, timeout_s: float) -> Sequence[Record]:
         """Up to `limit` records; of one partition in order and without gap."""
+        if self._paused:
+            await asyncio.sleep(timeout_s)
+            return []
         try:
-            runs = await self._consumer.getmany(timeout_ms=round(timeout_s * 1000), max_records=limit)
+            runs = await _sip(self._consumer, self._places, timeout_s, limit)
         except (KafkaError, TimeoutError) as error:
             raise as_ours(error, "read from the embedded broker") from error
         return [_as_record(got) for run in runs.values() for got in run]
 
     def pause(self) -> None:
         """Fetch nothing more until `resume`."""
-        self._consumer.pause(*self._places)
+        self._paused = True
 
     def resume(self) -> None:
         """Fetch again."""
-        self._consumer.resume(*self._places)
+        self._paused = False
 
     async def rewind(self, positions: Mapping[Partition, int]) -> None:
         """Hand out these partitions again from these offsets."""
@@ -148,14 +153,15 @@ class Listener:
         self._connection = connection
         self._places = [TopicPartition(topic, 0) for topic in sorted(topics)]
         self._consumer: Any = None
+        self._came = asyncio.Event()
         self._reading: asyncio.Task[None] | None = None
-        self.records: list[Record] = []
+        self._next = dict.fromkeys(self._places, 0)
+        self._records: list[Record] = []
 
     async def __aenter__(self) -> Listener:
         self._consumer = AIOKafkaConsumer(
-            **self._connection.client_options(), enable_auto_commit=False, isolation_level="read_committed",
-            fetch_max_wait_ms=50,
-        )  # fmt: skip
+            **self._connection.client_options(), enable_auto_commit=False, isolation_level="read_committed"
+        )
         await self._consumer.start()
         self._consumer.assign(self._places)
         await self._consumer.seek_to_beginning()
@@ -170,12 +176,40 @@ class Listener:
 
     def of(self, topic: str) -> list[Record]:
         """What has come on one topic, in order."""
-        return [record for record in self.records if record.topic == topic]
+        return [record for record in self._records if record.topic == topic]
+
+    async def caught_up(self) -> None:
+        """Return when everything that the topics hold at this moment has come."""
+        ends = await self._consumer.end_offsets(self._places)
+        while any(self._next[place] < end for place, end in ends.items()):
+            self._came.clear()
+            await self._came.wait()
+
+    async def more(self) -> None:
+        """Return when something has come."""
+        self._came.clear()
+        await self._came.wait()
 
     async def _read(self) -> None:
         while True:
-            runs = await self._consumer.getmany(timeout_ms=1000)
-            self.records += [_as_record(got) for run in runs.values() for got in run]
+            runs = await _sip(self._consumer, self._places, 0.5, None)
+            for place, run in runs.items():
+                self._records += [_as_record(got) for got in run]
+                self._next[place] = run[-1].offset + 1
+            if runs:
+                self._came.set()
+
+
+async def _sip(consumer: Any, places: Collection[TopicPartition], timeout_s: float, most: int | None) -> Any:
+    """`getmany`, with pauses: this broker answers at once where a real one waits for records, and aiokafka asks again."""
+    end = asyncio.get_running_loop().time() + timeout_s
+    while True:
+        consumer.resume(*places)
+        runs = await consumer.getmany(timeout_ms=_SIP_MS, max_records=most)
+        consumer.pause(*places)
+        if runs or asyncio.get_running_loop().time() >= end:
+            return runs
+        await asyncio.sleep(_PAUSE_S)
 
 
 def _as_record(got: Any) -> Record:
