@@ -147,6 +147,15 @@ class Backlog(NamedTuple):
     age: int
 
 
+class LeaseState(NamedTuple):
+    """Who holds a lease, and for how many microseconds still."""
+
+    name: str
+    owner: str
+    epoch: int
+    left: int
+
+
 class Rulebook(Struct, frozen=True):
     """What decisions depend on beside facts: hash and content of rules version, policy, people, roles, calendars."""
 

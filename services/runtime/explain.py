@@ -22,7 +22,6 @@ from services.reconciliation.state import LastCommand, MilestoneState, State
 from services.reconciliation.view import Standing, standings
 from services.reconciliation.wire import amount, reason_line, target_line
 
-
 REMOVED = "It is no longer in the plan in force; its last command stands."
 UNDECIDED = (
     "The contract is frozen: this version of Milepost cannot decide it. Facts are kept, the last command stands."
