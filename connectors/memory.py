@@ -21,6 +21,7 @@ from contracts_schema.rows import (
     Changes,
     FenceLost,
     Lane,
+    LeaseState,
     LogRow,
     OffsetRange,
     OutboxRow,
@@ -195,6 +196,10 @@ class MemoryStore:
         row = self._tables.states.get(contract)
         return row.state if row else None
 
+    async def states_of(self, contracts: Collection[str]) -> Mapping[str, bytes]:
+        """The encoded states of those that exist."""
+        return {name: self._tables.states[name].state for name in contracts if name in self._tables.states}
+
     async def states(self) -> AsyncIterator[tuple[str, bytes]]:
         """All contracts with their encoded states, by id, as they stand now."""
         return self._each(sorted((name, row.state) for name, row in self._tables.states.items()))
@@ -262,6 +267,18 @@ class MemoryStore:
     async def partitions(self) -> Sequence[PartitionState]:
         """Every partition ever taken."""
         return [state for _, state in sorted(self._tables.offsets.items())]
+
+    async def tally(self) -> Mapping[str, int]:
+        """How many contracts, open quarantined records and parked facts there are."""
+        tables = self._tables
+        opened = sum(state == "open" for _, state in tables.quarantine.values())
+        return {"contracts": len(tables.states), "quarantine": opened, "parked": len(tables.parked)}
+
+    async def leases(self) -> Sequence[LeaseState]:
+        """Leases that have not expired, by name."""
+        now = self._clock()
+        held = sorted(self._tables.leases.items())
+        return [LeaseState(n, owner, epoch, until - now) for n, (owner, epoch, until) in held if until > now]
 
     async def check(self) -> Sequence[str]:
         """Memory is always fit."""

@@ -150,6 +150,10 @@ class MemoryFeed:
     def note_committed(self, positions: Mapping[Partition, int]) -> None:
         """Nobody measures lag here."""
 
+    def behind(self) -> Mapping[Partition, int]:
+        """How many records of each of our partitions were not handed out yet."""
+        return {partition: self._waiting(partition) for partition in self._next}
+
     def _take(self, limit: int) -> list[Record]:
         waiting = [] if self._paused else [partition for partition in self._next if self._waiting(partition)]
         share = max(1, limit // (len(waiting) or 1))

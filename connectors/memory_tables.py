@@ -28,6 +28,7 @@ from contracts_schema.rows import (
 
 Key = tuple[str, str]
 Place = tuple[str, Partition]
+SUSPECT = 3  # attempts from which records are taken one by one; while they are, the partition stays under suspicion
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -73,6 +74,7 @@ class Tables:
         state = self.offsets.get((cluster, partition))
         if state is None or state.owner != owner:
             raise FenceLost(f"{partition.topic}/{partition.number} at {offset}")
+        self.offsets[cluster, partition] = replace(state, attempts=max(state.attempts, SUSPECT))
         tried, attempts = self.tries.get((cluster, partition), (offset, 0))
         self.tries[cluster, partition] = (offset, attempts + 1 if tried == offset else 1)
         return self.tries[cluster, partition][1]

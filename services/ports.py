@@ -18,6 +18,7 @@ from contracts_schema.rows import (
     Changes,
     FenceLost,
     Lane,
+    LeaseState,
     LogRow,
     OffsetRange,
     OutboxRow,
@@ -31,7 +32,7 @@ from contracts_schema.rows import (
     Taken,
 )
 
-__all__ = ["Batch", "Cursor", "Feed", "FenceLost", "Poller", "Publisher", "Store"]
+__all__ = ["Batch", "Cursor", "Feed", "FenceLost", "Poller", "Publisher", "Store", "Telemetry"]
 
 
 class Batch(Protocol):
@@ -113,6 +114,9 @@ class Store(Protocol):
     async def state(self, contract: str) -> bytes | None:
         """The encoded state of one contract, without locking it."""
 
+    async def states_of(self, contracts: Collection[str]) -> Mapping[str, bytes]:
+        """The encoded states of these contracts, without locking them; one that is not there is left out."""
+
     async def states(self) -> AsyncIterator[tuple[str, bytes]]:
         """All contracts with their encoded states, by id."""
 
@@ -164,6 +168,12 @@ class Store(Protocol):
     async def backlog(self) -> Mapping[Lane, Backlog]:
         """What waits in each lane of the outbox; empty lanes are left out."""
 
+    async def tally(self) -> Mapping[str, int]:
+        """How many `contracts`, open `quarantine` records and `parked` facts there are."""
+
+    async def leases(self) -> Sequence[LeaseState]:
+        """Leases that have not expired, by name."""
+
     async def check(self) -> Sequence[str]:
         """Faults that forbid to start, each with its remedy; empty where the store is fit."""
 
@@ -186,9 +196,19 @@ class Feed(Protocol):
     async def read_past(self) -> Mapping[Partition, int]:
         """For each assigned partition that has been read to its end, the moment (µs) at which that was true."""
 
+    def note_committed(self, positions: Mapping[Partition, int]) -> None:
+        """Tell lag tools how far the store has come; nothing is ever read from it."""
+
+    def behind(self) -> Mapping[Partition, int]:
+        """For each assigned partition, how many records wait in the topic, as far as is known."""
+
 
 class Publisher(Protocol):
     """Where records go to, confirmed by all replicas."""
+
+    @property
+    def max_record_bytes(self) -> int:
+        """Key, headers and value of a record together fit in this."""
 
     async def publish(self, rows: Sequence[PublishRow]) -> None:
         """Send all, in order for each key, and wait until the broker has confirmed every one.
@@ -196,6 +216,22 @@ class Publisher(Protocol):
         Raises:
             TransientError: at least one was not confirmed; publishing all of them again does no harm.
         """
+
+
+class Telemetry(Protocol):
+    """What a process tells about itself. Metrics are declared where they are kept; an unknown name is a defect."""
+
+    def event(self, level: str, event: str, **fields: object) -> None:
+        """One line of the log; fields that are not on the list of allowed ones are left out."""
+
+    def count(self, metric: str, by: float = 1, **labels: str) -> None:
+        """Add to a counter."""
+
+    def gauge(self, metric: str, value: float, **labels: str) -> None:
+        """Set a gauge."""
+
+    def took(self, metric: str, seconds: float) -> None:
+        """Add one span to a histogram."""
 
 
 class Poller(Protocol):
@@ -213,16 +249,19 @@ class Poller(Protocol):
         """Objects numbered above `after`, in order; with `since` (µs, the system's clock) those changed from then on.
 
         Raises:
-            TransientError: the system does not answer now; `retry_after` of it may say when it will.
+            TransientError: the system does not answer now; `Busy` says when it may be asked again.
             ConfigurationError: address, key or access rights are not right.
         """
 
-    async def farewell(self, kind: str, number: int, created: str) -> Seen | None:
-        """What to tell of an object that is missing in a full page; None where it is still there.
+    async def is_gone(self, kind: str, number: int) -> bool:
+        """Whether an object that a full page lacks is really gone.
 
         Raises:
             TransientError, ConfigurationError: as for `page`; then nobody knows.
         """
+
+    def deletion(self, kind: str, number: int, created: str, observed_at: int) -> Seen:
+        """What to tell of an object that was seen to be gone at that moment (µs)."""
 
 
 class Cursor(Protocol):

@@ -183,6 +183,11 @@ class KafkaFeed:
         if still_ours:
             self._lag.note(self._consumer, still_ours)
 
+    def behind(self) -> Mapping[Partition, int]:
+        """How many records of each of our partitions were not handed out, by the broker's last answers."""
+        ends = {place: self._consumer.highwater(place) for place in self._next}
+        return {as_partition(p): max(0, end - self._next[p]) for p, end in ends.items() if end is not None}
+
     # Fetching
 
     async def _fetch(self, limit: int, timeout_s: float) -> list[Sequence[Any]]:

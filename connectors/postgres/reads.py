@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import date
 
 from connectors.postgres.pool import Database
-from connectors.postgres.rows import parked_row, partition_state, quarantined
-from contracts_schema.rows import LogRow, ParkedRow, PartitionState, Quarantined, Review, Rulebook
+from connectors.postgres.rows import microseconds, parked_row, partition_state, quarantined
+from contracts_schema.rows import LeaseState, LogRow, ParkedRow, PartitionState, Quarantined, Review, Rulebook
 
 PAGE = 500
 LOG = "select contract, revision, entry, previous, head from revision where contract = $1 order by revision"
@@ -42,6 +42,16 @@ COUNTS = """
 WAKES = "select contract, min(moment), cause from wake group by contract, cause order by 2, 1, 3 limit $1"
 
 
+TALLY = """
+    select 'contracts', count(*) from contract
+    union all select 'quarantine', count(*) from quarantine where state = 'open'
+    union all select 'parked', count(*) from parked
+"""
+LEASES = """
+    select name, owner, epoch, expires_at - clock_timestamp() from lease where expires_at > clock_timestamp() order by 1
+"""
+
+
 class PostgresReads:
     """The reading half of the store."""
 
@@ -52,6 +62,11 @@ class PostgresReads:
         """The encoded state of one contract."""
         state: bytes | None = await self._database.fetchval("select state from contract where id = $1", contract)
         return state
+
+    async def states_of(self, contracts: Collection[str]) -> Mapping[str, bytes]:
+        """The encoded states of those that exist."""
+        rows = await self._database.fetch("select id, state from contract where id = any($1::text[])", list(contracts))
+        return {name: state for name, state in rows}
 
     async def states(self) -> AsyncIterator[tuple[str, bytes]]:
         """All contracts with their encoded states, by id, a page at a time."""
@@ -112,6 +127,15 @@ class PostgresReads:
         for day, outcome, records in await self._database.fetch(COUNTS, since):
             found.setdefault(day, {})[outcome] = records
         return found
+
+    async def tally(self) -> Mapping[str, int]:
+        """How many contracts, open quarantined records and parked facts there are."""
+        return {name: int(count) for name, count in await self._database.fetch(TALLY)}
+
+    async def leases(self) -> Sequence[LeaseState]:
+        """Leases that have not expired, by name."""
+        rows = await self._database.fetch(LEASES)
+        return [LeaseState(name, owner, epoch, microseconds(left)) for name, owner, epoch, left in rows]
 
     async def partitions(self) -> Sequence[PartitionState]:
         """Every partition ever taken."""

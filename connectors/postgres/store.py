@@ -21,7 +21,8 @@ TAKE = """
     returning topic, partition, next_offset, attempts
 """
 ATTEMPT = """
-    update kafka_offset set tried_offset = $5, tries = case when tried_offset = $5 then tries + 1 else 1 end
+    update kafka_offset set tried_offset = $5, tries = case when tried_offset = $5 then tries + 1 else 1 end,
+        attempts = greatest(attempts, 3)
     where cluster = $2 and topic = $3 and partition = $4 and owner = $1 returning tries
 """
 READ_PAST = """

@@ -9,26 +9,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from contracts_schema.errors import MessageError
 from contracts_schema.records import Record
 from contracts_schema.rows import OffsetRange
 from services.ports import Store
 from services.reconciliation.policy import Rules
-from services.runtime.outgoing import Topics
-from services.runtime.reading import Reader
+from services.runtime.outgoing import RECORD_BYTES, Topics
+from services.runtime.reading import Reader, Reading
 from services.runtime.work import Report, Work
 
 CLOCK_AHEAD_US = 5_000_000  # how far a record's timestamp may run before the database's clock (rule A5)
 
 
-class Hallway:
-    """Carries batches through the store. `release` names this version of the code, for contracts it cannot decide."""
+class DeadlyRecord(MessageError):
+    """A record on which the process died, again and again."""
 
-    def __init__(self, store: Store, reader: Reader, rules: Rules, topics: Topics, release: str) -> None:
+    fault = "killed the process"
+
+
+class Hallway:
+    """Carries batches through the store. `release` names this version of the code, for contracts it cannot decide;
+    `record_bytes` is the most that a record to publish may have."""
+
+    def __init__(
+        self, store: Store, reader: Reader, rules: Rules, topics: Topics, release: str, record_bytes: int = RECORD_BYTES
+    ) -> None:
         self.store = store
         self.reader = reader
         self.rules = rules
         self.topics = topics
         self.release = release
+        self.record_bytes = record_bytes
 
     async def carry(self, records: Sequence[Record], owner: str, ranges: Sequence[OffsetRange], now: int) -> Report:
         """One batch: all of it is committed with the offsets, or none of it. `now` is the database's clock (µs).
@@ -37,7 +48,21 @@ class Hallway:
             FenceLost: the partitions are another worker's by now.
             TransientError: the store does not answer; the same batch may be carried again.
         """
-        readings = [self.reader.read(record) for record in records]
+        return await self._carry([self.reader.read(record) for record in records], owner, ranges, now)
+
+    async def set_aside(self, record: Record, owner: str, ranges: Sequence[OffsetRange], now: int) -> Report:
+        """Pass over a record on which the process died: it goes to quarantine without being read.
+
+        Raises:
+            FenceLost, TransientError: as `carry`.
+        """
+        error = DeadlyRecord("the process died each time it worked on this record; it was not read")
+        reading = Reading(record, (), self.reader.quarantined(record, "", error))
+        return await self._carry([reading], owner, ranges, now)
+
+    async def _carry(
+        self, readings: Sequence[Reading], owner: str, ranges: Sequence[OffsetRange], now: int
+    ) -> Report:
         work = self._work(now)
         async with self.store.batch() as batch:
             await batch.fence(owner, ranges)
@@ -57,4 +82,4 @@ class Hallway:
         return work.report
 
     def _work(self, now: int) -> Work:
-        return Work(self.reader, self.rules, self.topics, self.release, now + CLOCK_AHEAD_US)
+        return Work(self.reader, self.rules, self.topics, self.release, now + CLOCK_AHEAD_US, self.record_bytes)

@@ -1,13 +1,21 @@
-"""What goes out: commands as they are committed, everything else rendered when it is published (§4)."""
+"""What goes out: commands as they are committed, everything else rendered when it is published (§4).
+
+No record may block its lane, so every one fits. Where one would be too large, lists that only explain (facts, basis,
+conflicts, invoices of a snapshot) are cut to their first hundred, ten, none; the log has all of them. Targets are never
+cut: a command that is too large with nothing left to cut is not written (see `work.py`). A quarantine record shows at
+most 64 KiB of the value, and a bounded part of key and headers.
+"""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct
 from msgspec.json import encode
 from msgspec.msgpack import Decoder, Encoder
+from msgspec.structs import replace
 
 from contracts_schema.commands import Command, DecisionRecord, QuarantineRecord, Snapshot
 from contracts_schema.rows import Lane, LogRow, PublishRow, Quarantined
@@ -18,6 +26,10 @@ from services.reconciliation.view import snapshot, standings
 from services.reconciliation.wire import command_of, decision_of
 
 SHOWN_BYTES_MAX = 65_536  # of a quarantined value; the whole of it stays in the store
+SHOWN_HEADERS_MAX = 100
+RECORD_BYTES = 1_000_000  # key, headers and value of a record together
+CUTS = (100, 10, 0)  # how much is left of lists that only explain
+EXPLAINING = ("facts", "basis", "conflicts", "invoices")
 
 
 class Topics(Struct, frozen=True):
@@ -39,6 +51,28 @@ _JSON = (("content-type", b"application/json"),)
 def commands_of(row: LogRow, entry: LogEntry) -> list[Command]:
     """The commands of one revision, in order."""
     return [command_of(entry, decided, row.head) for decided in entry.decisions if decided.said is not None]
+
+
+def size_of(row: PublishRow) -> int:
+    """Bytes of key, headers and value."""
+    return len(row.key) + len(row.value or b"") + sum(len(name) + len(value) for name, value in row.headers)
+
+
+def fitted(row_of: Callable[[Any], PublishRow], record: Any, limit: int) -> PublishRow:
+    """The record as a row of at most `limit` bytes, if cutting what only explains can make it so."""
+    row = row_of(record)
+    for most in CUTS:
+        if size_of(row) <= limit:
+            break
+        row = row_of(_cut(record, most))
+    return row
+
+
+def _cut(record: Any, most: int) -> Any:
+    known = {name: getattr(record, name)[:most] for name in EXPLAINING if hasattr(record, name)}
+    if "facts" in known or "basis" in known:
+        known["reasons"] = tuple(replace(reason, facts=reason.facts[:most]) for reason in record.reasons)
+    return replace(record, **known)
 
 
 def command_row(command: Command, topic: str) -> PublishRow:
@@ -66,7 +100,8 @@ def quarantine_row(entry: Quarantined, topic: str) -> PublishRow:
     """The quarantine record of an entry: its first 64 KiB as base64, headers and key as text."""
     record = QuarantineRecord(
         source=entry.source, cluster=entry.cluster, topic=entry.topic, partition=entry.partition, offset=entry.offset,
-        timestamp=entry.timestamp, key=_text(entry.key), headers=tuple((k, _text(v)) for k, v in entry.headers),
+        timestamp=entry.timestamp, key=_text(entry.key),
+        headers=tuple((k[:1000], _text(v)) for k, v in entry.headers[:SHOWN_HEADERS_MAX]),
         fault=entry.fault, sentence=entry.sentence, size=entry.size, sha256=entry.sha256,
         value_base64=base64.b64encode((entry.value or b"")[:SHOWN_BYTES_MAX]).decode(),
     )  # fmt: skip
@@ -111,27 +146,33 @@ def packed_milestones(body: bytes) -> list[tuple[str, str]]:
     return _milestones.decode(body)
 
 
-def decision_rows(log: Sequence[LogRow], topic: str) -> list[PublishRow]:
+def decision_rows(log: Sequence[LogRow], topic: str, limit: int = RECORD_BYTES) -> list[PublishRow]:
     """Every changed decision of these revisions, keyed by contract."""
-    rows = []
-    for row in log:
-        entry = read_entry(row)
-        for decided in entry.decisions:
-            record: DecisionRecord = decision_of(entry, decided, row.head)
-            rows.append(PublishRow(topic, entry.contract.encode(), _JSON, encode(record), entry.contract))
-    return rows
+
+    def row_of(record: DecisionRecord) -> PublishRow:
+        return PublishRow(topic, record.contract.encode(), _JSON, encode(record), record.contract)
+
+    entries = [(read_entry(row), row.head) for row in log]
+    return [fitted(row_of, decision_of(e, d, head), limit) for e, head in entries for d in e.decisions]
 
 
-def snapshot_rows(wanted: Sequence[tuple[str, str]], states: Mapping[str, bytes], rules: Rules, topic: str) -> list[PublishRow]:
+def snapshot_rows(
+    wanted: Sequence[tuple[str, str]], states: Mapping[str, bytes], rules: Rules, topic: str, limit: int = RECORD_BYTES
+) -> list[PublishRow]:
     """The newest snapshot of each milestone; a tombstone for one that is no longer in the plan."""
     shown: dict[tuple[str, str], Snapshot | None] = {}
     for contract in {c for c, _ in wanted}:
         if contract in states:
             state = decode_state(states[contract])
             shown.update({(contract, s.position.milestone): snapshot(state, s) for s in standings(state, rules)})
+
+    def row_of(found: Snapshot) -> PublishRow:
+        key = subject(found.contract, found.milestone).encode()
+        return PublishRow(topic, key, _JSON, encode(found), found.contract)
+
     rows = []
     for contract, milestone in dict.fromkeys(wanted):
         found = shown.get((contract, milestone))
-        value = encode(found) if found is not None else None
-        rows.append(PublishRow(topic, subject(contract, milestone).encode(), _JSON, value, contract))
+        gone = PublishRow(topic, subject(contract, milestone).encode(), _JSON, None, contract)
+        rows.append(gone if found is None else fitted(row_of, found, limit))
     return rows

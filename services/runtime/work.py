@@ -11,10 +11,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from msgspec import Struct, field
 from msgspec.msgpack import Decoder, Encoder
 
+from contracts_schema.commands import Command
 from contracts_schema.errors import Refused, Unreadable
 from contracts_schema.facts import Address, ContractRegistered, Fact, MessageUnreadable
 from contracts_schema.records import Record
-from contracts_schema.rows import Changes, ParkedRow, Review, StateRow
+from contracts_schema.rows import Changes, ParkedRow, PublishRow, Review, StateRow
 from services.ports import Batch, Store
 from services.reconciliation.crosswalk import index_of
 from services.reconciliation.merge import Merged
@@ -22,12 +23,25 @@ from services.reconciliation.policy import Rules
 from services.reconciliation.react import REVIEW, UNPARK, Outcome, Reaction, react
 from services.reconciliation.state import Arrival, State, decode_state, encode_state
 from services.reconciliation.subject import content_of, identity_of, subject_of
-from services.runtime.outgoing import Said, Topics, command_row, commands_of, quarantine_row
+from services.runtime.outgoing import (
+    RECORD_BYTES,
+    Said,
+    Topics,
+    command_row,
+    commands_of,
+    fitted,
+    quarantine_row,
+    size_of,
+)
 from services.runtime.reading import Reader, Reading
 
 Key = tuple[str, str]
 _encoder = Encoder()
 _decoder = Decoder(Fact)
+
+
+class CommandTooLargeError(Exception):
+    """A command does not fit into a record, whatever is cut that only explains."""
 
 
 class Report(Struct):
@@ -40,19 +54,23 @@ class Report(Struct):
     ignored: list[str] = []
     said: Said = field(default_factory=Said)
     woken: int = 0
+    rouses: bool = False  # a contract is to be looked at again at once
     defects: list[tuple[str, str]] = []
 
 
 class Work:
     """One transaction's work, gathered first and written at once."""
 
-    def __init__(self, reader: Reader, rules: Rules, topics: Topics, release: str, bound: int) -> None:
+    def __init__(
+        self, reader: Reader, rules: Rules, topics: Topics, release: str, bound: int, record_bytes: int = RECORD_BYTES
+    ) -> None:
         self.report = Report()
         self._reader = reader
         self._rules = rules
         self._topics = topics
         self._release = release
         self._bound = bound
+        self._record_bytes = record_bytes
         self._changes = Changes()
         self._arrivals: dict[str, list[Arrival]] = {}
         self._records: dict[str, Record] = {}
@@ -188,12 +206,47 @@ class Work:
         contract = state.contract
         try:
             state.frozen, state.deferred = None, []
-            return state, react(state, arrivals, bound, self._rules, wake=wake)
+            reaction = react(state, arrivals, bound, self._rules, wake=wake)
+            self._check_sizes(reaction)
+        except CommandTooLargeError as fault:
+            return self._without_excess(contract, raw, arrivals, bound, wake, fault)
         except Exception as defect:  # contained: one contract that cannot be decided must not stop its neighbours
             state = decode_state(raw) if raw else State(contract)
             state.frozen, state.deferred = self._release, list(arrivals)
             self.report.defects.append((contract, f"{type(defect).__name__}: {defect}"))
             return state, Reaction(outcomes=_deferred(arrivals))
+        return state, reaction
+
+    def _without_excess(
+        self, contract: str, raw: bytes | None, arrivals: Sequence[Arrival], bound: int, wake: str | None,
+        fault: CommandTooLargeError,
+    ) -> tuple[State, Reaction]:  # fmt: skip
+        """Nothing may block the lane of commands: what makes one too large to send is refused, all else counts."""
+        state = decode_state(raw) if raw else State(contract)
+        state.deferred = []
+        if len(arrivals) < 2:
+            refused = [Outcome(a.origin, Merged.REFUSED, f.address, str(fault)) for a in arrivals for f in a.facts]
+            return state, Reaction(outcomes=refused)
+        whole = Reaction()
+        for arrival in arrivals:
+            state, part = self._contained(state, encode_state(state), [arrival], bound, wake)
+            whole = joined(whole, part)
+        return state, whole
+
+    def _check_sizes(self, reaction: Reaction) -> None:
+        """Raises CommandTooLargeError. A row of the log is never eight times smaller than what is said of it."""
+        for row, entry in zip(reaction.rows, reaction.entries, strict=True):
+            if len(row.entry) > self._record_bytes // 8:
+                for command in commands_of(row, entry):
+                    size = size_of(self._row_of(command))
+                    if size > self._record_bytes:
+                        raise CommandTooLargeError(
+                            f"the command for {command.milestone} would have {size} bytes, more than "
+                            f"{self._record_bytes}: too many invoices stand at one milestone"
+                        )
+
+    def _row_of(self, command: Command) -> PublishRow:
+        return fitted(lambda c: command_row(c, self._topics.commands), command, self._record_bytes)
 
     # -- what is written -----------------------------------------------------------------------------------------
 
@@ -202,6 +255,7 @@ class Work:
         self.report.said.quarantine += [quarantine_row(q, self._topics.quarantine) for q in self._changes.quarantine]
         self._changes.states = list(self._states.values())
         self._changes.outbox = self.report.said.rows()
+        self.report.rouses = any(moment == 0 for _, moment, _ in self._changes.wakes)
         self._changes.counts = self._counts()
         return self._changes
 
@@ -209,7 +263,7 @@ class Work:
         said = self.report.said
         for row, entry in zip(reaction.rows, reaction.entries, strict=True):
             self._changes.log.append(row)
-            said.commands += [command_row(c, self._topics.commands) for c in commands_of(row, entry)]
+            said.commands += [self._row_of(command) for command in commands_of(row, entry)]
             if entry.decisions:
                 said.revisions.append((row.contract, row.revision))
             said.milestones.update({(row.contract, d.milestone): None for d in entry.decisions})
@@ -293,3 +347,11 @@ def _keys_in_force(state: State, version: int) -> set[Key]:
 
 def _deferred(arrivals: Sequence[Arrival]) -> list[Outcome]:
     return [Outcome(a.origin, Merged.DEFERRED, fact.address) for a in arrivals for fact in a.facts]
+
+
+def joined(first: Reaction, then: Reaction) -> Reaction:
+    """Two reactions of one contract, one after the other."""
+    return Reaction(
+        [*first.rows, *then.rows], [*first.entries, *then.entries], [*first.outcomes, *then.outcomes],
+        [*first.unparked, *then.unparked], [*first.ambiguous, *then.ambiguous],
+    )  # fmt: skip

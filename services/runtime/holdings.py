@@ -1,0 +1,83 @@
+"""The partitions that this worker holds: what it asks the store when it gets them, and when it may let go of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+
+from contracts_schema.records import Record
+from contracts_schema.rows import OffsetRange, Partition, Taken
+from services.ports import Store
+
+SUSPICIOUS = 3  # so many processes have taken a partition at one offset without finishing a batch
+
+
+class Holdings:
+    """Answers the feed's questions about partitions. `records_at_once` is the most that a batch may hold of one."""
+
+    def __init__(self, store: Store, owner: str, cluster: str, records_at_once: int) -> None:
+        self.owner = owner
+        self.cluster = cluster
+        self.held: set[Partition] = set()
+        self.abandoned = False  # the running batch's partitions were taken away
+        self._store = store
+        self._records_at_once = records_at_once
+        self._suspected: dict[Partition, int] = {}  # how many records of it are still to be taken one by one
+        self._at_rest = asyncio.Event()
+        self._at_rest.set()
+
+    async def assigned(self, partitions: Collection[Partition]) -> Mapping[Partition, int | None]:
+        """Take partitions over; the next offset of each (None: never read).
+
+        Raises:
+            TransientError: the store does not answer; ask again.
+        """
+        taken = await self._store.take(self.owner, self.cluster, partitions)
+        self.held.update(partitions)
+        for partition, found in taken.items():
+            self._suspect(partition, found)
+        return {partition: found.next for partition, found in taken.items()}
+
+    async def revoked(self, partitions: Collection[Partition]) -> None:
+        """Let go; done when no batch runs. A batch that waits for the store to come back is given up."""
+        self.held.difference_update(partitions)
+        self.abandoned = not self._at_rest.is_set()
+        await self._at_rest.wait()
+
+    def begin(self) -> None:
+        """A batch runs from now on. Called without waiting for anything after its records came."""
+        self.abandoned = False
+        self._at_rest.clear()
+
+    def end(self) -> None:
+        """The batch is committed, or given up."""
+        self.abandoned = False
+        self._at_rest.set()
+
+    def is_suspected(self, record: Record) -> bool:
+        """Whether processes have died on this record or one near it, so that it is to be taken by itself."""
+        return Partition(record.topic, record.partition) in self._suspected
+
+    def passed(self, record: Record) -> None:
+        """A suspected record did no harm, or was set aside."""
+        partition = Partition(record.topic, record.partition)
+        left = self._suspected.pop(partition, 0) - 1
+        if left > 0:
+            self._suspected[partition] = left
+
+    def ranges(self, records: Sequence[Record], now: int) -> list[OffsetRange]:
+        """What a batch of these records moves on. No record's timestamp counts beyond `now` (µs) as read."""
+        found: dict[Partition, OffsetRange] = {}
+        for r in records:
+            place = Partition(r.topic, r.partition)
+            known = found.get(place)
+            first, read_to = (r.offset, 0) if known is None else (known.first, known.read_to)
+            newest = max(read_to, min(r.timestamp * 1000, now))
+            found[place] = OffsetRange(self.cluster, place, first, r.offset + 1, newest)
+        return list(found.values())
+
+    def _suspect(self, partition: Partition, found: Taken) -> None:
+        if found.attempts >= SUSPICIOUS:
+            self._suspected[partition] = self._records_at_once
+        else:
+            self._suspected.pop(partition, None)

@@ -1,0 +1,78 @@
+"""From rows of the outbox to records to publish, lane by lane (§4).
+
+Commands and quarantine records were rendered when they were committed. Decision records are rendered from the log, and
+snapshots from the present state, newest per key, so that what many batches changed goes out once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from contracts_schema.rows import Lane, OutboxRow, PublishRow
+from services.ports import Store, Telemetry
+from services.reconciliation.policy import Rules
+from services.runtime import outgoing
+from services.runtime.outgoing import Topics
+
+AT_A_TIME = 500
+
+
+class Lanes:
+    """Renders rows of the outbox. `record_bytes` is the most that a record may have."""
+
+    def __init__(self, store: Store, rules: Rules, topics: Topics, record_bytes: int, telemetry: Telemetry) -> None:
+        self._store = store
+        self._rules = rules
+        self._topics = topics
+        self._record_bytes = record_bytes
+        self._telemetry = telemetry
+
+    async def render(self, lane: Lane, rows: Sequence[OutboxRow]) -> list[PublishRow]:
+        """Everything that these rows of one lane have to say, in order.
+
+        Raises:
+            TransientError: the store does not answer.
+        """
+        if lane is Lane.COMMANDS:
+            return holds_first([row for r in rows for row in outgoing.packed_rows(r.body)], behind=len(rows) > 1)
+        if lane is Lane.QUARANTINE:
+            return [row for r in rows for row in outgoing.packed_rows(r.body)]
+        if lane is Lane.DECISIONS:
+            return await self._decisions([pair for r in rows for pair in outgoing.packed_revisions(r.body)])
+        return await self._snapshots([pair for r in rows for pair in outgoing.packed_milestones(r.body)])
+
+    async def _decisions(self, wanted: Sequence[tuple[str, int]]) -> list[PublishRow]:
+        rows: list[PublishRow] = []
+        for at in range(0, len(wanted), AT_A_TIME):
+            log = await self._store.revisions(wanted[at : at + AT_A_TIME])
+            rows += outgoing.decision_rows(log, self._topics.decisions, self._record_bytes)
+        return rows
+
+    async def _snapshots(self, wanted: Sequence[tuple[str, str]]) -> list[PublishRow]:
+        by_contract: dict[str, dict[str, None]] = {}
+        for contract, milestone in wanted:
+            by_contract.setdefault(contract, {})[milestone] = None
+        names, rows = list(by_contract), list[PublishRow]()
+        for at in range(0, len(names), AT_A_TIME):
+            states = await self._store.states_of(names[at : at + AT_A_TIME])
+            for name in names[at : at + AT_A_TIME]:
+                rows += self._snapshots_of(name, list(by_contract[name]), states.get(name))
+        return rows
+
+    def _snapshots_of(self, contract: str, milestones: Sequence[str], state: bytes | None) -> list[PublishRow]:
+        pairs = [(contract, milestone) for milestone in milestones]
+        states = {} if state is None else {contract: state}
+        try:
+            return outgoing.snapshot_rows(pairs, states, self._rules, self._topics.snapshots, self._record_bytes)
+        except Exception as defect:  # noqa: BLE001 -- contained: a contract that cannot be shown must not stop the lane
+            self._telemetry.event("error", "snapshot left out", contract=contract, error=type(defect).__name__)
+            self._telemetry.count("milepost_snapshots_left_out_total", len(pairs))
+            return []
+
+
+def holds_first(rows: list[PublishRow], *, behind: bool) -> list[PublishRow]:
+    """When the relay is behind: contracts with a waiting hold, then the others. Inside a contract nothing moves."""
+    if not behind:
+        return rows
+    urgent = {row.contract for row in rows if row.urgent}
+    return [r for r in rows if r.contract in urgent] + [r for r in rows if r.contract not in urgent]

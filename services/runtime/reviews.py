@@ -1,0 +1,54 @@
+"""What happens between batches: contracts whose moment has come are looked at again.
+
+A review runs only when every partition of every source has been read past its moment: yesterday's dispute, still in
+Kafka, must not lose against midnight. Partitions in which nothing comes are read past too: the feed says until when.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from services.ports import Feed, Store
+from services.runtime.hallway import Hallway
+from services.runtime.work import Report
+
+AT_A_TIME = 300
+READ_PAST_EVERY_S = 1.0
+
+
+class Reviews:
+    """Looks at woken contracts, a few hundred at a time."""
+
+    def __init__(
+        self, store: Store, feed: Feed, hallway: Hallway, cluster: str, local: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._store = store
+        self._feed = feed
+        self._hallway = hallway
+        self._cluster = cluster
+        self._local = local
+        self._next_s = float("-inf")
+        self._more = False
+
+    def rouse(self) -> None:
+        """A contract is to be looked at now."""
+        self._more = True
+
+    async def between_batches(self, now: int) -> Report | None:
+        """Look at what is due; None where it is too early to ask. `now` is the store's clock (µs).
+
+        Raises:
+            TransientError: the store does not answer; what was due stays due.
+        """
+        at = self._local()
+        if at >= self._next_s:
+            past = await self._feed.read_past()
+            await self._store.read_past(self._cluster, {p: min(moment, now) for p, moment in past.items()})
+            self._next_s = at + READ_PAST_EVERY_S
+        elif not self._more:
+            return None
+        self._more = True  # until it is known that nothing is left, whatever fails meanwhile
+        report = await self._hallway.wake(await self._store.frontier(), AT_A_TIME, now)
+        self._more = report.woken > 0 or report.rouses
+        return report

@@ -1,0 +1,135 @@
+"""What is looked after now and then, beside the loop: a changed rulebook, contracts that an older release could not
+decide, parked facts that a contract claims or that have waited for too long, and the gauges.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Collection, Sequence
+
+from msgspec import Struct
+from msgspec.msgpack import Decoder
+
+from contracts_schema.errors import TransientError
+from contracts_schema.rows import Backlog, Changes, Lane, ParkedRow
+from services.ports import Feed, Store, Telemetry
+from services.reconciliation.policy import Rules
+from services.reconciliation.react import UNPARK
+from services.runtime.clock import StoreClock
+from services.runtime.health import Health
+
+RULEBOOK = "rulebook"
+UPGRADE = "upgrade"
+GAUGES_EVERY_S = 5.0
+SWEEP_EVERY_S = 60.0
+SWEPT_AT_A_TIME = 1000
+DAY_US = 86_400_000_000
+
+
+class Frozen(Struct):
+    """As much of a contract's state as tells whether a release could not decide it."""
+
+    contract: str
+    frozen: str | None = None
+
+
+_frozen = Decoder(Frozen)
+
+
+class Upkeep:
+    """Looks after the store while the worker works."""
+
+    def __init__(
+        self, store: Store, feed: Feed, rules: Rules, release: str, telemetry: Telemetry, health: Health
+    ) -> None:
+        self._store = store
+        self._feed = feed
+        self._rules = rules
+        self._release = release
+        self._telemetry = telemetry
+        self._health = health
+        self._clock = StoreClock(store)
+        self._stopping = asyncio.Event()
+
+    async def begin(self) -> None:
+        """Wake every contract if the rulebook is not the one last used.
+
+        Raises:
+            TransientError: the store does not answer.
+        """
+        if await self._store.keep_rulebook(self._rules.rulebook):
+            woken = await self._store.wake_all(0, RULEBOOK)
+            self._telemetry.event("info", "another rulebook", rulebook=self._rules.rulebook.hash, contracts=woken)
+
+    def stop(self) -> None:
+        """Let `run` return."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Look after everything until `stop`."""
+        thawed, sweep_s = False, 0.0
+        while not self._stopping.is_set():
+            try:
+                if not thawed:
+                    await self.thaw()
+                    thawed = True
+                if time.monotonic() >= sweep_s:
+                    await self.sweep()
+                    sweep_s = time.monotonic() + SWEEP_EVERY_S
+                await self.measure()
+            except TransientError as error:
+                self._telemetry.count("milepost_transient_errors_total", loop="upkeep")
+                self._telemetry.event("warning", "trying again", error=str(error), loop="upkeep")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GAUGES_EVERY_S):
+                    await self._stopping.wait()
+
+    async def thaw(self) -> None:
+        """Wake the contracts that another release could not decide: this one may (§6)."""
+        found = [_frozen.decode(state) async for _, state in await self._store.states()]
+        frozen = [f for f in found if f.frozen is not None]
+        self._telemetry.gauge("milepost_frozen_at_start", len(frozen))
+        await self.wake([f.contract for f in frozen if f.frozen != self._release], UPGRADE)
+
+    async def sweep(self) -> None:
+        """Wake contracts for which facts wait that they claim, and forget what nobody has claimed for too long."""
+        stranded = await self._store.stranded(SWEPT_AT_A_TIME)
+        self._telemetry.gauge("milepost_parked_claimed", len(stranded))
+        await self.wake(await self._homes(stranded), UNPARK)
+        before = await self._clock.now() - self._rules.policy.parked_days_max * DAY_US
+        forgotten = await self._store.forget_parked(before, SWEPT_AT_A_TIME)
+        self._telemetry.count("milepost_parked_expired_total", forgotten)
+
+    async def wake(self, contracts: Collection[str], cause: str) -> None:
+        """Have these contracts looked at now, by whichever worker comes first."""
+        if contracts:
+            async with self._store.batch() as batch:
+                await batch.write(Changes(wakes=[(contract, 0, cause) for contract in sorted(contracts)]))
+            self._telemetry.event("info", "contracts woken", cause=cause, contracts=len(contracts))
+
+    async def _homes(self, rows: Sequence[ParkedRow]) -> set[str]:
+        """The contracts that alone claim the most specific claimed key of a parked fact."""
+        if not rows:
+            return set()
+        async with self._store.batch() as batch:
+            claims = await batch.claims({key for row in rows for key in row.keys})
+        first = [next((claims[key] for key in row.keys if key in claims), ()) for row in rows]
+        return {claimants[0] for claimants in first if len(claimants) == 1}
+
+    async def measure(self) -> None:
+        """Set the gauges that nobody counts along the way."""
+        waiting = await self._store.backlog()
+        for lane in Lane:
+            rows, age = waiting.get(lane, Backlog(0, 0))
+            self._telemetry.gauge("milepost_outbox_rows", rows, lane=lane.name.lower())
+            self._telemetry.gauge("milepost_outbox_age_seconds", age / 1e6, lane=lane.name.lower())
+        now, read_to = await self._clock.now(), {s.partition: s.read_to for s in await self._store.partitions()}
+        for partition, behind in self._feed.behind().items():
+            place = {"topic": partition.topic, "partition": str(partition.number)}
+            late = max(0, now - read_to.get(partition, now)) / 1e6 if behind else 0.0
+            self._telemetry.gauge("milepost_lag_records", behind, **place)
+            self._telemetry.gauge("milepost_lag_seconds", late, **place)
+        self._telemetry.gauge("milepost_loop_age_seconds", self._health.age("worker"), loop="worker")
+        self._telemetry.gauge("milepost_loop_age_seconds", self._health.age("relay"), loop="relay")
