@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 
+from services.cli import demo, trial  # noqa: F401 -- each module adds its commands to the app
 from services.cli.app import app
-from services.cli import trial  # noqa: F401 -- each module adds its commands to the app
 
 __all__ = ["app", "main"]
 

@@ -147,8 +147,10 @@ class _Stage:
 
     async def _worked_on(self, store: Store, partition: Partition, offset: int) -> None:
         """Return when the worker has committed past this record."""
-        while not any(p.partition == partition and (p.next or 0) > offset for p in await store.partitions()):
-            self._committed.clear()
+        while True:
+            self._committed.clear()  # before asking: what is committed while we ask must wake us
+            if any(p.partition == partition and (p.next or 0) > offset for p in await store.partitions()):
+                return
             await self._committed.wait()
 
     async def _settled(self, store: Store, listener: Listener) -> None:
