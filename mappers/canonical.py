@@ -174,9 +174,7 @@ def _sentence(fault: str, fields: Mapping[str, Any]) -> str:
     return f"{name} {str(fields[name])[:80]!r}: {reason}" if name in fields else reason
 
 
-def _doubts(
-    event: Event, kind: str, record: Record, source: Source, read_key: KeyReader
-) -> tuple[f.Doubt, ...]:
+def _doubts(event: Event, kind: str, record: Record, source: Source, read_key: KeyReader) -> tuple[f.Doubt, ...]:
     try:
         address = _address(event.data, read_key)
     except ValueError:

@@ -153,7 +153,8 @@ def _payments(line: Thing) -> tuple[Literal["open", "in_payment", "paid"], str |
     """How far the payment of a line has come, the payment that leaves, and how many drafts there are."""
     payments = read.many(line, "payments") or []
     leaving = [p for p in payments if p.get("state") in LEAVING]
-    name = f"payment {leaving[-1].get('number') or leaving[-1].get('id')} is {leaving[-1]['state']}" if leaving else None
+    last = leaving[-1] if leaving else {}
+    name = f"payment {last.get('number') or last.get('id')} is {last['state']}" if last else None
     drafts = sum(p.get("state") == "draft" for p in payments)
     if line.get("reconciliation") is not None:
         return "paid", name or "it is paid", drafts

@@ -34,33 +34,30 @@ class _Reading(NamedTuple):
     """How one kind of document is read: `noun` and the `issuer`'s number identify it."""
 
     noun: str
-    fact: str
     issuer: str
     line: str
     parts: Callable[[Document], tuple[Part, ...]]
 
 
-_INVOICE = ("invoice.received", ubl_invoice.SUPPLIER)
 _READINGS = {
-    "Invoice": _Reading("invoice", *_INVOICE, "cac:InvoiceLine", ubl_invoice.invoice_parts),
-    "SelfBilledInvoice": _Reading("self-billed-invoice", *_INVOICE, "cac:InvoiceLine", ubl_invoice.invoice_parts),
-    "CreditNote": _Reading("credit-note", *_INVOICE, "cac:CreditNoteLine", ubl_invoice.invoice_parts),
+    "Invoice": _Reading("invoice", ubl_invoice.SUPPLIER, "cac:InvoiceLine", ubl_invoice.invoice_parts),
+    "SelfBilledInvoice": _Reading(
+        "self-billed-invoice", ubl_invoice.SUPPLIER, "cac:InvoiceLine", ubl_invoice.invoice_parts
+    ),
+    "CreditNote": _Reading("credit-note", ubl_invoice.SUPPLIER, "cac:CreditNoteLine", ubl_invoice.invoice_parts),
     "SelfBilledCreditNote": _Reading(
-        "self-billed-credit-note", *_INVOICE, "cac:CreditNoteLine", ubl_invoice.invoice_parts
+        "self-billed-credit-note", ubl_invoice.SUPPLIER, "cac:CreditNoteLine", ubl_invoice.invoice_parts
     ),
     "DespatchAdvice": _Reading(
         "despatch-advice",
-        "delivery.claimed",
         ubl_delivery.DESPATCHED_BY,
         "cac:DespatchLine",
         ubl_delivery.despatch_parts,
     ),
     "ReceiptAdvice": _Reading(
-        "receipt-advice", "goods.received", ubl_delivery.RECEIVED_BY, "cac:ReceiptLine", ubl_delivery.receipt_parts
+        "receipt-advice", ubl_delivery.RECEIVED_BY, "cac:ReceiptLine", ubl_delivery.receipt_parts
     ),
-    "OrderResponse": _Reading(
-        "order-response", "milestone.scheduled", ubl_order.SELLER, "cac:OrderLine", ubl_order.order_response_parts
-    ),
+    "OrderResponse": _Reading("order-response", ubl_order.SELLER, "cac:OrderLine", ubl_order.order_response_parts),
 }
 
 
@@ -149,12 +146,12 @@ def _fact(part: Part, document: str, time: int, source: str) -> Fact:
 
 
 def _doubts(document: Document, reading: _Reading, record: Record, source: Source) -> tuple[Doubt, ...]:
-    """A doubt at every address that can be read; only a readable document of the same kind of fact ends it."""
+    """A doubt at every address that can be read; any newer readable document of the source ends it (rule A11)."""
     digest = sha256(record.value or b"").digest()
     name = f"{reading.noun}#unreadable-{digest.hex()[:32]}"
     addresses = dict.fromkeys(keys for keys in _addresses(document, reading) if keys)
     return tuple(
-        Doubt(source.name, name, Address(source=source.name, keys=keys), record.timestamp * 1000, digest, reading.fact)
+        Doubt(source.name, name, Address(source=source.name, keys=keys), record.timestamp * 1000, digest)
         for keys in addresses
     )
 

@@ -79,6 +79,11 @@ def _waiver_fault(source: str, body: f.ReasonWaived, rules: Rules) -> str | None
 
 
 def doubt_fact(doubt: f.Doubt, sentence: str) -> f.Fact:
-    """The fact that an unreadable message leaves behind: a doubt about each milestone it may have spoken of."""
+    """The fact that an unreadable message leaves behind: a doubt about each milestone it may have spoken of.
+
+    One message may leave several, at several addresses; each is an event of its own.
+    """
+    a = doubt.address
+    place = a.keys[0] if a.keys else f"{a.contract}/{a.milestone or ''}"
     body = f.MessageUnreadable(sentence[:500], doubt.digest, doubt.scope)
-    return f.Fact(doubt.source, f"{doubt.id}#unreadable", doubt.address, doubt.time, body)
+    return f.Fact(doubt.source, f"{doubt.id}#unreadable/{place}", doubt.address, doubt.time, body)
