@@ -92,6 +92,10 @@ class Rest:
         if self._client is not None:
             await self._client.aclose()
 
+    def check(self) -> None:
+        """Raises ConfigurationError where there is no key to be read."""
+        self._key()
+
     def now(self) -> int:
         """The moment (µs since 1970) by the system's clock, so far as it is known to differ from ours."""
         return self._clock() + self.skew
