@@ -1,0 +1,193 @@
+"""Wires `milepost run`: the worker on Kafka and Postgres, with its relay, its upkeep and its pages."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from connectors.kafka import FeedSettings, KafkaFeed, KafkaPublisher, PublisherSettings
+from connectors.kafka.cluster import administering, cluster_id
+from connectors.kafka.topics import unsafe
+from connectors.postgres import PostgresSettings, PostgresStore
+from connectors.telemetry import Telemetry
+from contracts_schema.errors import ConfigurationError, TransientError
+from services import settings as s
+from services.runtime.hallway import Hallway
+from services.runtime.health import Health, pages
+from services.runtime.holdings import Holdings
+from services.runtime.lanes import Lanes
+from services.runtime.leases import Leases
+from services.runtime.outgoing import Topics
+from services.runtime.reading import Reader
+from services.runtime.relay import Relay
+from services.runtime.upkeep import Upkeep
+from services.runtime.worker import Worker
+from services.wiring import RELEASE, doors
+from services.wiring.serving import serving
+
+START_S = 60.0  # how long a start waits for a broker or a database that does not answer
+FLUSH_S = 5.0
+
+
+def run_worker(config: Path) -> None:
+    """Work until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigurationError: the config, the broker or the database is not fit; every fault is listed.
+        TransientError: the broker or the database did not answer within a minute.
+    """
+    settings = s.load(config)
+    if settings.kafka.embedded or settings.postgres.embedded:
+        raise ConfigurationError(["embedded: true is for `milepost demo` alone; name a broker and a database"])
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_run(settings))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def _run(settings: s.Settings) -> None:
+    owner = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
+    telemetry = Telemetry(owner=owner, release=RELEASE)
+    telemetry.libraries_too()
+    try:
+        async with _store(settings) as store:
+            await _work(settings, owner, telemetry, store)
+    except (ConfigurationError, TransientError):
+        raise
+    except Exception as defect:
+        telemetry.defect("a defect ends this process", defect)
+        raise
+
+
+@asynccontextmanager
+async def _store(settings: s.Settings) -> AsyncIterator[PostgresStore]:
+    store = PostgresStore(
+        PostgresSettings(
+            doors.dsn(settings), statement_s=settings.postgres.timeout_s,
+            statement_cache=200 if settings.postgres.statement_cache else 0, name="milepost worker",
+        )
+    )  # fmt: skip
+    async for attempt in _patiently():
+        with attempt:
+            await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def _work(settings: s.Settings, owner: str, telemetry: Telemetry, store: PostgresStore) -> None:
+    health = Health(("partitions", "store", "publisher"))
+    async with serving(pages(health, telemetry.metrics), settings.http) as address:
+        telemetry.event("info", "starting", http=address, pid=os.getpid())
+        cluster = await _examine(settings, store)
+        house = _House(settings, owner, cluster, telemetry, health, store)
+        async for attempt in _patiently():
+            with attempt:
+                await house.upkeep.begin()
+        await house.live(_told_to_stop())
+
+
+async def _examine(settings: s.Settings, store: PostgresStore) -> str:
+    """The cluster's id, once everything is safe to start on. Raises ConfigurationError with every fault."""
+    connection = doors.kafka(settings)
+    async for attempt in _patiently():
+        with attempt:
+            faults, cluster = [*await store.check()], ""
+            try:
+                faults += await unsafe(
+                    connection, doors.topics(settings), settings.kafka.max_record_bytes, settings.kafka.replication
+                )
+                async with administering(connection) as client:
+                    cluster = await cluster_id(client)
+            except ConfigurationError as refused:
+                faults += refused.faults
+    if faults:
+        raise ConfigurationError(faults)
+    return cluster
+
+
+def _patiently() -> AsyncRetrying:
+    """For what the start needs: a broker or a database that comes up at the same time is waited for."""
+    return AsyncRetrying(
+        retry=retry_if_exception_type(TransientError), stop=stop_after_delay(START_S),
+        wait=wait_random_exponential(0.2, 5), reraise=True,
+    )  # fmt: skip
+
+
+def _told_to_stop() -> asyncio.Event:
+    """Set by SIGTERM or SIGINT."""
+    told, loop = asyncio.Event(), asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, told.set)
+    return told
+
+
+class _House:
+    """The parts of one worker process, and their life."""
+
+    def __init__(
+        self, settings: s.Settings, owner: str, cluster: str, telemetry: Telemetry, health: Health, store: PostgresStore
+    ) -> None:
+        connection, rules, topics = doors.kafka(settings), settings.rules(), Topics(**settings.topics.model_dump())
+        sources, most, batch = settings.source_table(), settings.kafka.max_record_bytes, settings.worker.batch
+        self.telemetry, self.health = telemetry, health
+        self.holdings = Holdings(store, owner, cluster, batch)
+        self.feed = KafkaFeed(
+            connection, {source.topic for source in sources.values()}, self.holdings.assigned, self.holdings.revoked,
+            FeedSettings(group=settings.kafka.group, drain_s=settings.worker.drain_s),
+        )  # fmt: skip
+        self.publisher = KafkaPublisher(connection, PublisherSettings(max_record_bytes=most))
+        lanes = Lanes(store, rules, topics, most, telemetry)
+        leases = Leases(store, owner, settings.worker.lease_s)
+        self.relay = Relay(store, self.publisher, lanes, leases, telemetry, health)
+        self.upkeep = Upkeep(store, self.feed, rules, RELEASE, telemetry, health)
+        hallway = Hallway(store, Reader(sources, rules, cluster), rules, topics, RELEASE, most)
+        self.worker = Worker(
+            store, self.feed, hallway, self.holdings, telemetry, health, self.relay.wake, batch
+        )
+
+    async def live(self, told: asyncio.Event) -> None:
+        """Work until told to stop, or until a part ends by an error, which is raised."""
+        async for attempt in _patiently():
+            with attempt:
+                await self.publisher.start()
+                await self.feed.start()
+        self.health.fine("partitions")
+        self.telemetry.event("info", "ready", cluster=self.feed.cluster)
+        parts = [asyncio.create_task(part.run()) for part in (self.worker, self.relay, self.upkeep)]
+        stop = asyncio.create_task(told.wait())
+        try:
+            await asyncio.wait({stop, *parts}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
+            await self._end(parts)
+        for part in parts:
+            part.result()
+
+    async def _end(self, parts: list[asyncio.Task[None]]) -> None:
+        """Finish the running batch, leave the group, say what is left to say, give the leases back."""
+        self.telemetry.event("info", "stopping")
+        self.health.fault("partitions", "stopping")
+        for part in (self.worker, self.upkeep, self.relay):
+            part.stop()
+        await asyncio.gather(*parts, return_exceptions=True)
+        with contextlib.suppress(TransientError):
+            await self.feed.stop()
+        await self.relay.flush(FLUSH_S)
+        await self.publisher.stop()
