@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from contracts_schema.errors import TransientError
 from contracts_schema.payables import Bill, Called, CallState, Finished
-from contracts_schema.rows import PublishRow
+from contracts_schema.rows import FenceLost, PublishRow
 from services.gate.answers import Voice, observed, settled
 from services.gate.judge import NOT_THERE, Tried, judged
 from services.gate.memory import (
@@ -73,6 +73,7 @@ class Driver:
 
         Raises:
             TransientError: the store does not answer. That finance does not is told and tried again later.
+            FenceLost: the look went out of date.
         """
         async with self._wanted.look(subject) as look:
             memory = invoice_memory(look.row.memory)
@@ -129,8 +130,6 @@ class Driver:
         """Make the calls, one after the other, until one is not answered."""
         called: dict[str, Called] = {}
         for step in wanted if self._manner.acts else ():
-            if not self._may_act():
-                break
             called[step.line.id] = outcome = await self._step(look, outlook.bill, step)
             self.counts[f"{'block' if step.block else 'free'}_{outcome.state.value}"] += 1
             log.info(
@@ -142,13 +141,23 @@ class Driver:
         return called
 
     async def _step(self, look: Look, bill: Bill, step: Step) -> Called:
-        """One call. Nothing is freed once a newer command has named the invoice, nor while one is taken in."""
+        """One call. Nothing is freed once a newer command has named the invoice, nor while one is taken in.
+
+        Raises:
+            FenceLost: the look is out of date; nothing of it is kept, and the invoice is looked at again.
+        """
         if step.block:
+            self._refuse_if_lost()
             return await self._finance.block(bill, step.line.id)
         async with self._wanted.releasing(look.row.subject, look.row.generation) as still_wanted:
-            if not still_wanted or not self._may_act():
-                return Called(CallState.REFUSED, "a newer command names the invoice; it is looked at again")
+            self._refuse_if_lost()
+            if not still_wanted:
+                raise FenceLost("a newer command names the invoice")
             return await self._finance.free(bill, step.line.id)
+
+    def _refuse_if_lost(self) -> None:
+        if not self._may_act():
+            raise FenceLost(f"{self._voice.finance} may be another gate's by now")
 
     async def _told(self, look: Look, sight: Sight, orders: Sequence[Order], memory: InvoiceMemory) -> Finished:
         """What the look came to: memories, answers, findings, and when to look again."""

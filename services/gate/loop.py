@@ -1,7 +1,7 @@
 """The gate of one finance system: takes commands in, acts while it owns the lease, publishes its answers.
 
-Three loops that do not wait for each other. Taking in needs no lease, so a hold is known at once wherever it arrives;
-acting needs it, so that two gates never act at the same time.
+Its loops do not wait for each other. Taking in needs no lease, so a hold is known at once wherever it arrives; acting
+needs it, so that two gates never act at the same time.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from msgspec import Struct
 
 from contracts_schema.errors import ConfigurationError, TransientError
+from contracts_schema.rows import FenceLost
 from services.gate.drive import Driver
 from services.gate.intake import Door
 from services.gate.ports import Finance, Leases, Wanted
@@ -38,7 +39,7 @@ class Pace(Struct, frozen=True):
 
 
 class Tenure:
-    """Whether this gate owns the finance system, by its own clock: it never trusts the lease longer than it was given."""
+    """Whether this gate owns the finance system: by its own clock, and never longer than the lease was given."""
 
     def __init__(
         self, leases: Leases, name: str, owner: str, seconds: float, clock: Callable[[], float] = time.monotonic
@@ -99,7 +100,7 @@ class Gate:
             ConfigurationError: the set-up is at fault; nothing is lost.
         """
         async with asyncio.TaskGroup() as tasks:
-            for turn in (self.take_in, self.act, self.answer):
+            for turn in (self.keep, self.take_in, self.act, self.answer):
                 tasks.create_task(self._over_and_over(turn))
         await self.tenure.leave()
 
@@ -107,9 +108,15 @@ class Gate:
         """Take in one batch of commands; whether there were any."""
         return await self.door.pump(self._feed, self.pace.batch, self.pace.poll_s) > 0
 
+    async def keep(self) -> bool:
+        """Take or renew the lease, and rest until it is time again."""
+        await self.tenure.renew()
+        await self._rest(self.pace.lease_s / 6)
+        return True
+
     async def act(self) -> bool:
         """Look at what is due, while the finance system is ours; whether there was anything."""
-        if not await self.tenure.renew():
+        if not self.tenure.may_act():
             return False
         await self._scan_now_and_then()
         due = await self._wanted.due(self.pace.at_once)
@@ -127,9 +134,11 @@ class Gate:
         return bool(waiting)
 
     async def _look(self, subject: str) -> None:
-        """One look. What the store cannot take now comes due again by itself."""
+        """One look. What it could not finish stays due."""
         try:
             await self.driver.look(subject)
+        except FenceLost as lost:
+            log.info("%s: %s", subject, lost)
         except TransientError as fault:
             log.warning("%s: %s", subject, fault)
             await asyncio.sleep(self.pace.back_off_s)

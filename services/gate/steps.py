@@ -37,8 +37,8 @@ class Step(NamedTuple):
 class Outlook(NamedTuple):
     """One invoice, everything that is wanted of it, and how its lines should be.
 
-    `stopped`: lines that must be blocked. `orders` is empty where no command names it; `claimed` says that it is under a
-    key of a registered contract; `ambiguous` that the command's invoice is one of several open ones.
+    `stopped`: lines that must be blocked. `orders` is empty where no command names it; `claimed` says that it is under
+    a key of a registered contract; `ambiguous` that the command's invoice is one of several open ones.
     """
 
     bill: Bill
