@@ -10,6 +10,8 @@ from msgspec import Struct
 Role = Literal["erp", "project", "supplier_portal", "finance", "operator", "register"]
 ROLES: tuple[Role, ...] = ("erp", "project", "supplier_portal", "finance", "operator", "register")
 
+REDRIVE_HEADER = "milepost-redrive"  # on a record sent again by `milepost quarantine redrive`: the id it had there
+
 # Control, bidirectional and surrogate characters have no place in an identifier: they hide differences, and
 # Postgres cannot keep NUL or a lone surrogate.
 IDENTIFIER = "^[^\\x00-\\x1f\\x7f-\\x9f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff\\ud800-\\udfff]{1,300}$"

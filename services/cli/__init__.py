@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from services.cli import collect, demo, trial, worker  # noqa: F401 -- each module adds its commands to the app
+# Each module adds its commands to the app.
+from services.cli import act, collect, contract, demo, operate, quarantine, setup, trial, worker  # noqa: F401
 from services.cli.app import app
 
 __all__ = ["app", "main"]
