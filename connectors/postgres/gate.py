@@ -100,7 +100,9 @@ REFUSE = """
     on conflict do nothing
 """
 LISTINGS = "select contract, milestone from gate_listing where finance = $1 and subject = $2 order by 1, 2"
-FINDINGS = "select finance, subject, finding, since from gate_invoice where finance = $1 and finding <> '' order by since"
+FINDINGS = """
+    select finance, subject, finding, since from gate_invoice where finance = $1 and finding <> '' order by since
+"""
 REFUSALS = "select origin, command_id, sentence, at from gate_refusal where finance = $1 order by id desc limit $2"
 
 _encoder = Encoder()

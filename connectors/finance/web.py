@@ -1,0 +1,139 @@
+"""HTTP to a finance system: one configured host, every call with a deadline, answers of a bounded size.
+
+Reading is repeated where the system did not answer. What changes something is sent once: whether it was done is for
+the caller to find out by reading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import tenacity
+
+from contracts_schema.errors import ConfigurationError, TransientError
+from contracts_schema.payables import Called, CallState
+from mappers.strict_json import parse
+
+ANSWER_BYTES_MAX = 8 * 1024 * 1024
+READ_TRIES = 3
+_BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class Web:
+    """Calls below one base address, with a bearer key that is read anew for each call, so that it may be rotated."""
+
+    def __init__(
+        self, url: str, token_file: Path | None, timeout_s: float, headers: Mapping[str, str] | None = None
+    ) -> None:  # fmt: skip
+        self._base = checked(url)
+        self._token_file = token_file
+        self._timeout_s = timeout_s
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(timeout_s, pool=timeout_s), follow_redirects=False, trust_env=False, verify=True,
+            headers={"Accept-Encoding": "identity", **(headers or {})}, limits=httpx.Limits(max_connections=8),
+        )  # fmt: skip
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    async def read(self, path: str, parameters: Mapping[str, Any] | list[tuple[str, str]] | None = None) -> Any:
+        """The JSON at a path; None where there is nothing.
+
+        Raises:
+            TransientError: it does not answer, after a few tries.
+            ConfigurationError: it refuses us, or answers what no such system answers.
+        """
+        async for attempt in tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception_type(TransientError),
+            stop=tenacity.stop_after_attempt(READ_TRIES),
+            wait=tenacity.wait_exponential_jitter(initial=0.1, max=2),
+            reraise=True,
+        ):
+            with attempt:
+                return await self._read_once(path, parameters)
+        raise TransientError(f"{path} was not read")
+
+    async def change(self, method: str, path: str, body: object) -> Called:
+        """One call that changes something, sent once. Refused means that the system said no; anything else but a plain
+        yes is unknown.
+        """
+        try:
+            status, raw = await self._exchange(method, path, None, body)
+        except TransientError as silent:
+            return Called(CallState.UNKNOWN, str(silent))
+        if status < 300:
+            return Called(CallState.DONE)
+        if status >= 500 or status in _BUSY:
+            return Called(CallState.UNKNOWN, f"finance answers {status}")
+        return Called(CallState.REFUSED, f"finance answers {status}{_sentence(raw)}")
+
+    async def _read_once(self, path: str, parameters: Any) -> Any:
+        status, raw = await self._exchange("GET", path, parameters, None)
+        if status in _BUSY:
+            raise TransientError(f"finance answers {status} to {path}")
+        if status == 404:
+            return None
+        if status != 200:
+            raise ConfigurationError([f"finance answers {status} to {path}{_sentence(raw)}; check url and token_file"])
+        try:
+            return parse(raw, ANSWER_BYTES_MAX)
+        except ValueError as error:
+            raise TransientError(f"finance answers {path} with what is no JSON: {error}") from None
+
+    async def _exchange(self, method: str, path: str, parameters: Any, body: object) -> tuple[int, bytes]:
+        """Send, and read the answer to its end.
+
+        Raises:
+            TransientError: no answer, or none in time.
+        """
+        where, key = f"{self._base}/{path}", self._key()
+        try:
+            async with (
+                asyncio.timeout(self._timeout_s * 2),  # httpx's own deadlines are for each piece of an answer
+                self._client.stream(method, where, params=parameters, headers=key, json=body) as answer,
+            ):
+                raw = bytearray()
+                async for piece in answer.aiter_bytes():
+                    raw += piece
+                    if len(raw) > ANSWER_BYTES_MAX:
+                        raise TransientError(f"finance answers {path} with more than {ANSWER_BYTES_MAX} bytes")
+                return answer.status_code, bytes(raw)
+        except (httpx.HTTPError, TimeoutError) as fault:
+            raise TransientError(f"finance does not answer {method} {path}: {type(fault).__name__}") from None
+
+    def _key(self) -> dict[str, str]:
+        if self._token_file is None:
+            return {}
+        try:
+            return {"Authorization": f"bearer {self._token_file.read_text(encoding='utf-8').strip()}"}
+        except OSError as fault:
+            raise ConfigurationError([f"token_file {self._token_file} cannot be read: {fault.strerror}"]) from None
+
+
+def checked(url: str) -> str:
+    """The base address without its last slash.
+
+    Raises:
+        ConfigurationError: it is no http or https address, or bears a user, a query or a fragment.
+    """
+    parts = urlsplit(url)
+    plain = not (parts.username or parts.password or parts.query or parts.fragment)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
+        raise ConfigurationError([f"url {parts.scheme}://{parts.hostname}: write https://host/path and nothing else"])
+    return url.rstrip("/")
+
+
+def _sentence(raw: bytes) -> str:
+    """What the system says of a refusal, where it says it in JSON."""
+    try:
+        said = parse(raw, 65_536)
+    except ValueError:
+        return ""
+    message = said.get("message") if isinstance(said, dict) else None
+    return f": {message[:200]}" if isinstance(message, str) else ""
