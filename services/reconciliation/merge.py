@@ -40,11 +40,21 @@ class Seen:
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self.added: list[bytes] = []
-        self.known = {raw[i : i + 8]: raw[i + 8 : i + 16] for i in range(0, len(raw), 16)}
+        self._events = {raw[i : i + 16] for i in range(0, len(raw), 16)}
+        self._identities = {event[:8] for event in self._events}
+
+    def has(self, identity: bytes, content: bytes) -> bool:
+        """Whether this event has been met with this content: a repeat."""
+        return identity + content in self._events
+
+    def has_identity(self, identity: bytes) -> bool:
+        """Whether this event has been met with any content."""
+        return identity in self._identities
 
     def add(self, identity: bytes, content: bytes) -> None:
         """Remember one event."""
-        self.known[identity] = content
+        self._events.add(identity + content)
+        self._identities.add(identity)
         self.added.append(identity + content)
 
     def packed(self) -> bytes:
@@ -59,19 +69,18 @@ def merge(state: State, seen: Seen, fact: f.Fact, origin: str, index: Index | No
         return Merged.REPEATED_VERDICT
     slot = state.slots.get(subject := subject_of(fact))
     confirmed = _note_edition(state, slot, fact)
-    before = seen.known.get(identity)
-    if before == content:
+    if seen.has(identity, content):
         return Merged.APPLIED if confirmed else Merged.DUPLICATE
-    if before is None:
-        seen.add(identity, content)
+    id_clash = seen.has_identity(identity)
+    seen.add(identity, content)
     if slot is None:
         slot = state.slots[subject] = _new_slot(fact, content)
-        slot.clash = before is not None
+        slot.clash = id_clash
         slot.parked = _parked(index, fact)
         merged = Merged.APPLIED
     else:
-        merged = _fold(slot, fact, content, before is not None)
-    if before is not None:
+        merged = _fold(slot, fact, content, id_clash)
+    if id_clash:
         _clash_elsewhere(state, slot, fact)
     if isinstance(fact.body, f.MessageUnreadable):
         state.verdicts.append(fact.body.digest)
@@ -83,10 +92,10 @@ def merge(state: State, seen: Seen, fact: f.Fact, origin: str, index: Index | No
 
 def _new_slot(fact: f.Fact, content: bytes) -> Slot:
     slot = Slot(
-        source=fact.source, kind=fact.kind, address=fact.address, order=order_of(fact), body=fact.body,
-        content=content, latest=fact.time, document=fact.document, edition=fact.edition,
+        source=fact.source, kind=fact.kind, address=fact.address, order=order_of(fact, content), body=fact.body,
+        latest=fact.time, document=fact.document, edition=fact.edition,
     )  # fmt: skip
-    _note_history(slot, fact)
+    _note_history(slot, fact, slot.order)
     _note_terms(slot, fact)
     _note_creation(slot, fact)
     return slot
@@ -94,16 +103,11 @@ def _new_slot(fact: f.Fact, content: bytes) -> Slot:
 
 def _fold(slot: Slot, fact: f.Fact, content: bytes, id_clash: bool) -> Merged:
     """Fold a fact into a slot of its subject that is there already."""
-    order = order_of(fact)
+    order = order_of(fact, content)
     newer = order > slot.order
     slot.latest = max(slot.latest, fact.time)
-    if fact.version is not None and fact.version == slot.order[0]:
-        slot.clash = slot.clash or content != slot.content or id_clash
-    elif newer:
-        slot.clash = id_clash
-    elif id_clash and slot.order[3] == fact.id:
-        slot.clash = True
-    _note_history(slot, fact)
+    _note_clash(slot, fact, order, id_clash)
+    _note_history(slot, fact, order)
     _note_terms(slot, fact)
     _note_creation(slot, fact)
     body_before = slot.body
@@ -112,8 +116,24 @@ def _fold(slot: Slot, fact: f.Fact, content: bytes, id_clash: bool) -> Merged:
     elif newer:
         slot.body = fact.body
     if newer:
-        slot.order, slot.content, slot.kind, slot.document = order, content, fact.kind, fact.document
+        slot.order, slot.kind, slot.document = order, fact.kind, fact.document
     return Merged.APPLIED if newer or slot.body != body_before else Merged.STALE
+
+
+def _note_clash(slot: Slot, fact: f.Fact, order: Order, id_clash: bool) -> None:
+    """Whether what stands here is contradicted: by its version, or by its event id (rule A2)."""
+    if fact.version is not None and fact.version == slot.order[0]:
+        slot.clash = slot.clash or id_clash or order[4] != slot.order[4]
+        slot.repeats = sorted({*(slot.repeats or ()), fact.id, slot.order[3]})
+    elif order > slot.order:
+        slot.clash, slot.repeats = id_clash, None
+    elif id_clash and _is_told_by(slot, fact.id):
+        slot.clash = True
+
+
+def _is_told_by(slot: Slot, event: str) -> bool:
+    """Whether what stands here was said by this event, or repeated by it under the same version."""
+    return slot.order[3] == event or event in (slot.repeats or ())
 
 
 def _fold_fields(slot: Slot, fact: f.Fact, order: Order, newer: bool) -> None:
@@ -133,9 +153,9 @@ def _fold_fields(slot: Slot, fact: f.Fact, order: Order, newer: bool) -> None:
     slot.older = {name: o for name, o in older.items() if o != newest} or None
 
 
-def _note_history(slot: Slot, fact: f.Fact) -> None:
+def _note_history(slot: Slot, fact: f.Fact, order: Order) -> None:
     if isinstance(fact.body, f.Assessed):
-        entry = (order_of(fact), fact.body.status)
+        entry = (order, fact.body.status)
         slot.history = slot.history or []
         if entry not in slot.history:
             insort(slot.history, entry, key=lambda e: e[0])
@@ -149,7 +169,7 @@ def _note_terms(slot: Slot, fact: f.Fact) -> None:
     if fact.version is None:
         terms = packed((body.net, body.issued_on))
         slot.terms_clash = slot.terms_clash or (slot.terms is not None and slot.terms != terms)
-        slot.terms = slot.terms or terms
+        slot.terms = terms if slot.terms is None else min(slot.terms, terms)
 
 
 def _note_creation(slot: Slot, fact: f.Fact) -> None:
@@ -168,7 +188,7 @@ def contradicts(slot: Slot) -> bool:
 def _clash_elsewhere(state: State, slot: Slot, fact: f.Fact) -> None:
     """One event id that stands for statements on two subjects contradicts itself on both (rule A2)."""
     for other in state.slots.values():
-        if other is not slot and other.source == fact.source and other.order[3] == fact.id:
+        if other is not slot and other.source == fact.source and _is_told_by(other, fact.id):
             other.clash = True
 
 

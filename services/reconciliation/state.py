@@ -19,22 +19,24 @@ if TYPE_CHECKING:
 else:
     SomeBody = AnyBody
 
-Order = tuple[int, int, int, str]  # version (-1 where unnumbered), time, mapper, id: newest wins (rule A1)
+# Version (-1 where unnumbered), time, mapper, id: newest wins (rule A1). Then the content, so that of two statements
+# under one identity the same one is shown, whichever came first (law 1).
+Order = tuple[int, int, int, str, bytes]
 
 
-def order_of(fact: Fact) -> Order:
+def order_of(fact: Fact, content: bytes) -> Order:
     """The fact's place in the order of its subject; a numbered fact is newer than any unnumbered one (rule A1)."""
-    return (-1 if fact.version is None else fact.version, fact.time, fact.mapper, fact.id)
+    return (-1 if fact.version is None else fact.version, fact.time, fact.mapper, fact.id, content)
 
 
 class Slot(Struct, array_like=True):
     """The newest word on one subject.
 
     `older` gives the order of fields that an older fact said and the newest left out (rule A4). `latest` is the newest
-    own time of any fact of the subject. `clash` says that the source contradicts itself here, `terms_clash` the same of
-    an invoice's terms (rule A3). `history` lists every assessment (order, status). `parked` says why the fact waits.
-    `edition` is the newest version of the vendor document that contained the subject (rule F9); `created` lists when the
-    object under the key was created (rule F8).
+    own time of any fact of the subject. `clash` says that the source contradicts itself here (`repeats`: ids that said
+    the same under the same version), `terms_clash` the same of an invoice's terms (rule A3). `history` lists every
+    assessment (order, status). `parked` says why the fact waits. `edition` is the newest version of the vendor document
+    that contained the subject (rule F9); `created` lists when the object under the key was created (rule F8).
     """
 
     source: str
@@ -42,7 +44,6 @@ class Slot(Struct, array_like=True):
     address: Address
     order: Order
     body: SomeBody
-    content: bytes
     latest: int
     older: dict[str, Order] | None = None
     clash: bool = False
@@ -54,6 +55,7 @@ class Slot(Struct, array_like=True):
     document: str | None = None
     edition: int = 0
     created: list[str] | None = None
+    repeats: list[str] | None = None
 
     @property
     def fact(self) -> str:

@@ -12,6 +12,7 @@ from contracts_schema.plan import Plan, decode_plan, encode_plan
 from services.reconciliation.calendar import midnight
 from services.reconciliation.crosswalk import Index, index_of
 from services.reconciliation.state import Carried, MilestoneState, PlanVersion, State, order_of
+from services.reconciliation.subject import content_of
 
 
 class Rejection(NamedTuple):
@@ -28,7 +29,7 @@ def register(state: State, fact: f.Fact) -> Rejection | bool:
     fault = _against_version_before(state, plan)
     if fault:
         return Rejection(f"registration refused: {fault}")
-    order, content = order_of(fact), _content(plan)
+    order, content = order_of(fact, content_of(fact)), _content(plan)
     known = state.plans.get(plan.version)
     if known is None:
         state.plans[plan.version] = PlanVersion(body.plan, order, content, False, f"{fact.source}/{fact.id}")

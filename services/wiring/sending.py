@@ -143,10 +143,10 @@ class Desk:
     async def _known(self, fact: Fact) -> Verdict | None:
         """A verdict on an event that the contract has met already: it is not sent again."""
         state = await load(self._store, fact.address.contract or "")
-        before = Seen(state.seen).known.get(identity_of(fact)) if state else None
-        if before is None:
+        seen = Seen(state.seen if state else b"")
+        if not seen.has_identity(identity_of(fact)):
             return None
-        if before != content_of(fact):
+        if not seen.has(identity_of(fact), content_of(fact)):
             raise Refused(f"event id {fact.id!r} was used before for something else; leave --id out, or choose another")
         return _verdict("duplicate", "it was said before", fact, state)
 
