@@ -52,7 +52,7 @@ class Web:
         async for attempt in tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(TransientError),
             stop=tenacity.stop_after_attempt(READ_TRIES),
-            wait=tenacity.wait_exponential_jitter(initial=0.1, max=2),
+            wait=tenacity.wait_random_exponential(multiplier=0.1, max=2),
             reraise=True,
         ):
             with attempt:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from msgspec import Struct
 
-from contracts_schema.errors import TransientError
+from contracts_schema.errors import ConfigurationError, TransientError
 from contracts_schema.payables import Bill, Called, CallState, Finished
 from contracts_schema.rows import FenceLost, PublishRow
 from services.gate.answers import Voice, observed, settled
@@ -80,7 +80,7 @@ class Driver:
             orders = await self._orders(look, subject)
             try:
                 sight = await self._bring(look, subject, orders, memory)
-            except TransientError as silent:
+            except (TransientError, ConfigurationError) as silent:  # the key may have been withdrawn: people must act
                 log.warning("%s: %s does not answer: %s", subject, self._voice.finance, silent)
                 self.counts["finance_silent"] += 1
                 await look.finish(self._later(look, str(silent)))
@@ -111,7 +111,7 @@ class Driver:
             return Sight(wanted, shown, called)
         try:
             after = await self._read(subject)
-        except TransientError as silent:
+        except (TransientError, ConfigurationError) as silent:
             return Sight(wanted, shown, _in_doubt(called, str(silent)))
         return Sight(await self._outlooks(after, orders), shown, called)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
 
@@ -99,10 +99,15 @@ class Gate:
         Raises:
             ConfigurationError: the set-up is at fault; nothing is lost.
         """
-        async with asyncio.TaskGroup() as tasks:
-            for turn in (self.keep, self.take_in, self.act, self.answer):
-                tasks.create_task(self._over_and_over(turn))
+        turns = (self.keep, self.take_in, self.act, self.answer)
+        loops = [asyncio.create_task(self._over_and_over(turn)) for turn in turns]
+        try:
+            await asyncio.wait(loops, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            self.stop()
+            ended = await asyncio.gather(*loops, return_exceptions=True)
         await self.tenure.leave()
+        _raise_first(ended)
 
     async def take_in(self) -> bool:
         """Take in one batch of commands; whether there were any."""
@@ -120,9 +125,7 @@ class Gate:
             return False
         await self._scan_now_and_then()
         due = await self._wanted.due(self.pace.at_once)
-        async with asyncio.TaskGroup() as looks:
-            for task in due:
-                looks.create_task(self._look(task.subject))
+        _raise_first(await asyncio.gather(*(self._look(task.subject) for task in due), return_exceptions=True))
         return bool(due)
 
     async def answer(self) -> bool:
@@ -153,7 +156,7 @@ class Gate:
         self._scans += 1
         try:
             await self._scan.walk()
-        except TransientError as silent:
+        except (TransientError, ConfigurationError) as silent:
             log.warning("%s: what is open cannot be read: %s", self.tenure.name, silent)
 
     async def _over_and_over(self, turn: Callable[[], Awaitable[bool]]) -> None:
@@ -169,9 +172,6 @@ class Gate:
                 log.warning("%s: %s; again in %.1f s", self.tenure.name, fault, pause_s)
                 await self._rest(pause_s)
                 pause_s = min(pause_s * 2, self.pace.back_off_most_s)
-            except ConfigurationError:
-                self._stopping.set()
-                raise
 
     async def _rest(self, seconds: float) -> None:
         try:
@@ -179,3 +179,9 @@ class Gate:
                 await self._stopping.wait()
         except TimeoutError:
             return
+
+
+def _raise_first(ended: Sequence[object]) -> None:
+    for end in ended:
+        if isinstance(end, BaseException):
+            raise end
