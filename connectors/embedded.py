@@ -15,7 +15,7 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -57,7 +57,7 @@ async def embedded_postgres() -> AsyncIterator[str]:
         ConfigurationError: the wheel is not installed, or its programs do not run here.
     """
     who = _unprivileged()
-    with _folder() as folder:
+    with _folder(who) as folder:
         binaries = _postgres_binaries(folder, who)
         if who:
             os.chown(folder, *who)
@@ -207,10 +207,11 @@ def _package(name: str) -> Path:
 
 
 @contextlib.contextmanager
-def _folder() -> Any:
-    """A folder of our own with a short path, as the path of a socket must be; gone after the block."""
-    place = None if len(tempfile.gettempdir()) < SOCKET_PATH_MAX - 40 else "/tmp"  # noqa: S108 -- made afresh, 0700
-    folder = Path(tempfile.mkdtemp(prefix="milepost-demo-", dir=place))
+def _folder(who: tuple[int, int] | None = None) -> Iterator[Path]:
+    """A folder of our own, gone after the block. Its path is short, as a socket's must be, and `who` can get to it."""
+    usual = Path(tempfile.gettempdir()).resolve()
+    fits = len(str(usual)) < SOCKET_PATH_MAX - 40 and (who is None or _open_to_all(usual))
+    folder = Path(tempfile.mkdtemp(prefix="milepost-demo-", dir=usual if fits else "/tmp"))  # noqa: S108 -- made afresh
     try:
         yield folder
     finally:

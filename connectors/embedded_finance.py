@@ -35,8 +35,9 @@ class Instalment(NamedTuple):
 
 
 class LedgerLine(NamedTuple):
-    """A payable line as the books show it."""
+    """A payable line as the books show it. `document` is the invoice's own key in the books."""
 
+    document: str
     invoice: str
     supplier: str
     line: int
@@ -53,7 +54,7 @@ class Ledger:
         self._lock = threading.Lock()
         self._models: dict[str, dict[int, Thing]] = {
             "account.invoice": {}, "account.move.line": {}, "account.payment": {}, "ir.model.log": {},
-            "res.user": {GATE_USER: {"id": GATE_USER, "__name__": "res.user", "login": "milepost-gate"}},
+            "res.user.application": {1: {"id": 1, "__name__": "res.user.application", "user": {"id": GATE_USER}}},
         }  # fmt: skip
         self.calls = 0
 
@@ -162,7 +163,8 @@ def _shown(document: Thing, line: Thing) -> LedgerLine:
     maturity = date(day["year"], day["month"], day["day"]).isoformat()
     owed, currency = line["credit"]["decimal"], document["currency"]["code"]
     blocked = bool(line["payment_blocked"])
-    return LedgerLine(document["reference"], document["party"]["code"], line["id"], maturity, owed, currency, blocked)
+    names = (f"account.invoice:{document['id']}", document["reference"], document["party"]["code"])
+    return LedgerLine(*names, line["id"], maturity, owed, currency, blocked)
 
 
 def _page(model: Mapping[int, Thing], query: Mapping[str, list[str]]) -> list[Thing]:

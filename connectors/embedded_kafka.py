@@ -27,9 +27,13 @@ _SIP_MS, _PAUSE_S = 5, 0.02
 
 
 async def create_topics(connection: KafkaConnection, topics: Collection[str]) -> str:
-    """Create these topics, one partition each; the id of the cluster."""
+    """Create these topics, one partition each; the id of the cluster.
+
+    They keep records whatever their age: a story may lie in the past, and the broker goes by what records say of it.
+    """
     async with administering(connection) as client:
-        await client.create_topics([NewTopic(topic, 1, 1) for topic in sorted(topics)])
+        kept = {"retention.ms": "-1"}
+        await client.create_topics([NewTopic(topic, 1, 1, topic_configs=kept) for topic in sorted(topics)])
         return await cluster_id(client)
 
 
@@ -135,15 +139,13 @@ class VendorProducer:
     async def __aexit__(self, *_: object) -> None:
         await self._producer.stop()
 
-    async def send(
-        self, topic: str, key: str, value: bytes, headers: Mapping[str, str], timestamp_ms: int
-    ) -> tuple[str, int]:
-        """Write one record; where it lies, as topic/partition/offset, and its offset."""
+    async def send(self, topic: str, key: str, value: bytes, headers: Mapping[str, str], timestamp_ms: int) -> str:
+        """Write one record; where it lies, as topic/partition/offset."""
         packed = [(name, text.encode()) for name, text in headers.items()]
         sent = await self._producer.send_and_wait(
             topic, value=value, key=key.encode(), headers=packed, partition=0, timestamp_ms=timestamp_ms
         )
-        return f"{topic}/{sent.partition}/{sent.offset}", sent.offset
+        return f"{topic}/{sent.partition}/{sent.offset}"
 
 
 class Listener:
@@ -160,12 +162,15 @@ class Listener:
 
     async def __aenter__(self) -> Listener:
         self._consumer = AIOKafkaConsumer(
-            **self._connection.client_options(), enable_auto_commit=False, isolation_level="read_committed"
-        )
+            **self._connection.client_options(), enable_auto_commit=False, auto_offset_reset="none",
+            isolation_level="read_committed",
+        )  # fmt: skip
         await self._consumer.start()
         self._consumer.assign(self._places)
-        await self._consumer.seek_to_beginning()
+        for place in self._places:
+            self._consumer.seek(place, 0)
         self._reading = asyncio.create_task(self._read())
+        self._reading.add_done_callback(lambda _: self._came.set())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -178,17 +183,22 @@ class Listener:
         """What has come on one topic, in order."""
         return [record for record in self._records if record.topic == topic]
 
+    def end(self, topic: str) -> int:
+        """The offset behind what has come on one topic."""
+        return self._next[TopicPartition(topic, 0)]
+
     async def caught_up(self) -> None:
         """Return when everything that the topics hold at this moment has come."""
         ends = await self._consumer.end_offsets(self._places)
         while any(self._next[place] < end for place, end in ends.items()):
-            self._came.clear()
-            await self._came.wait()
+            await self.more()
 
     async def more(self) -> None:
-        """Return when something has come."""
+        """Return when something has come. Raises what ended the reading."""
         self._came.clear()
         await self._came.wait()
+        if self._reading is not None and self._reading.done():
+            self._reading.result()
 
     async def _read(self) -> None:
         while True:
@@ -201,7 +211,7 @@ class Listener:
 
 
 async def _sip(consumer: Any, places: Collection[TopicPartition], timeout_s: float, most: int | None) -> Any:
-    """`getmany`, with pauses: this broker answers at once where a real one waits for records, and aiokafka asks again."""
+    """`getmany` with pauses: this broker answers at once where a real one waits, and aiokafka asks again."""
     end = asyncio.get_running_loop().time() + timeout_s
     while True:
         consumer.resume(*places)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,11 +14,12 @@ import typer
 from services.cli.app import AsJson, app
 
 if TYPE_CHECKING:
-    from contracts_schema.commands import Command
     from rich.console import Console
-    from services.wiring.demo_story import Letter
 
-STOPPED = 130
+    from connectors.embedded_finance import LedgerLine
+    from contracts_schema.commands import Command
+    from services.wiring.demo_outcome import Outcome
+    from services.wiring.demo_story import Letter
 
 
 @app.command("demo")
@@ -39,8 +41,6 @@ def demo(
     console = Console(file=sys.stderr if as_json else sys.stdout, highlight=False, width=_width())
     console.print(WELCOME)
     outcome = _played(play(_Told(console)))
-    if outcome is None:
-        raise typer.Exit(STOPPED)
     if as_json:
         from msgspec.json import encode
 
@@ -69,20 +69,28 @@ def _width() -> int | None:
     return None if sys.stdout.isatty() else 120
 
 
-def _played(performance: Any) -> Any:
-    """Run it; None where it was told to stop, by Ctrl-C or SIGTERM. The servers are stopped either way."""
+def _played(performance: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """Run it. Ctrl-C and SIGTERM end it early, and the process with 128 and the signal's number; the servers are
+    stopped either way."""
+    told: list[int] = []
 
-    async def until_stopped() -> Any:
-        task = asyncio.create_task(performance)
-        loop = asyncio.get_running_loop()
+    async def until_stopped() -> Outcome:
+        task, loop = asyncio.create_task(performance), asyncio.get_running_loop()
+
+        def stop(how: int) -> None:
+            told.append(how)
+            task.cancel()
+
         for how in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(how, task.cancel)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            return None
+            loop.add_signal_handler(how, stop, how)
+        return await task
 
-    return asyncio.run(until_stopped())
+    try:
+        return asyncio.run(until_stopped())
+    except asyncio.CancelledError:
+        if not told:
+            raise
+        raise typer.Exit(128 + told[0]) from None
 
 
 class _Told:
@@ -107,6 +115,11 @@ class _Told:
             f"  [{colour}]-> finance  {command.action:<7} {command.milestone}  "
             f"{command.released_to_date.amount} to pay, {command.held.amount} held[/{colour}]  {why}"
         )
+
+    def booked(self, line: LedgerLine) -> None:
+        state = "[red]blocked[/red]" if line.blocked else "[green]free to pay[/green]"
+        owed = f"line {line.line}, {line.gross} {line.currency} gross"
+        self._console.print(f"     gate     {line.invoice}, {owed}: {state}")
 
     def so(self, sentence: str) -> None:
         self._console.print(f"  [italic]{sentence}[/italic]")

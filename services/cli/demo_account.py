@@ -8,8 +8,9 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from contracts_schema.commands import Amount, ConflictLine, ReasonLine
     from rich.console import Console
+
+    from contracts_schema.commands import Amount, ConflictLine, ReasonLine
     from services.wiring.demo_outcome import Outcome, Sent
 
 NEXT = """[bold]What to do next[/bold]
@@ -20,6 +21,9 @@ NEXT = """[bold]What to do next[/bold]
   contracts_schema/GLOSSARY.md                what the words mean
   services/reconciliation/DECISIONS.md        each reason to hold, and what clears it
   services/ARCHITECTURE.md                    the house, its hallway and its laws"""
+
+
+NOTHING_HELD = "[green]nothing is held[/green]"
 
 
 class Account:
@@ -42,9 +46,9 @@ class Account:
         table = self._table("Milestone", "Value", "May be paid", "Held", "Why, and what clears it", money=(1, 2, 3))
         for milestone in self._outcome.milestones:
             s = milestone.snapshot
-            why = "\n".join(_reason(reason) for reason in milestone.decision.reasons) or "[green]nothing is held[/green]"
+            why = "\n".join(_reason(reason) for reason in milestone.decision.reasons)
             name = f"[bold]{escape(s.milestone)}[/bold] {escape(s.title)}"
-            table.add_row(name, _money(s.value), _money(s.released_to_date), _money(s.held), why)
+            table.add_row(name, _money(s.value), _money(s.released_to_date), _money(s.held), why or NOTHING_HELD)
         self._print("What may be paid, and why the rest is held", table)
 
     def _conflicts(self) -> None:
@@ -65,11 +69,12 @@ class Account:
         self._say("Set aside, because it cannot be read", [*lines, told] if lines else [])
 
     def _parked(self) -> None:
-        lines = [f"  {p.origin}: {escape(p.keys[0])} ({p.reason})" for p in self._outcome.parked]
-        self._say("Parked: facts that no registered contract claims", lines)
+        lines = [f"  {escape(p.fact)}: {escape(p.keys[0])} ({p.reason})" for p in self._outcome.parked]
+        self._say("Parked: facts that no contract claims (unknown), or that fit several milestones (ambiguous)", lines)
 
     def _commands(self) -> None:
-        table = self._table("#", "Command", "Milestone", "May be paid", "Held", "Invoices", "Finance's gate says", money=(3, 4))
+        columns = ("#", "Command", "Milestone", "May be paid", "Held", "Invoices", "The gate answered")
+        table = self._table(*columns, money=(3, 4))
         for sent in self._outcome.commands:
             c = sent.command
             colour = "green" if c.action == "release" else "yellow"
@@ -82,14 +87,16 @@ class Account:
         table = self._table("Invoice", "Payable line", "Matures", "Gross", "In finance's books", money=(3,))
         for line in self._outcome.ledger:
             state = "[red]blocked[/red]" if line.blocked else "[green]free[/green]"
-            gross = f"{line.gross} {line.currency}"
+            gross = f"{_grouped(line.gross)} {line.currency}"
             table.add_row(escape(line.invoice), str(line.line), line.maturity, gross, state)
         self._print("What the finance system's own books say", table)
+        for finding in self._outcome.findings:
+            self._console.print(f"  [dim]drift: {escape(finding)}[/dim]")
 
     def _chain(self) -> None:
         chain = self._outcome.chain
         verdict = "[green]whole[/green]" if chain.whole else "[red]BROKEN[/red]"
-        said = f"  {chain.revisions} revisions, every hash computed again: {verdict}; the newest is {chain.head[:16]}..."
+        said = f"  {chain.revisions} revisions, every hash computed again: {verdict}; newest {chain.head[:16]}..."
         self._say("The log, in which each revision is bound to all before it", [said])
 
     def _table(self, *columns: str, money: tuple[int, ...] = ()) -> Table:
@@ -110,8 +117,12 @@ class Account:
 
 
 def _money(amount: Amount) -> str:
-    whole, dot, rest = amount.amount.partition(".")
-    return f"{int(whole):,}{dot}{rest} {amount.currency}"
+    return f"{_grouped(amount.amount)} {amount.currency}"
+
+
+def _grouped(amount: str) -> str:
+    whole, dot, rest = amount.partition(".")
+    return f"{int(whole):,}{dot}{rest}"
 
 
 def _reason(reason: ReasonLine) -> str:
@@ -131,4 +142,9 @@ def _word(value: object) -> str:
 
 
 def _answers(sent: Sent) -> str:
-    return " then ".join(dict.fromkeys(escape(answer.state) for answer in sent.answers)) or "[dim]no answer[/dim]"
+    told = " then ".join(dict.fromkeys(escape(answer.state) for answer in sent.answers))
+    last = sent.answers[-1] if sent.answers else None
+    why = (
+        f": {escape(last.detail)}" if last and last.detail and last.state in ("waiting", "rejected", "unknown") else ""
+    )
+    return f"{told}{why}" or "[dim]nothing[/dim]"

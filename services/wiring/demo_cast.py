@@ -1,15 +1,28 @@
-"""The processes of a real installation, as tasks of the demo: the same worker and relay, on a feed without a group."""
+"""The processes of a real installation as tasks of the demo: the same worker, relay and gate, on feeds without a group.
+
+The parts are put together as in a real process, less what a few seconds do not need: pages, upkeep, patience.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 
 from connectors.embedded_kafka import AssignedFeed
+from connectors.finance.tryton import TrytonFinance
 from connectors.kafka import KafkaConnection, KafkaPublisher
-from connectors.postgres import PostgresStore
+from connectors.postgres import PostgresSettings, PostgresStore
+from connectors.postgres.gate import PostgresWanted
+from connectors.postgres.pool import Database
 from connectors.telemetry import Telemetry
+from contracts_schema.rows import Partition
+from services.gate.answers import Voice
+from services.gate.drive import Driver, Manner
+from services.gate.intake import Door
+from services.gate.loop import Gate, Pace, Tenure
+from services.gate.ports import Wanted
+from services.gate.scan import Scan
 from services.runtime.hallway import Hallway
 from services.runtime.health import Health
 from services.runtime.holdings import Holdings
@@ -24,12 +37,13 @@ from services.wiring import RELEASE
 
 OWNER = "demo"
 FLUSH_S = 5.0
+PACE = Pace(poll_s=0.2, idle_s=0.03, scan_s=0.2)  # nobody wants to watch a gate wait
 
 
 @asynccontextmanager
 async def working(
     tasks: asyncio.TaskGroup, settings: Settings, kafka: KafkaConnection, store: PostgresStore, cluster: str,
-    topics: list[str], telemetry: Telemetry, on_commit: Callable[[], None],
+    topics: list[str], telemetry: Telemetry,
 ) -> AsyncIterator[None]:  # fmt: skip
     """Worker and relay at work, until the block ends."""
     rules, names = settings.rules(), Topics(**settings.topics.model_dump())
@@ -40,12 +54,7 @@ async def working(
     hallway = Hallway(store, Reader(settings.source_table(), rules, cluster), rules, names, RELEASE)
     holdings = Holdings(store, OWNER, cluster, settings.worker.batch)
     feed = AssignedFeed(kafka, topics, holdings.assigned, holdings.revoked)
-
-    def committed() -> None:
-        relay.wake()
-        on_commit()
-
-    worker = Worker(store, feed, hallway, holdings, telemetry, health, committed, settings.worker.batch)
+    worker = Worker(store, feed, hallway, holdings, telemetry, health, relay.wake, settings.worker.batch)
     try:
         await publisher.start()
         await feed.start()
@@ -58,3 +67,38 @@ async def working(
     finally:
         await feed.stop()
         await publisher.stop()
+
+
+@asynccontextmanager
+async def gating(
+    tasks: asyncio.TaskGroup, settings: Settings, kafka: KafkaConnection, store: PostgresStore, dsn: str
+) -> AsyncIterator[Wanted]:
+    """The gate of the one finance system at work, until the block ends; where it keeps what is wanted."""
+    [(name, system)] = settings.finance.items()
+    database, publisher = Database(PostgresSettings(dsn=dsn, name="milepost demo gate")), KafkaPublisher(kafka)
+    finance = TrytonFinance(system.url, system.token_file, system.timeout_s)
+    wanted, voice = PostgresWanted(database, name), Voice(name, system.topic)
+    sources = (name, *([system.same_keys_as] if system.same_keys_as else []))
+    manner = Manner(sources, system.mode == "act", system.unclaimed == "hold", first_s=0.2, settled_s=2)
+    tenure = Tenure(store, f"gate/{name}", OWNER, PACE.lease_s)
+    door = Door(wanted, voice, OWNER, store, alone=True)
+    driver, scan = Driver(wanted, finance, voice, manner, tenure.may_act), Scan(wanted, finance, sources)
+
+    async def assigned(partitions: Collection[Partition]) -> Mapping[Partition, int | None]:
+        return await door.assigned(feed.cluster, partitions)
+
+    feed = AssignedFeed(kafka, [settings.topics.commands], assigned, door.revoked)
+    gate = Gate(door, driver, scan, tenure, wanted, finance, feed, publisher, PACE)
+    try:
+        await database.open()
+        await publisher.start()
+        await feed.start()
+        running = tasks.create_task(gate.run())
+        yield wanted
+        gate.stop()
+        await asyncio.wait([running])
+    finally:
+        await feed.stop()
+        await publisher.stop()
+        await finance.close()
+        await database.close()

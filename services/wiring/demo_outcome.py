@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 from msgspec.json import decode
 
 from connectors.embedded_finance import Ledger, LedgerLine
 from connectors.embedded_kafka import Listener
 from contracts_schema.commands import Command, DecisionRecord, QuarantineRecord, Snapshot
+from contracts_schema.payables import Finding
 from services.ports import Store
 from services.reconciliation.log import is_chained
+from services.reconciliation.state import State, decode_state
 from services.settings import Settings
 from services.wiring.demo_story import Story
 
@@ -48,9 +52,9 @@ class SetAside(Struct, frozen=True):
 
 
 class Parked(Struct, frozen=True):
-    """A fact that waits for its contract."""
+    """A fact that waits: for its contract (unknown), or for a word on which milestone it belongs to (ambiguous)."""
 
-    origin: str
+    fact: str
     keys: list[str]
     reason: str
 
@@ -72,13 +76,17 @@ class Outcome(Struct):
     commands: list[Sent]
     ledger: list[LedgerLine]
     ledger_calls: int
+    findings: list[str]
     quarantine: list[SetAside]
     parked: list[Parked]
     chain: Chain
     seconds: float = 0.0
 
 
-async def gather(story: Story, settings: Settings, store: Store, listener: Listener, ledger: Ledger) -> Outcome:
+async def gather(
+    story: Story, settings: Settings, store: Store, listener: Listener, ledger: Ledger,
+    findings: Sequence[Finding],
+) -> Outcome:  # fmt: skip
     """Everything, as it stands now."""
     topics = settings.topics
     return Outcome(
@@ -88,11 +96,9 @@ async def gather(story: Story, settings: Settings, store: Store, listener: Liste
         commands=_commands(listener, topics.commands, [system.topic for system in settings.finance.values()]),
         ledger=ledger.lines(),
         ledger_calls=ledger.calls,
+        findings=[found.finding for found in findings],
         quarantine=[_set_aside(r.value or b"") for r in listener.of(topics.quarantine)],
-        parked=[
-            Parked(row.origin, [key for _, key in row.keys], row.reason)
-            for row in [*await store.parked(LISTED_MOST), *await store.stranded(LISTED_MOST)]
-        ],
+        parked=await _parked(store, story.contract),
         chain=await _chain(store, story.contract),
     )
 
@@ -118,11 +124,20 @@ def _set_aside(raw: bytes) -> SetAside:
     return SetAside(f"{r.topic}/{r.partition}/{r.offset}", r.source, r.sentence, r.size, r.sha256)
 
 
+async def _parked(store: Store, contract: str) -> list[Parked]:
+    """What no contract claims, and what the contract claims but cannot place."""
+    rows = [*await store.parked(LISTED_MOST), *await store.stranded(LISTED_MOST)]
+    homeless = [Parked(row.origin, [key for _, key in row.keys], row.reason) for row in rows]
+    raw = await store.state(contract)
+    slots = decode_state(raw).slots.values() if raw else ()
+    return homeless + [Parked(slot.fact, list(slot.address.keys), slot.parked) for slot in slots if slot.parked]
+
+
 async def _chain(store: Store, contract: str) -> Chain:
     """Compute the hash of every revision again, from its content and the one before."""
-    previous, whole = b"", True
+    previous, whole = State(contract).head, True
     log = await store.log(contract)
     for row in log:
-        whole = whole and is_chained(row, previous if row.revision > 1 else row.previous)
+        whole = whole and is_chained(row, previous)
         previous = row.head
     return Chain(len(log), previous.hex(), whole and bool(log))
