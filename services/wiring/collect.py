@@ -41,6 +41,8 @@ async def run(config: Path, stop: asyncio.Event, on_ready: Callable[[int], None]
         TransientError: the database or the broker does not answer at the start.
     """
     settings = s.load(config)
+    if settings.kafka.embedded or settings.postgres.embedded:
+        raise ConfigurationError(["embedded: true is for `milepost demo` alone; name a broker and a database"])
     rests, hooks = _rests(settings), hooks_of(settings)
     telemetry, health = Telemetry(release=RELEASE, name="collect"), Health((READY,), STALLED_S)
     publisher = KafkaPublisher(doors.kafka(settings), PublisherSettings(settings.kafka.max_record_bytes))
