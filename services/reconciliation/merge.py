@@ -40,6 +40,7 @@ class Seen:
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self.added: list[bytes] = []
+        self.unsettled = False  # one event id stands for statements on two subjects, wherever they are
         self._events = {raw[i : i + 16] for i in range(0, len(raw), 16)}
         self._identities = {event[:8] for event in self._events}
 
@@ -82,6 +83,7 @@ def merge(state: State, seen: Seen, fact: f.Fact, origin: str, index: Index | No
         merged = _fold(slot, fact, content, id_clash)
     if id_clash:
         _clash_elsewhere(state, slot, fact)
+        seen.unsettled = True
     if isinstance(fact.body, f.MessageUnreadable):
         state.verdicts.append(fact.body.digest)
     if slot.parked:

@@ -58,7 +58,7 @@ def react(state: State, arrivals: Sequence[Arrival], bound: int, rules: Rules, *
     """
     turn = _Turn(state, rules)
     if wake == UNPARK:
-        turn.reaction.unparked += unpark(state)
+        turn.unpark([min(arrival.timestamp, bound) for arrival in arrivals])
     for arrival in arrivals:
         turn.take(arrival, max(state.moment, min(arrival.timestamp, bound)))
     turn.close(wake or "facts", decide_anyway=wake not in (None, REVIEW))
@@ -77,6 +77,13 @@ class _Turn:
         self.seen = Seen(state.seen)
         self.reaction = Reaction()
         self.applied: list[Fact] = []
+        self.moved = False
+
+    def unpark(self, moments: Sequence[int]) -> None:
+        """Let parked facts count, together with what arrives at `moments`; reviews that fell due before go first."""
+        self.pass_time(max(moments, default=0))
+        origins, self.moved = unpark(self.state)
+        self.reaction.unparked += origins
 
     def take(self, arrival: Arrival, moment: int) -> None:
         """Merge one record's facts; reviews that fell due before it go first."""
@@ -117,7 +124,10 @@ class _Turn:
     def close(self, cause: str, *, decide_anyway: bool = False) -> None:
         """Decide what was merged, as one revision."""
         if self.applied or decide_anyway:
-            self._note(revise(self.state, self.applied, self.state.moment, cause, self.rules))
+            thoroughly = self.seen.unsettled
+            moment, moved = self.state.moment, self.moved
+            self._note(revise(self.state, self.applied, moment, cause, self.rules, thoroughly=thoroughly, moved=moved))
+            self.seen.unsettled = self.moved = False
             self.applied = []
 
     def pass_time(self, moment: int) -> None:
@@ -153,8 +163,7 @@ REPEATED = "the message was quarantined before, and a repeat repeats the verdict
 def replay(state: State, entry: LogEntry, rules: Rules) -> Revision:
     """Do one logged revision again, under the rules it was taken by: the same row comes out (law 12)."""
     seen = Seen(state.seen)
-    if entry.cause == UNPARK:
-        unpark(state)
+    moved = entry.cause == UNPARK and unpark(state)[1]
     index = index_of(state.plans[state.in_force].plan) if state.in_force else None
     for fact in entry.facts:
         if isinstance(fact.body, ContractRegistered):
@@ -165,4 +174,4 @@ def replay(state: State, entry: LogEntry, rules: Rules) -> Revision:
     state.seen = seen.packed()
     if entry.cause == REVIEW:
         state.review = None
-    return revise(state, entry.facts, entry.moment, entry.cause, rules)
+    return revise(state, entry.facts, entry.moment, entry.cause, rules, thoroughly=seen.unsettled, moved=moved)

@@ -34,11 +34,13 @@ NOTHING_CHANGED = Revision(None, None)
 
 
 def revise(
-    state: State, facts: Sequence[Fact], moment: int, cause: str, rules: Rules, *, thoroughly: bool = False
-) -> Revision:
+    state: State, facts: Sequence[Fact], moment: int, cause: str, rules: Rules, *, thoroughly: bool = False,
+    moved: bool = False,
+) -> Revision:  # fmt: skip
     """Decide the contract at `moment` after `facts` were merged. The state is changed in place.
 
-    Only milestones that the facts may have changed are decided anew, unless `thoroughly` asks for all of them.
+    Only milestones that the facts may have changed are decided anew, unless `thoroughly` asks for all of them. `moved`:
+    parked facts were let in, which the log keeps even where it changes no decision yet (law 12).
     """
     state.moment = max(state.moment, moment)
     index, fresh = _plan_at(state)
@@ -51,7 +53,7 @@ def revise(
     parked = _park_ambiguous(state, decision.contract)
     decisions = [d for d in (_say(state, decision, p) for p in decision.positions.values()) if d is not None]
     state.review = next_review(decision.contract)
-    if not facts and not decisions:
+    if not (facts or decisions or moved):
         return NOTHING_CHANGED._replace(parked=parked)
     return _write(state, facts, cause, rules, index, decisions)._replace(parked=parked)
 
@@ -123,13 +125,13 @@ def _park_ambiguous(state: State, contract: ContractCase) -> tuple[Address, ...]
     return tuple(slot.address for slot in parked)
 
 
-def unpark(state: State) -> list[str]:
-    """Let parked facts that have found their home count; the records in which they came (rule A10)."""
+def unpark(state: State) -> tuple[list[str], bool]:
+    """Let parked facts that have found their home count (rule A10): the records in which they came, and whether any."""
     if state.in_force == 0:
-        return []
-    index, origins = index_of(state.plans[state.in_force].plan), []
+        return [], False
+    index, origins, moved = index_of(state.plans[state.in_force].plan), [], False
     for slot in state.slots.values():
         if slot.parked is not None and index.home(slot.address, slot.body) not in (Place.UNKNOWN, Place.AMBIGUOUS):
             origins += slot.waiting or []
-            slot.parked, slot.waiting = None, None
-    return origins
+            slot.parked, slot.waiting, moved = None, None, True
+    return origins, moved

@@ -110,6 +110,7 @@ class MilestoneState(Struct, array_like=True):
     since: dict[str, int] = {}
     decided: bytes = b""
     replaced_by: tuple[str, ...] = ()
+    review: int | None = None
 
 
 class Arrival(Struct, frozen=True, array_like=True):
@@ -121,7 +122,11 @@ class Arrival(Struct, frozen=True, array_like=True):
 
 
 class State(Struct):
-    """Everything about one contract. `frozen` names the release that could not decide it; `deferred` waits meanwhile."""
+    """Everything about one contract.
+
+    `decided_on` is the version and the day (ordinal) for which all milestones were last decided. `frozen` names the
+    release that could not decide the contract; `deferred` waits meanwhile.
+    """
 
     contract: str
     revision: int = 0
@@ -137,6 +142,7 @@ class State(Struct):
     milestones: dict[str, MilestoneState] = {}
     review: int | None = None
     rulebook: str = ""
+    decided_on: tuple[int, int] = (0, 0)
     frozen: str | None = None
     deferred: list[Arrival] = []
 
