@@ -239,11 +239,24 @@ class ContractRegistered(Body, tag="contract.registered", frozen=True):
 
 
 class MessageUnreadable(Body, tag="message.unreadable", frozen=True):
-    """A doubt: a message about this milestone could not be read. `scope` is the kind it would have been."""
+    """A doubt: a message about this milestone could not be read. `scope` is the kind it would have been.
+
+    `digest` is what its verdict belongs to, `record` the SHA-256 of the record's value.
+    """
 
     sentence: str
     digest: bytes
     scope: str | None = None
+    record: bytes = b""
+
+
+class MessageRedriven(Body, tag="message.redriven", frozen=True):
+    """A record was sent again, judged anew, and can be read: the doubts it raised are over (rule A11).
+
+    `digests` are those that its doubts may bear: the SHA-256 of its value, and what it says now.
+    """
+
+    digests: tuple[bytes, ...]
 
 
 AnyBody = (
@@ -270,7 +283,9 @@ AnyBody = (
     | HoldObserved
     | ContractRegistered
     | MessageUnreadable
+    | MessageRedriven
 )
+ABOUT_MESSAGES = (MessageUnreadable, MessageRedriven)  # said about a message by its reader; no source can say it
 
 # Fields of a kind that are Money on the wire; fields that state an actual date (rule A11).
 MONEY_FIELDS: dict[str, tuple[str, ...]] = {
@@ -291,7 +306,7 @@ ACTUAL_DATES: dict[str, str] = {
 # Kinds that may name the contract alone and then count for every milestone of it.
 CONTRACT_WIDE = frozenset(
     {"compliance.document", "hold.placed", "hold.lifted", "dispute.opened", "dispute.resolved", "reason.waived",
-     "message.unreadable", "contract.registered"}
+     "message.unreadable", "message.redriven", "contract.registered"}
 )  # fmt: skip
 
 

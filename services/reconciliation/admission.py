@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 
 from contracts_schema import facts as f
 from contracts_schema.errors import Refused, Unreadable
@@ -78,12 +79,29 @@ def _waiver_fault(source: str, body: f.ReasonWaived, rules: Rules) -> str | None
     return None
 
 
-def doubt_fact(doubt: f.Doubt, sentence: str) -> f.Fact:
+def doubt_fact(doubt: f.Doubt, sentence: str, record: bytes = b"") -> f.Fact:
     """The fact that an unreadable message leaves behind: a doubt about each milestone it may have spoken of.
 
-    One message may leave several, at several addresses; each is an event of its own.
+    One message may leave several, at several addresses; each is an event of its own. `record` is the SHA-256 of the
+    record's value, by which a redrive finds it.
     """
-    a = doubt.address
-    place = a.keys[0] if a.keys else f"{a.contract}/{a.milestone or ''}"
-    body = f.MessageUnreadable(sentence[:500], doubt.digest, doubt.scope)
-    return f.Fact(doubt.source, f"{doubt.id}#unreadable/{place}", doubt.address, doubt.time, body)
+    body = f.MessageUnreadable(sentence[:500], doubt.digest, doubt.scope, record)
+    return f.Fact(doubt.source, f"{doubt.id}#unreadable/{_place(doubt.address)}", doubt.address, doubt.time, body)
+
+
+def redriven_facts(facts: tuple[f.Fact, ...], record: bytes, recorded_at: int) -> tuple[f.Fact, ...]:
+    """What ends the doubts of a record that was sent again and says `facts` now: one for each address (rule A11).
+
+    Sent again once more, it gives the same facts.
+    """
+    digests = (record, *(identity_of(fact) + content_of(fact) for fact in facts))
+    name = f"{sha256(b''.join(digests)).hexdigest()[:32]}#redriven"
+    body = f.MessageRedriven(digests)
+    return tuple(
+        f.Fact(fact.source, f"{name}/{place}", fact.address, recorded_at, body)
+        for place, fact in {_place(fact.address): fact for fact in facts}.items()
+    )
+
+
+def _place(address: f.Address) -> str:
+    return address.keys[0] if address.keys else f"{address.contract}/{address.milestone or ''}"

@@ -98,7 +98,7 @@ def precursors(milestone: Milestone) -> list[str]:
 
 _CONTRACT_WIDE = (
     f.ComplianceDocument, f.HoldPlaced, f.HoldLifted, f.DisputeOpened, f.DisputeResolved, f.ReasonWaived,
-    f.MessageUnreadable, f.ContractRegistered,
+    *f.ABOUT_MESSAGES, f.ContractRegistered,
 )  # fmt: skip
 
 

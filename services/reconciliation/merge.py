@@ -8,6 +8,7 @@ it: fields that a newer fact left out, every assessment, and whether a source sa
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Collection, Iterable
 from enum import Enum
 from typing import Any
 
@@ -70,7 +71,7 @@ def merge(state: State, seen: Seen, fact: f.Fact, origin: str, index: Index | No
         return Merged.REPEATED_VERDICT
     slot = state.slots.get(subject := subject_of(fact))
     confirmed = _note_edition(state, slot, fact)
-    if seen.has(identity, content):
+    if seen.has(identity, content) or _is_same_doubt(slot, fact):
         return Merged.APPLIED if confirmed else Merged.DUPLICATE
     id_clash = seen.has_identity(identity)
     seen.add(identity, content)
@@ -84,12 +85,37 @@ def merge(state: State, seen: Seen, fact: f.Fact, origin: str, index: Index | No
     if id_clash:
         _clash_elsewhere(state, slot, fact)
         seen.unsettled = True
-    if isinstance(fact.body, f.MessageUnreadable):
+    if isinstance(fact.body, f.MessageUnreadable) and not is_redriven(fact.source, fact.body, state.slots.values()):
         state.verdicts.append(fact.body.digest)
+    elif isinstance(fact.body, f.MessageRedriven):
+        _judge_anew(state, fact.source, fact.body)
     if slot.parked:
         slot.waiting = [*(slot.waiting or ()), origin]
         return Merged.PARKED
     return merged
+
+
+def _is_same_doubt(slot: Slot | None, fact: f.Fact) -> bool:
+    """A repeat of an unreadable message, whatever the sentence says by now: the doubt dates from its first arrival."""
+    return slot is not None and isinstance(fact.body, f.MessageUnreadable) and slot.order[3] == fact.id
+
+
+def is_redriven(source: str, doubt: f.MessageUnreadable, slots: Iterable[Slot]) -> bool:
+    """Whether the record that raised the doubt was sent again and can be read now (rule A11)."""
+    return any(
+        slot.kind == "message.redriven" and slot.source == source and _is_of(doubt, slot.body.digests) for slot in slots
+    )
+
+
+def _is_of(doubt: f.MessageUnreadable, digests: Collection[bytes]) -> bool:
+    return doubt.digest in digests or doubt.record in digests
+
+
+def _judge_anew(state: State, source: str, body: f.MessageRedriven) -> None:
+    """Forget the verdicts on a record, so that what it says counts from now on."""
+    doubts = [s.body for s in state.slots.values() if s.kind == "message.unreadable" and s.source == source]
+    over = {*body.digests, *(doubt.digest for doubt in doubts if _is_of(doubt, body.digests))}
+    state.verdicts = [verdict for verdict in state.verdicts if verdict not in over]
 
 
 def _new_slot(fact: f.Fact, content: bytes) -> Slot:
@@ -218,7 +244,7 @@ def is_void(state: State, slot: Slot) -> bool:
 
 def _parked(index: Index | None, fact: f.Fact) -> str | None:
     """Why a new fact must wait; a doubt never waits, it falls on every milestone it may be about."""
-    if isinstance(fact.body, f.MessageUnreadable | f.ContractRegistered):
+    if isinstance(fact.body, (*f.ABOUT_MESSAGES, f.ContractRegistered)):
         return None
     home = Place.UNKNOWN if index is None else index.home(fact.address, fact.body)
     return home.value if home in (Place.UNKNOWN, Place.AMBIGUOUS) else None

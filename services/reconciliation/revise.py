@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-from contracts_schema.facts import Address, Fact, MessageUnreadable
+from contracts_schema.facts import ABOUT_MESSAGES, Address, Fact
 from contracts_schema.rows import LogRow
 from services.reconciliation.calendar import day_of
 from services.reconciliation.case import ContractCase
@@ -66,7 +66,7 @@ def _touched(state: State, index: Index, facts: Sequence[Fact], rules: Rules) ->
     touched: set[str] = set()
     for fact in facts:
         home = index.home(fact.address, fact.body)
-        if fact.document is not None or home is Place.EVERYWHERE or isinstance(fact.body, MessageUnreadable):
+        if fact.document is not None or home is Place.EVERYWHERE or isinstance(fact.body, ABOUT_MESSAGES):
             return None  # a vendor document may void parts elsewhere (rule F9)
         if isinstance(home, str):
             touched.add(home)

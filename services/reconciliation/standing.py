@@ -31,6 +31,8 @@ def place(state: State, index: Index) -> dict[str, Standing]:
 def _homes(slot: Slot, index: Index) -> list[str]:
     if slot.kind == "message.unreadable":
         return list(index.doubtful(slot.address))
+    if slot.kind == "message.redriven":  # its doubts may have fallen on other milestones than what it says now
+        return list(index.milestones)
     home = index.home(slot.address, slot.body)
     if isinstance(home, str):
         return [home]

@@ -50,6 +50,8 @@ def _thing(body: f.AnyBody) -> tuple[str, ...]:
         return (invoice_number(body.number), body.supplier, unit)
     if isinstance(body, f.MessageUnreadable):
         return (body.digest.hex(),)
+    if isinstance(body, f.MessageRedriven):
+        return (body.digests[0].hex(),)
     return tuple([str(getattr(body, field) or "") for field in _NAMED_BY.get(type(body), ())])
 
 

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from contracts_schema.errors import MessageError, Unreadable
 from contracts_schema.facts import Fact
-from contracts_schema.records import Record, Source
+from contracts_schema.records import REDRIVE_HEADER, Record, Source
 from contracts_schema.rows import Quarantined
 from mappers.translate import Translator
-from services.reconciliation.admission import admit, doubt_fact
+from services.reconciliation.admission import admit, doubt_fact, redriven_facts
 from services.reconciliation.policy import Rules
 
 SOURCE_HEADER = "milepost-source"
@@ -47,8 +47,10 @@ class Reader:
             admit(facts, record.timestamp * 1000, self.rules)
         except MessageError as error:
             doubts = error.doubts if isinstance(error, Unreadable) else ()
-            facts = tuple(doubt_fact(d, error.sentence) for d in doubts)
+            facts = tuple(doubt_fact(d, error.sentence, _digest(record)) for d in doubts)
             return Reading(record, facts, self.quarantined(record, source.name, error))
+        if _has(record, REDRIVE_HEADER):
+            facts = (*redriven_facts(facts, _digest(record), record.timestamp * 1000), *facts)
         return Reading(record, facts)
 
     def quarantined(self, record: Record, source: str, error: MessageError) -> Quarantined:
@@ -70,6 +72,10 @@ class Reader:
                 return source
         names = ", ".join(s.name for s in bound) or "no source"
         raise Unreadable(f"header {SOURCE_HEADER} says {named!r}; bound to topic {record.topic}: {names}")
+
+
+def _digest(record: Record) -> bytes:
+    return sha256(record.value or b"").digest()
 
 
 def _has(record: Record, header: str) -> bool:

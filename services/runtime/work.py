@@ -13,7 +13,7 @@ from msgspec.msgpack import Decoder, Encoder
 
 from contracts_schema.commands import Command
 from contracts_schema.errors import Refused, Unreadable
-from contracts_schema.facts import Address, ContractRegistered, Fact, MessageUnreadable
+from contracts_schema.facts import ABOUT_MESSAGES, Address, ContractRegistered, Fact
 from contracts_schema.records import Record
 from contracts_schema.rows import Changes, ParkedRow, PublishRow, Review, StateRow
 from services.ports import Batch, Store
@@ -175,7 +175,7 @@ class Work:
             home = _contract_of(fact, claims, ())
             if home is not None and home in contracts:
                 self._changes.unparked.append((row.source, row.subject))
-                if not isinstance(fact.body, MessageUnreadable):
+                if not isinstance(fact.body, ABOUT_MESSAGES):
                     self.report.unparked.append(row.origin)
                 found.setdefault(home, []).append(Arrival((fact,), row.timestamp, row.origin))
         return found
@@ -273,7 +273,7 @@ class Work:
             self._told(outcome, None)
 
     def _told(self, outcome: Outcome, fact: Fact | None) -> None:
-        if fact is None or not isinstance(fact.body, MessageUnreadable):
+        if fact is None or not isinstance(fact.body, ABOUT_MESSAGES):
             self.report.outcomes.append(outcome)
         if outcome.sentence and outcome.origin in self._records:
             record = self._records[outcome.origin]

@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from services.reconciliation.case import Case, Finding
-from services.reconciliation.merge import contradicts
+from services.reconciliation.merge import contradicts, is_redriven
 from services.reconciliation.standing import of
 from services.reconciliation.state import Slot
 
 
+ABOUT_MESSAGES = ("message.unreadable", "message.redriven")
+
+
 def readable(case: Case) -> Iterator[Finding]:
-    """Whatever could not be read about the milestone is a doubt, until the source says something newer (rule A11)."""
+    """Whatever could not be read about the milestone is a doubt, until the source says something newer (rule A11).
+
+    Or until that very record was sent again and can be read.
+    """
+    redriven = of(case.standing, "message.redriven")
     for doubt in of(case.standing, "message.unreadable"):
-        if not _ended(doubt, case):
+        if not _ended(doubt, case) and not is_redriven(doubt.source, doubt.body, redriven):
             yield Finding(doubt.source, f"{doubt.source}: {doubt.body.sentence}", (doubt.fact,))
 
 
 def _ended(doubt: Slot, case: Case) -> bool:
     """Whether the same source (of a canonical event: the same kind) has since said something readable."""
     for kind, slots in case.standing.items():
-        if kind == "message.unreadable":
+        if kind in ABOUT_MESSAGES:
             continue
         for slot in slots:
             same = slot.source == doubt.source and doubt.body.scope in (None, slot.kind, kind)
