@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -22,6 +23,28 @@ from services.gate.scan import Scan
 from services.ports import Feed, Publisher
 
 log = logging.getLogger(__name__)
+
+
+class Signs(Protocol):
+    """Where a process says whether it lives and is ready."""
+
+    def beat(self, loop: str) -> None:
+        """This loop moves."""
+
+    def fine(self, part: str) -> None:
+        """This part works."""
+
+    def fault(self, part: str, sentence: str) -> None:
+        """This part does not work now."""
+
+
+class Turn(Protocol):
+    """One turn of a loop; whether there was anything to do."""
+
+    __name__: str
+
+    async def __call__(self) -> bool:
+        """Take the turn."""
 
 
 class Pace(Struct, frozen=True):
@@ -74,9 +97,10 @@ class Gate:
 
     def __init__(
         self, door: Door, driver: Driver, scan: Scan, tenure: Tenure, wanted: Wanted, finance: Finance,
-        feed: Feed, publisher: Publisher, pace: Pace | None = None,
+        feed: Feed, publisher: Publisher, pace: Pace | None = None, signs: Signs | None = None,
     ) -> None:  # fmt: skip
         self.pace = pace or Pace()
+        self._signs = signs
         self.door = door
         self.driver = driver
         self.tenure = tenure
@@ -99,7 +123,7 @@ class Gate:
         Raises:
             ConfigurationError: the set-up is at fault; nothing is lost.
         """
-        turns = (self.keep, self.take_in, self.act, self.answer)
+        turns: tuple[Turn, ...] = (self.keep, self.take_in, self.act, self.answer)
         loops = [asyncio.create_task(self._over_and_over(turn)) for turn in turns]
         try:
             await asyncio.wait(loops, return_when=asyncio.FIRST_EXCEPTION)
@@ -159,19 +183,27 @@ class Gate:
         except (TransientError, ConfigurationError) as silent:
             log.warning("%s: what is open cannot be read: %s", self.tenure.name, silent)
 
-    async def _over_and_over(self, turn: Callable[[], Awaitable[bool]]) -> None:
+    async def _over_and_over(self, turn: Turn) -> None:
         """Run one of the loops; back off while something does not answer, rest while there is nothing to do."""
-        pause_s = self.pace.back_off_s
+        pause_s, loop = self.pace.back_off_s, f"{self.tenure.name} {turn.__name__}"
         while not self._stopping.is_set():
             try:
                 worked = await turn()
                 pause_s = self.pace.back_off_s
+                self._sign(loop, None)
                 if not worked:
                     await self._rest(self.pace.idle_s)
             except TransientError as fault:
                 log.warning("%s: %s; again in %.1f s", self.tenure.name, fault, pause_s)
+                self._sign(loop, str(fault))
                 await self._rest(pause_s)
                 pause_s = min(pause_s * 2, self.pace.back_off_most_s)
+
+    def _sign(self, loop: str, fault: str | None) -> None:
+        """Say that a loop moves, and whether what it needs answers."""
+        if self._signs is not None:
+            self._signs.beat(loop)
+            (self._signs.fine(loop) if fault is None else self._signs.fault(loop, fault))
 
     async def _rest(self, seconds: float) -> None:
         try:

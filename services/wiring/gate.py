@@ -1,0 +1,207 @@
+"""Wires `milepost gate`: a gate for each finance system of the configuration, on Kafka and Postgres."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from connectors.finance.http import HttpFinance
+from connectors.finance.tryton import TrytonFinance
+from connectors.kafka import FeedSettings, KafkaFeed, KafkaPublisher, PublisherSettings
+from connectors.kafka.topics import unsafe
+from connectors.postgres import PostgresSettings, PostgresStore
+from connectors.postgres.gate import PostgresWanted
+from connectors.postgres.pool import Database
+from connectors.telemetry import Telemetry
+from contracts_schema.errors import ConfigurationError, TransientError
+from contracts_schema.payables import Finding, Refusal
+from contracts_schema.rows import Partition
+from services import settings as s
+from services.gate.answers import Voice
+from services.gate.drive import Driver, Manner
+from services.gate.intake import Door
+from services.gate.loop import Gate, Pace, Tenure
+from services.gate.scan import Scan
+from services.runtime.health import Health, pages
+from services.wiring import RELEASE, doors
+from services.wiring.serving import serving
+
+START_S = 60.0  # how long a start waits for what does not answer
+CONNECTIONS = 12  # of each gate: looks, and around each release a second one
+IDLE_S = 60.0  # how long a look may wait for finance before the database ends its transaction
+
+
+def run_gate(config: Path, only: str | None = None) -> None:
+    """Drive the finance systems, or the `only` one, until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigurationError: the config, the broker, the database or a finance system is not fit; every fault is listed.
+        TransientError: the broker or the database did not answer within a minute.
+    """
+    settings = s.load(config)
+    if settings.kafka.embedded or settings.postgres.embedded:
+        raise ConfigurationError(["embedded: true is for `milepost demo` alone; name a broker and a database"])
+    asyncio.run(_run(settings, systems(settings, only)))
+
+
+def systems(settings: s.Settings, only: str | None) -> dict[str, s.FinanceSettings]:
+    """The finance systems to drive. Raises ConfigurationError where there is none."""
+    wanted = {name: system for name, system in settings.finance.items() if only in (None, name)}
+    if not wanted:
+        known = ", ".join(settings.finance) or "none"
+        raise ConfigurationError([f"finance: there is no {only or 'finance system'}; configured: {known}"])
+    return wanted
+
+
+async def found(settings: s.Settings) -> tuple[list[Finding], list[Refusal]]:
+    """What `drift` shows: findings about invoices in all finance systems, and the newest refused commands."""
+    database = Database(_postgres(settings))
+    await database.open()
+    try:
+        stores = [PostgresWanted(database, name) for name in settings.finance]
+        findings = [finding for store in stores for finding in await store.findings()]
+        refusals = [refusal for store in stores for refusal in await store.refusals(100)]
+        return sorted(findings, key=lambda f: f.since), refusals
+    finally:
+        await database.close()
+
+
+async def _run(settings: s.Settings, wanted: Mapping[str, s.FinanceSettings]) -> None:
+    owner = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
+    telemetry, health = Telemetry(owner=owner, release=RELEASE, name="gate"), Health(())
+    telemetry.libraries_too()
+    logging.getLogger("services.gate").setLevel(logging.INFO)  # every call to finance is worth a line
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(PostgresStore(_postgres(settings)))
+        await _refuse_unfit(settings, store)
+        routes = pages(health, telemetry.metrics)
+        address = await stack.enter_async_context(serving(routes, settings.http))
+        gates = [
+            await stack.enter_async_context(_gate(settings, name, system, store, owner, health))
+            for name, system in wanted.items()
+        ]
+        telemetry.registry.register(_Figures(dict(zip(wanted, gates, strict=True))))
+        telemetry.event("info", "ready", http=address, pid=os.getpid())
+        await _live(gates)
+
+
+@asynccontextmanager
+async def _gate(
+    settings: s.Settings, name: str, system: s.FinanceSettings, store: PostgresStore, owner: str, health: Health
+) -> AsyncIterator[Gate]:  # fmt: skip
+    """One finance system's gate, with everything it needs open for the block."""
+    async with AsyncExitStack() as stack:
+        database = Database(_postgres(settings))
+        await database.open()
+        stack.push_async_callback(database.close)
+        finance = finance_of(system)
+        stack.push_async_callback(finance.close)
+        with contextlib.suppress(TransientError):  # it may be away now; it is asked again before anything is done
+            await finance.check()
+        wanted, voice = PostgresWanted(database, name), Voice(name, settings.source_table()[name].topic)
+        publisher = KafkaPublisher(doors.kafka(settings), PublisherSettings(settings.kafka.max_record_bytes))
+        await publisher.start()
+        stack.push_async_callback(publisher.stop)
+        pace = Pace()
+        door = Door(wanted, voice, owner, store, alone=len(settings.finance) == 1)
+        tenure = Tenure(store, f"gate/{name}", owner, pace.lease_s)
+        sources = (name, *([system.same_keys_as] if system.same_keys_as else []))
+        manner = Manner(
+            sources, system.mode == "act", system.unclaimed == "hold", settings.policy.reassert_holds
+        )
+        driver, scan = Driver(wanted, finance, voice, manner, tenure.may_act), Scan(wanted, finance, sources)
+
+        async def assigned(partitions: Collection[Partition]) -> Mapping[Partition, int | None]:
+            return await door.assigned(feed.cluster, partitions)
+
+        group = FeedSettings(group=f"{settings.kafka.group}-gate-{name}", drain_s=settings.worker.drain_s)
+        feed = KafkaFeed(doors.kafka(settings), [settings.topics.commands], assigned, door.revoked, group)
+        async for attempt in _patiently():
+            with attempt:
+                await feed.start()
+        stack.push_async_callback(feed.stop)
+        yield Gate(door, driver, scan, tenure, wanted, finance, feed, publisher, pace, health)
+
+
+def finance_of(system: s.FinanceSettings) -> TrytonFinance | HttpFinance:
+    """The door to a finance system, by its dialect."""
+    if system.dialect == "tryton":
+        return TrytonFinance(system.url, system.token_file, system.timeout_s)
+    return HttpFinance(system.url, system.token_file, system.timeout_s)
+
+
+async def _live(gates: Collection[Gate]) -> None:
+    """Run all gates until told to stop, or until one ends by an error, which is raised."""
+    told, loop = asyncio.Event(), asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, told.set)
+    running = [asyncio.create_task(gate.run()) for gate in gates]
+    stop = asyncio.create_task(told.wait())
+    try:
+        await asyncio.wait({stop, *running}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stop.cancel()
+        for gate in gates:
+            gate.stop()
+        ended = await asyncio.gather(*running, return_exceptions=True)
+    for end in ended:
+        if isinstance(end, BaseException):
+            raise end
+
+
+async def _refuse_unfit(settings: s.Settings, store: PostgresStore) -> None:
+    """Raises ConfigurationError with every fault of database and topics."""
+    async for attempt in _patiently():
+        with attempt:
+            faults = [*await store.check()]
+            faults += await unsafe(
+                doors.kafka(settings), doors.topics(settings), settings.kafka.max_record_bytes,
+                settings.kafka.replication,
+            )  # fmt: skip
+    if faults:
+        raise ConfigurationError(faults)
+
+
+def _patiently() -> AsyncRetrying:
+    return AsyncRetrying(
+        retry=retry_if_exception_type(TransientError), stop=stop_after_delay(START_S),
+        wait=wait_random_exponential(0.2, 5), reraise=True,
+    )  # fmt: skip
+
+
+def _postgres(settings: s.Settings) -> PostgresSettings:
+    return PostgresSettings(
+        doors.dsn(settings), connections=CONNECTIONS, statement_s=settings.postgres.timeout_s, idle_s=IDLE_S,
+        statement_cache=200 if settings.postgres.statement_cache else 0, name="milepost gate",
+    )  # fmt: skip
+
+
+class _Figures(Collector):
+    """What the gates counted, as metrics."""
+
+    def __init__(self, gates: Mapping[str, Gate]) -> None:
+        self._gates = gates
+
+    def collect(self) -> Iterable[Metric]:
+        commands = CounterMetricFamily("milepost_gate_commands", "Commands taken in.", labels=["source", "verdict"])
+        calls = CounterMetricFamily("milepost_gate_calls", "Calls to finance, by end.", labels=["source", "call"])
+        acting = GaugeMetricFamily("milepost_gate_acting", "Whether this process may act.", labels=["source"])
+        for name, gate in self._gates.items():
+            for verdict, count in gate.door.counts.items():
+                commands.add_metric([name, verdict], count)
+            for call, count in gate.driver.counts.items():
+                calls.add_metric([name, call], count)
+            acting.add_metric([name], float(gate.tenure.may_act()))
+        return [commands, calls, acting]
