@@ -157,11 +157,12 @@ class Http(Part):
 
 
 class Worker(Part):
-    """How the worker works; the defaults suit most."""
+    """How the worker works; the defaults suit most. After `session_s` without a sign of life others take over."""
 
     batch: int = Field(500, ge=1, le=5_000)
     drain_s: float = Field(5, gt=0)
     lease_s: float = Field(10, gt=0)
+    session_s: float = Field(30, ge=1, le=300)
 
 
 class Settings(Part):

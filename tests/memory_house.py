@@ -106,12 +106,18 @@ class House:
                             raise task.exception()
                 await asyncio.sleep(0.01)
 
+    def carried(self):
+        """How many records were carried."""
+        return sum(state.next or 0 for state in self.store._tables.offsets.values())
+
+    def roused(self):
+        """Whether a contract is to be looked at now."""
+        return any(review.moment == 0 for review in self.store._tables.reviews())
+
     def read_all(self):
         """Every record was carried, nothing is to be looked at now, and the outbox is empty."""
-        tables = self.store._tables
-        nexts = {partition: s.next or 0 for (_, partition), s in tables.offsets.items()}
-        ends = {partition: len(self.topics.records[partition]) for partition in self.inputs}
-        return nexts == ends and not tables.outbox and not any(r.moment == 0 for r in tables.reviews())
+        sent = sum(len(self.topics.records[partition]) for partition in self.inputs)
+        return self.carried() == sent and not self.store._tables.outbox and not self.roused()
 
     async def settled(self, within_s=30):
         await self.until(self.read_all, within_s)

@@ -16,6 +16,7 @@ from servers.process import ServerProcess
 from workload import SOURCES, TOPICS
 
 OUT = ("finance.commands", "milestone.decisions", "milestone.snapshots", "milepost.quarantine")
+LANES = ("commands", "decisions", "snapshots", "quarantine")
 IN_PROJECT = Path(__file__).parent.parent
 
 
@@ -26,13 +27,13 @@ class Site:
         self.folder, self.bootstrap, self.dsn, self.name, self.partitions = folder, bootstrap, dsn, name, partitions
         self.config = folder / "milepost.yaml"
 
-    async def prepare(self):
+    async def prepare(self, **changes):
         keep = {"retention.ms": "-1", "min.insync.replicas": "1", "max.message.bytes": "2000000"}
         topics = {self.topic(t): self.partitions for t in (*TOPICS, *OUT)}
         compacted = {t: n for t, n in topics.items() if "snapshots" in t}
         await make_topics(self.bootstrap, {t: n for t, n in topics.items() if t not in compacted}, keep)
         await make_topics(self.bootstrap, compacted, keep | {"cleanup.policy": "compact"})
-        self.config.write_text(yaml.safe_dump(self.settings()))
+        self.config.write_text(yaml.safe_dump(self.settings(**changes)))
 
     def topic(self, name):
         return f"{self.name}.{name}"
@@ -42,7 +43,7 @@ class Site:
             "kafka": {"bootstrap_servers": self.bootstrap, "replication": 1, "group": self.name},
             "postgres": {"dsn": self.dsn},
             "sources": {name: s | {"topic": self.topic(s["topic"])} for name, s in SOURCES.items()},
-            "topics": dict(zip(("commands", "decisions", "snapshots", "quarantine"), map(self.topic, OUT), strict=True)),
+            "topics": dict(zip(LANES, map(self.topic, OUT), strict=True)),
             "http": {"port": 0},
         } | changes
 
@@ -55,11 +56,12 @@ class Site:
             bootstrap_servers=self.bootstrap, enable_idempotence=True, max_batch_size=256 * 1024
         ) as producer:
             for at in range(0, len(events), at_a_time):
-                sent = [
-                    await producer.send(self.topic(e.topic), e.value, e.key, timestamp_ms=e.timestamp, headers=[*e.headers])
-                    for e in events[at : at + at_a_time]
-                ]
-                await asyncio.gather(*sent)
+                part = events[at : at + at_a_time]
+                await asyncio.gather(*[await self._queued(producer, event) for event in part])
+
+    async def _queued(self, producer, e):
+        topic, headers = self.topic(e.topic), list(e.headers)
+        return await producer.send(topic, e.value, e.key, timestamp_ms=e.timestamp, headers=headers)
 
     async def read(self, topic):
         """Every record of a topic, partition by partition."""

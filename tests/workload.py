@@ -110,3 +110,10 @@ def _as_event(topic: str, contract: int, number: str, kind: str, time: datetime,
         "time": time.isoformat(), "data": data,
     }  # fmt: skip
     return Event(topic, name(contract).encode(), encode(envelope), int(time.timestamp() * 1000))
+
+
+def invoice_event(contract: int) -> Event:
+    """An invoice for the contract's first milestone: its target list, and so its command, changes."""
+    body = {"contract": name(contract), "milestone": "M0", "number": "INV-1", "supplier": f"SUP-{contract % 50}",
+            "net": {"amount": "1000.00", "currency": "EUR"}, "issued_on": "2026-03-02", "state": "open"}  # fmt: skip
+    return _as_event("erp.events", contract, f"inv-{contract}", "invoice.received", START, body)

@@ -27,8 +27,8 @@ POLL_S = 0.1  # another worker's commits are found by asking
 SEND_AT_A_TIME = 1000
 # How many rows of a lane are taken at once, and how often they are asked for. Snapshots are patient: only the newest
 # state of a milestone is worth sending.
-ROWS = {Lane.COMMANDS: 20, Lane.DECISIONS: 20, Lane.SNAPSHOTS: 200, Lane.QUARANTINE: 20}
-EVERY_S = {Lane.COMMANDS: 0.0, Lane.DECISIONS: 0.2, Lane.SNAPSHOTS: 0.5, Lane.QUARANTINE: 0.5}
+ROWS = {Lane.COMMANDS: 20, Lane.DECISIONS: 20, Lane.SNAPSHOTS: 1000, Lane.QUARANTINE: 20}
+EVERY_S = {Lane.COMMANDS: 0.0, Lane.DECISIONS: 0.2, Lane.SNAPSHOTS: 1.0, Lane.QUARANTINE: 0.5}
 LOOP = "relay"
 
 
@@ -95,12 +95,13 @@ class Relay:
         for lane in Lane:
             if not hurry and time.monotonic() < self._next_s[lane]:
                 continue
-            full = True
+            full, taken = True, 0
             while full and await self._leases.keep(_name(lane)):
                 taken = await self._send_oldest(lane)
                 sent = sent or taken > 0
                 full = lane is Lane.COMMANDS and taken == ROWS[lane] and not self._stopping.is_set()
-            self._next_s[lane] = time.monotonic() + EVERY_S[lane]
+            if taken < ROWS[lane]:
+                self._next_s[lane] = time.monotonic() + EVERY_S[lane]
         self._backoff.reset()
         self._health.fine("publisher")
         return sent

@@ -222,4 +222,5 @@ def tell(report: Report, telemetry: Telemetry) -> None:
     telemetry.count("milepost_commands_total", len(report.said.commands) - holds, action="release")
     for contract, sentence in report.defects:
         telemetry.count("milepost_frozen_total")
-        telemetry.event("error", "contract frozen: it cannot be decided", contract=contract, error=sentence)
+        kind = sentence.partition(":")[0]  # what follows may quote people
+        telemetry.event("error", "contract frozen: it cannot be decided", contract=contract, defect=kind)

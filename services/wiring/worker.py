@@ -8,7 +8,7 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -48,16 +48,9 @@ def run_worker(config: Path) -> None:
     settings = s.load(config)
     if settings.kafka.embedded or settings.postgres.embedded:
         raise ConfigurationError(["embedded: true is for `milepost demo` alone; name a broker and a database"])
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_run(settings))
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
+    # Not on uvloop: there aiokafka's group coordinator dies of a RuntimeError when a broker closes the connection under
+    # it, and the worker, which spends its time deciding, gains nothing.
+    asyncio.run(_run(settings))
 
 
 async def _run(settings: s.Settings) -> None:
@@ -150,7 +143,10 @@ class _House:
         self.holdings = Holdings(store, owner, cluster, batch)
         self.feed = KafkaFeed(
             connection, {source.topic for source in sources.values()}, self.holdings.assigned, self.holdings.revoked,
-            FeedSettings(group=settings.kafka.group, drain_s=settings.worker.drain_s),
+            FeedSettings(
+                group=settings.kafka.group, drain_s=settings.worker.drain_s, session_s=settings.worker.session_s,
+                heartbeat_s=settings.worker.session_s / 10,
+            ),
         )  # fmt: skip
         self.publisher = KafkaPublisher(connection, PublisherSettings(max_record_bytes=most))
         lanes = Lanes(store, rules, topics, most, telemetry)
