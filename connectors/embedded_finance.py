@@ -19,6 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+from msgspec import Struct
+
 Thing = dict[str, Any]
 GATE_USER = 9
 TOKEN = "demo"  # noqa: S105 -- no secret: the server lives for seconds, on loopback
@@ -34,7 +36,7 @@ class Instalment(NamedTuple):
     gross: str
 
 
-class LedgerLine(NamedTuple):
+class LedgerLine(Struct, frozen=True):
     """A payable line as the books show it. `document` is the invoice's own key in the books."""
 
     document: str

@@ -55,16 +55,18 @@ async def working(
     holdings = Holdings(store, OWNER, cluster, settings.worker.batch)
     feed = AssignedFeed(kafka, topics, holdings.assigned, holdings.revoked)
     worker = Worker(store, feed, hallway, holdings, telemetry, health, relay.wake, settings.worker.batch)
+    running: list[asyncio.Task[None]] = []
     try:
         await publisher.start()
         await feed.start()
-        running = [tasks.create_task(worker.run()), tasks.create_task(relay.run())]
+        running += [tasks.create_task(worker.run()), tasks.create_task(relay.run())]
         yield
         worker.stop()
         relay.stop()
         await asyncio.wait(running)
         await relay.flush(FLUSH_S)
     finally:
+        await _ended(running)
         await feed.stop()
         await publisher.stop()
 
@@ -89,16 +91,25 @@ async def gating(
 
     feed = AssignedFeed(kafka, [settings.topics.commands], assigned, door.revoked)
     gate = Gate(door, driver, scan, tenure, wanted, finance, feed, publisher, PACE)
+    running: list[asyncio.Task[None]] = []
     try:
         await database.open()
         await publisher.start()
         await feed.start()
-        running = tasks.create_task(gate.run())
+        running += [tasks.create_task(gate.run())]
         yield wanted
         gate.stop()
-        await asyncio.wait([running])
+        await asyncio.wait(running)
     finally:
+        await _ended(running)
         await feed.stop()
         await publisher.stop()
         await finance.close()
         await database.close()
+
+
+async def _ended(running: list[asyncio.Task[None]]) -> None:
+    """Cancel what still runs, before what it stands on is closed. What a task ended by, its group raises."""
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
