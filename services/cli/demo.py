@@ -46,7 +46,7 @@ def demo(
 
         sys.stdout.buffer.write(encode(outcome) + b"\n")
     else:
-        Account(console, outcome).show()
+        Account(console, outcome, _program()).show()
 
 
 WELCOME = """
@@ -61,7 +61,13 @@ def _write(folder: Path) -> None:
     from services.wiring.demo_story import write_for_try
 
     config, records = write_for_try(folder)
-    typer.echo(f"milepost try --config {config} {records}")
+    typer.echo(f"{_program()} try --config {config} {records}")
+
+
+def _program() -> str:
+    """How this was started, where that is a path below the present folder, as it is in a checkout."""
+    started = Path(sys.argv[0])
+    return str(started) if not started.is_absolute() and started.name == "milepost" else "milepost"
 
 
 def _width() -> int | None:

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from services.wiring.demo_outcome import Outcome, Sent
 
 NEXT = """[bold]What to do next[/bold]
-  milepost demo --write story                 write these records and their configuration into a folder, and then
-  milepost try --config story/milepost.yaml story/records.jsonl     play them in memory: change a line, see what changes
+  {milepost} demo --write story
+  {milepost} try --config story/milepost.yaml story/records.jsonl
+                                              these records in memory: change a line, see what changes
   make test                                   everything that CI runs
   deploy/milepost.example.yaml                a configuration with everything in it; README.md says how to run for real
   contracts_schema/GLOSSARY.md                what the words mean
@@ -27,10 +28,11 @@ NOTHING_HELD = "[green]nothing is held[/green]"
 
 
 class Account:
-    """Shows an outcome on a console."""
+    """Shows an outcome on a console. `program` is how the reader may start Milepost again."""
 
-    def __init__(self, console: Console, outcome: Outcome) -> None:
+    def __init__(self, console: Console, outcome: Outcome, program: str) -> None:
         self._console = console
+        self._program = program
         self._outcome = outcome
 
     def show(self) -> None:
@@ -39,7 +41,7 @@ class Account:
         for part in (self._milestones, self._conflicts, self._set_aside, self._parked, self._commands, self._ledger):
             part()
         self._chain()
-        self._console.print(f"\n{NEXT}")
+        self._console.print("\n" + NEXT.format(milepost=escape(self._program)))
         self._console.print(f"\n[dim]{self._outcome.seconds} s; everything that was started has been stopped.[/dim]")
 
     def _milestones(self) -> None:
