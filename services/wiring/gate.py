@@ -114,7 +114,7 @@ async def _gate(
         publisher = KafkaPublisher(doors.kafka(settings), PublisherSettings(settings.kafka.max_record_bytes))
         await publisher.start()
         stack.push_async_callback(publisher.stop)
-        pace = Pace()
+        pace = Pace(lease_s=settings.worker.lease_s)
         door = Door(wanted, voice, owner, store, alone=len(settings.finance) == 1)
         tenure = Tenure(store, f"gate/{name}", owner, pace.lease_s)
         sources = (name, *([system.same_keys_as] if system.same_keys_as else []))
