@@ -54,7 +54,6 @@ class Pace(Struct, frozen=True):
     poll_s: float = 1
     idle_s: float = 0.5
     scan_s: float = 30
-    full_scan_every: int = 20
     lease_s: float = 30
     at_once: int = 4
     back_off_s: float = 0.5
@@ -111,7 +110,6 @@ class Gate:
         self._publisher = publisher
         self._stopping = asyncio.Event()
         self._scanned_at = float("-inf")
-        self._scans = 0
 
     def stop(self) -> None:
         """Ask it to end."""
@@ -175,9 +173,6 @@ class Gate:
         if now - self._scanned_at < self.pace.scan_s:
             return
         self._scanned_at = now
-        if self._scans % self.pace.full_scan_every == 0:
-            self._scan.forget()
-        self._scans += 1
         try:
             await self._scan.walk()
         except (TransientError, ConfigurationError) as silent:

@@ -7,11 +7,20 @@ registered contract, is looked at too: the gate does not fail open.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from contracts_schema.payables import Bill
 from services.gate.drive import claimants
 from services.gate.fence import normal
 from services.gate.ports import Finance, Wanted
+
+
+class Seen(NamedTuple):
+    """An open invoice as it was seen last: by which contracts it was claimed, and whether a command named it."""
+
+    bill: Bill
+    claimed: tuple[str, ...]
+    listed: bool
 
 
 class Scan:
@@ -21,7 +30,7 @@ class Scan:
         self._wanted = wanted
         self._finance = finance
         self._sources = sources
-        self._seen: dict[str, Bill] = {}
+        self._seen: dict[str, Seen] = {}
 
     async def walk(self) -> int:
         """Look through all open invoices once; how many are to be looked at.
@@ -29,33 +38,26 @@ class Scan:
         Raises:
             TransientError: finance or the store does not answer.
         """
-        seen: dict[str, Bill] = {}
+        seen: dict[str, Seen] = {}
         after: str | None = None
-        woken = 0
         while True:
             bills, after = await self._finance.open_bills(after)
-            seen.update({bill.id: bill for bill in bills})
-            woken += await self._wake([bill for bill in bills if self._seen.get(bill.id) != bill])
+            seen.update(await self._concerns(bills))
             if after is None:
                 break
-        gone = [bill for number, bill in self._seen.items() if number not in seen]
-        woken += await self._wake(gone)
-        self._seen = seen
-        return woken
-
-    def forget(self) -> None:
-        """See everything anew: contracts may have been registered since."""
-        self._seen.clear()
-
-    async def _wake(self, bills: Sequence[Bill]) -> int:
-        """Make those due that concern a contract."""
-        claimed = await claimants(self._wanted, bills, self._sources)
-        subjects = {bill.id: subject_of(bill) for bill in bills}
-        listed = await self._wanted.listed(set(subjects.values())) if subjects else ()
-        due = {subject for number, subject in subjects.items() if number in claimed or subject in listed}
+        changed = [now for number, now in seen.items() if self._seen.get(number) != now]
+        gone = [was for number, was in self._seen.items() if number not in seen]
+        due = {subject_of(one.bill) for one in (*changed, *gone) if one.claimed or one.listed}
         if due:
             await self._wanted.wake(due)
+        self._seen = seen
         return len(due)
+
+    async def _concerns(self, bills: Sequence[Bill]) -> dict[str, Seen]:
+        """Which contracts these invoices concern: a contract may be registered after its invoice was seen."""
+        claimed = await claimants(self._wanted, bills, self._sources)
+        listed = await self._wanted.listed({subject_of(bill) for bill in bills}) if bills else ()
+        return {bill.id: Seen(bill, claimed.get(bill.id, ()), subject_of(bill) in listed) for bill in bills}
 
 
 def subject_of(bill: Bill) -> str:

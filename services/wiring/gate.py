@@ -126,7 +126,10 @@ async def _gate(
         async def assigned(partitions: Collection[Partition]) -> Mapping[Partition, int | None]:
             return await door.assigned(feed.cluster, partitions)
 
-        group = FeedSettings(group=f"{settings.kafka.group}-gate-{name}", drain_s=settings.worker.drain_s)
+        group = FeedSettings(
+            group=f"{settings.kafka.group}-gate-{name}", drain_s=settings.worker.drain_s,
+            session_s=settings.worker.session_s, heartbeat_s=settings.worker.session_s / 10,
+        )  # fmt: skip
         feed = KafkaFeed(doors.kafka(settings), [settings.topics.commands], assigned, door.revoked, group)
         async for attempt in _patiently():
             with attempt:

@@ -62,7 +62,7 @@ class Site:
                 lane: self.topic(lane) for lane in ("commands", "decisions", "snapshots", "quarantine")
             },
             "http": {"port": 0},
-            "worker": {"lease_s": 3},
+            "worker": {"lease_s": 3, "session_s": 6},
         }  # fmt: skip
 
     def topic(self, name):
