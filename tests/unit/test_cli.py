@@ -171,11 +171,13 @@ def test_a_hold_is_placed_and_lifted_and_placed_again(registered):
 
 
 def test_a_dispute_is_in_the_contracts_currency(registered):
-    registered("dispute", "open", "C-1/M2", "--dispute", "D1", "--by", "jane", "--reason", "dents", "--amount", "100.00")
+    registered(
+        "dispute", "open", "C-1/M2", "--dispute", "D1", "--by", "jane", "--reason", "dents", "--amount", "100.00"
+    )
     assert json.loads(registered.sent[-1].value)["amount"] == {"amount": "100.00", "currency": "EUR"}
     met(registered, "M2")
     assert registered.json("explain", "C-1/M2")[0]["held"]["amount"] == "100.00"
-    registered("dispute", "resolve", "C-1/M2", "--dispute", "D1", "--by", "jane", "--reason", "repaired")
+    registered("dispute", "resolve", *dispute, "--reason", "repaired")
     assert registered.json("explain", "C-1/M2")[0]["held"]["amount"] == "0.00"
 
 
@@ -366,11 +368,15 @@ def test_a_source_cannot_say_that_its_own_doubts_are_over(registered):
 
 
 def test_config_check_lists_every_fault_at_once(desk):
-    desk.config.write_text("sources: {a: {dialect: milepost, topic: t, colour: red}, b: {dialect: ubl}}\nkafka: {port: 1}\n")
+    sources = "{a: {dialect: milepost, topic: t, colour: red}, b: {dialect: ubl}, c: {dialect: milepost, topic: u}}"
+    desk.config.write_text(f"sources: {sources}\nkafka: {{port: 1, replication: 0}}\npeople: {{a: [x], b: [x]}}\n")
     told = desk("config", "check", code=2)
     assert "sources.a.colour" in told
     assert "sources.b.topic" in told
     assert "kafka.port" in told
+    assert "kafka.replication: 0" in told
+    assert "sources.c.role: dialect milepost must say it" in told
+    assert "'x' stands for two persons" in told
 
 
 def test_config_check_names_files_that_cannot_be_read(desk):
