@@ -7,7 +7,8 @@ bootstrap_servers`. Secrets come from the environment or from files, never from 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -231,7 +232,8 @@ def check(content: Mapping[str, Any]) -> Settings:
     try:
         settings = Settings.model_validate(content)
     except ValidationError as error:
-        raise ConfigurationError([_fault(e) for e in error.errors(include_url=False, include_input=False)]) from None
+        faults = [_fault(e) for e in error.errors(include_url=False)]
+        raise ConfigurationError([*faults, *_faults_of_the_rest(content, error)]) from None
     faults = _faults(settings)
     if faults:
         raise ConfigurationError(faults)
@@ -239,14 +241,45 @@ def check(content: Mapping[str, Any]) -> Settings:
 
 
 def _fault(error: Any) -> str:
+    """The field, its value where that can be no secret, and what is wrong with it."""
     field = ".".join(str(part) for part in error["loc"]) or "the file"
     if error["type"] == "extra_forbidden":
         return f"{field}: no such setting"
-    return f"{field}: {error['msg'].removeprefix('Value error, ')}"
+    if error["type"] == "missing":
+        return f"{field} is missing"
+    value = "" if _is_secret(error) else f"{error['input']!r}: "
+    return f"{field}: {value}{error['msg'].removeprefix('Value error, ')}"
 
 
-def _faults(settings: Settings) -> list[str]:
-    """What single fields cannot show."""
+def _is_secret(error: Any) -> bool:
+    """Whether a value must not be shown: it may hold a password, or is too much to read."""
+    named = any(word in str(part) for part in error["loc"] for word in ("dsn", "password", "secret", "token", "url"))
+    return named or not isinstance(error["input"], str | int | float | bool) or len(str(error["input"])) > 100
+
+
+def _faults_of_the_rest(content: Mapping[str, Any], error: ValidationError) -> list[str]:
+    """What single fields cannot show, of a configuration without its faulty parts."""
+    rest = deepcopy(dict(content))
+    for fault in error.errors(include_url=False, include_input=False):
+        _leave_out(rest, fault["loc"][:-1] if fault["type"] == "missing" else fault["loc"])
+    try:
+        return _faults(Settings.model_validate(rest), known=content.get("sources") or {})
+    except ValidationError:
+        return []
+
+
+def _leave_out(content: Any, path: Sequence[int | str]) -> None:
+    *steps, last = path or ("",)
+    for step in steps:
+        if not isinstance(content, dict) or step not in content:
+            return
+        content = content[step]
+    if isinstance(content, dict):
+        content.pop(last, None)
+
+
+def _faults(settings: Settings, known: Container[str] = ()) -> list[str]:
+    """What single fields cannot show. `known` names sources beside those in the settings."""
     faults = []
     topics: dict[str, list[str]] = {}
     for name, source in settings.sources.items():
@@ -257,8 +290,9 @@ def _faults(settings: Settings) -> list[str]:
     for topic, names in topics.items():
         faults += _sharing_faults(settings, topic, names)
     for name, system in settings.finance.items():
-        if system.same_keys_as is not None and system.same_keys_as not in settings.sources:
-            faults.append(f"finance.{name}.same_keys_as: {system.same_keys_as!r} is no source")
+        same = system.same_keys_as
+        if same is not None and same not in settings.sources and same not in known:
+            faults.append(f"finance.{name}.same_keys_as: {same!r} is no source")
         declared = settings.sources.get(name)
         if declared is not None and declared.role != "finance":
             faults.append(f"sources.{name}.role: finance.{name} makes it a source of role finance")

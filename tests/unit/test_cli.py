@@ -171,9 +171,8 @@ def test_a_hold_is_placed_and_lifted_and_placed_again(registered):
 
 
 def test_a_dispute_is_in_the_contracts_currency(registered):
-    registered(
-        "dispute", "open", "C-1/M2", "--dispute", "D1", "--by", "jane", "--reason", "dents", "--amount", "100.00"
-    )
+    dispute = ("C-1/M2", "--dispute", "D1", "--by", "jane")
+    registered("dispute", "open", *dispute, "--reason", "dents", "--amount", "100.00")
     assert json.loads(registered.sent[-1].value)["amount"] == {"amount": "100.00", "currency": "EUR"}
     met(registered, "M2")
     assert registered.json("explain", "C-1/M2")[0]["held"]["amount"] == "100.00"
