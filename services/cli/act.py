@@ -15,7 +15,7 @@ from services.cli.words import give_up, print_json, run, say, working
 
 hold = typer.Typer(no_args_is_help=True, help="Place a person's hold, and lift it. The machine never lifts one.")
 dispute = typer.Typer(no_args_is_help=True, help="Open a dispute, and resolve it.")
-evidence = typer.Typer(no_args_is_help=True, help="Attach documents by the SHA-256 of their bytes, and remove them.")
+evidence = typer.Typer(no_args_is_help=True, help="Attach documents by their SHA-256; remove them.")
 Reason = Annotated[str, typer.Option("--reason", help="Why.", show_default=False)]
 DisputeId = Annotated[str, typer.Option("--dispute", help="The dispute's id.", show_default=False)]
 HoldId = Annotated[str, typer.Option("--hold", help="The hold's id.", show_default=False)]

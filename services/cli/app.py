@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
+from services.cli.sections import Sections
+
 app = typer.Typer(
-    name="milepost", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
-)
+    name="milepost", cls=Sections, no_args_is_help=True, add_completion=False, rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)  # fmt: skip
 DEFAULT_CONFIG = Path("milepost.yaml")
 Config = Annotated[Path, typer.Option("--config", envvar="MILEPOST_CONFIG", help="The configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -64,7 +64,10 @@ def _tell(found: Status, every: bool) -> None:
 
 @app.command("explain")
 def explain(target: Anywhere, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Say why a milestone stands where it stands, and what would release the rest."""
+    """Say why a milestone stands where it does.
+
+    What is held by which reason, since when, by which facts, who can clear it, and what would release how much.
+    """
     from services import settings
     from services.runtime.sentences import sentences
     from services.wiring.looking import explain as ask
@@ -85,7 +88,10 @@ def conflicts(
     limit: Limit = 1000,
     as_json: AsJson = False,
 ) -> None:
-    """List fields about which systems differ, with what each says and who must settle it."""
+    """List fields about which systems differ.
+
+    With what each system says, whose word counts, and who must settle it.
+    """
     from services import settings
     from services.wiring.looking import conflict_sentence
     from services.wiring.looking import conflicts as ask
@@ -109,7 +115,10 @@ def conflicts(
 
 @app.command("parked")
 def parked(config: Config = DEFAULT_CONFIG, limit: Limit = 1000, as_json: AsJson = False) -> None:
-    """List facts that wait for a contract, or that fit several places; none of them is guessed."""
+    """List facts that wait for their contract.
+
+    No contract has their key yet, or they fit several places; none of them is ever guessed.
+    """
     from services import settings
     from services.wiring.looking import parked as ask
 

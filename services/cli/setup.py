@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from services.wiring.setup import StepLine
 
 config_app = typer.Typer(no_args_is_help=True, help="Check the configuration.")
-topics = typer.Typer(no_args_is_help=True, help="Compare Kafka's topics with those that are needed, and create them.")
+topics = typer.Typer(no_args_is_help=True, help="Compare Kafka's topics with what is needed; create them.")
 db = typer.Typer(no_args_is_help=True, help="Bring the database up to this version, and check it.")
 TopicsFile = Annotated[
     Path | None, typer.Option("--file", help="Another topics.yaml than the one shipped.", show_default=False)
@@ -140,7 +140,7 @@ def asyncapi(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON, not YAML.")] = False,
 ) -> None:
-    """Print the AsyncAPI 3.0 document of all topics, their messages and headers."""
+    """Print the AsyncAPI 3.0 document of all topics."""
     import yaml
 
     from services import settings
@@ -185,7 +185,10 @@ def schemas(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the JSON Schemas of everything on the wire, as the types say; or compare them."""
+    """Write or compare the JSON Schemas of the wire.
+
+    They are made from the types; --check says how the published ones differ, and what that would break.
+    """
     from services.wiring.setup import schema_differences, schema_folder, write_schemas
 
     at = folder or schema_folder()

@@ -695,3 +695,20 @@ async def test_an_empty_batch_is_allowed(store):
         assert not await batch.load([])
         assert not await batch.parked_under([])
         await batch.write(Changes())
+
+
+async def test_it_tells_how_many_contracts_open_quarantined_records_and_parked_facts_there_are(store):
+    assert await store.tally() == {"contracts": 0, "quarantine": 0, "parked": 0}
+    changes = Changes(states=[state_row()], quarantine=[quarantined("q1"), quarantined("q2")], parked=[parked_row()])
+    await commit(store, changes)
+    await store.settle_quarantine("q1", "discarded")
+    assert await store.tally() == {"contracts": 1, "quarantine": 1, "parked": 1}
+
+
+async def test_it_tells_who_holds_which_lease_and_for_how_long(store):
+    await store.lease("relay", "w1", 30)
+    await store.lease("sweep", "w2", 30)
+    await store.release("sweep", "w2")
+    (held,) = await store.leases()
+    assert (held.name, held.owner, held.epoch) == ("relay", "w1", 1)
+    assert 0 < held.left <= 30_000_000

@@ -7,6 +7,10 @@ import json
 import pytest
 from desk import CONFIG, Desk
 
+from services.reconciliation.log import read_entry
+from services.reconciliation.react import replay
+from services.reconciliation.state import State
+
 
 @pytest.fixture
 def desk(tmp_path, capsys, monkeypatch):
@@ -356,6 +360,15 @@ def test_a_redriven_record_counts_the_same_whatever_came_first(registered):
     for record in reversed(sent):
         asyncio.run(fresh.tell(record.topic, record.key, record.headers, record.value))
     assert reasons(fresh) == []
+
+
+def test_a_redrive_is_in_the_log_and_replays_to_the_same_chain(registered):
+    early(registered)
+    registered.ahead = 75 * 365 * 86_400_000_000
+    registered("quarantine", "redrive", "--all")
+    rules, state = registered.settings.rules(), State("C-1")
+    for row in asyncio.run(registered.store.log("C-1")):
+        assert replay(state, read_entry(row), rules).row == row
 
 
 def test_a_source_cannot_say_that_its_own_doubts_are_over(registered):
