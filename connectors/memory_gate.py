@@ -16,6 +16,8 @@ from contracts_schema.rows import FenceLost, OffsetRange, Partition, PublishRow
 
 Key = tuple[str, str]
 
+DAY = 86_400_000_000  # µs; what a hold names counts as due since yesterday, so that it comes first
+
 
 class _Kept(Struct):
     """An invoice: what is remembered, when it is due (µs, None: never), and what people should know."""
@@ -136,7 +138,8 @@ class MemoryWanted:
         for subject in intake.wake:
             kept = self._kept(subject)
             kept.row = replace(kept.row, generation=kept.row.generation + 1, tries=0)
-            kept.due = self._clock()
+            due = self._clock() - DAY * (subject in intake.urgent)
+            kept.due = due if kept.due is None else min(kept.due, due)
         for moved in moves:
             self.offsets[moved.cluster, moved.partition] = (owner, moved.next)
         self.contracts.update(intake.memories)

@@ -104,12 +104,13 @@ class Refusal(Struct, frozen=True):
 
 class Intake(Struct):
     """What one batch of commands changes: memories by contract, the listings of milestones whose command is new,
-    subjects to look at now, answers to publish, refusals.
+    subjects to look at now (those in `urgent`, which a hold names, before all others), answers to publish, refusals.
     """
 
     memories: dict[str, bytes] = {}
     listings: dict[tuple[str, str], tuple[str, ...]] = {}
     wake: set[str] = set()
+    urgent: set[str] = set()
     answers: Sequence[PublishRow] = ()
     refusals: Sequence[Refusal] = ()
 

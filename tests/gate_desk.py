@@ -9,9 +9,9 @@ from msgspec.json import decode, encode
 
 from connectors.finance.http import HttpFinance, Invoice, Line
 from connectors.finance.simulator import Ledger, serving
+from connectors.memory import MemoryStore
 from connectors.memory_feed import MemoryFeed, MemoryPublisher, MemoryTopics
 from connectors.memory_gate import MemoryWanted
-from connectors.memory import MemoryStore
 from contracts_schema.commands import Amount, Chain, Command, TargetLine, command_id
 from contracts_schema.money import format_amount
 from contracts_schema.records import Record

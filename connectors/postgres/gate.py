@@ -67,9 +67,10 @@ LIST = """
 """
 NAME = """
     insert into gate_invoice as old (finance, subject, generation, due)
-    select $1, subject, 1, clock_timestamp() from unnest($2::text[]) as s (subject) order by subject
+    select $1, subject, 1, clock_timestamp() - urgent::int * interval '1 day'
+    from unnest($2::text[], $3::bool[]) as s (subject, urgent) order by subject
     on conflict (finance, subject)
-    do update set generation = old.generation + 1, tries = 0, due = clock_timestamp()
+    do update set generation = old.generation + 1, tries = 0, due = least(old.due, excluded.due)
 """
 WAKE = """
     insert into gate_invoice as old (finance, subject, due)
@@ -149,7 +150,7 @@ class PostgresIntake:
             await connection.execute(REMEMBER, finance, list(intake.memories), list(intake.memories.values()))
             await connection.execute(UNLIST, finance, [c for c, _ in places], [m for _, m in places])
             await connection.execute(LIST, finance, *_columns(named, 3))
-            await connection.execute(NAME, finance, woken)
+            await connection.execute(NAME, finance, woken, [subject in intake.urgent for subject in woken])
             await _say(connection, finance, intake.answers)
             refused = [(r.origin, _plain(r.command_id), _plain(r.sentence)) for r in intake.refusals]
             await connection.execute(REFUSE, finance, *_columns(refused, 3))

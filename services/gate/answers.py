@@ -54,6 +54,11 @@ def together(kept: Kept) -> Result | None:
     return Result(worst.state, "; ".join(told)[:DETAIL_MAX])
 
 
+def worse(one: Result | None, other: Result) -> Result:
+    """The worse of two results."""
+    return other if one is None or WORST.index(other.state) < WORST.index(one.state) else one
+
+
 def _told(number: str, result: Result) -> str:
     """The sentence about one invoice. A code of an exception stays in front, where it is looked for."""
     code, colon, rest = result.detail.partition(": ")

@@ -15,7 +15,7 @@ from msgspec import Struct
 from contracts_schema.errors import ConfigurationError, TransientError
 from contracts_schema.payables import Bill, Called, CallState, Finished
 from contracts_schema.rows import FenceLost, PublishRow
-from services.gate.answers import Voice, observed, settled
+from services.gate.answers import Voice, observed, settled, worse
 from services.gate.judge import NOT_THERE, Tried, judged
 from services.gate.memory import (
     BillMemory,
@@ -161,7 +161,10 @@ class Driver:
 
     async def _told(self, look: Look, sight: Sight, orders: Sequence[Order], memory: InvoiceMemory) -> Finished:
         """What the look came to: memories, answers, findings, and when to look again."""
-        results = {(o.contract, o.milestone): self._result(o, sight, memory) for o in orders}
+        results: dict[tuple[str, str], Result] = {}
+        for o in orders:  # one milestone may want two invoices of this number, of two business units
+            place = (o.contract, o.milestone)
+            results[place] = worse(results.get(place), self._result(o, sight, memory))
         now = await self._wanted.now()
         answers, findings = self._remember(sight, memory, now)
         raw = await look.memories({order.contract for order in orders}, lock=True)

@@ -141,6 +141,7 @@ class Door:
         subjects = _subjects(kept)
         intake.listings[command.contract, command.milestone] = tuple(sorted(subjects))
         intake.wake |= subjects | (_subjects(before) if before else set())
+        intake.urgent |= subjects if command.action == "hold" else set()
         told = []
         if before is not None and (before.told is None or before.told.state not in FINAL):
             result = Result("superseded", f"by sequence {command.sequence}")

@@ -91,7 +91,11 @@ async def test_a_repeated_press_is_refused_by_tryton_and_reading_back_tells_the_
     repeated = await desk.finance.block(bill, line)
     assert (repeated.state, "400" in repeated.sentence) == (CallState.REFUSED, True)
     (again,) = await desk.finance.find(found.number)
-    assert (again.lines[0].blocked, again.lines[0].holder, again.lines[0].by) == (True, "ours", str(tryton.users["gate"]))
+    assert (again.lines[0].blocked, again.lines[0].holder, again.lines[0].by) == (
+        True,
+        "ours",
+        str(tryton.users["gate"]),
+    )
     hold = found.wants(1, 0)
     await desk.settle(hold)
     assert said(desk, hold)[0][0] == "applied"
@@ -180,11 +184,19 @@ async def test_an_unclaimed_invoice_under_a_contract_s_order_line_is_blocked(des
 
 async def test_of_two_instalments_the_one_that_fits_is_freed(desk, tryton):
     lines = [
-        {"type": "percent", "ratio": number_of("0.25"), "divisor": number_of("4"), "relativedeltas": [["create", [{"days": 5}]]]},
+        {
+            "type": "percent",
+            "ratio": number_of("0.25"),
+            "divisor": number_of("4"),
+            "relativedeltas": [["create", [{"days": 5}]]],
+        },
         {"type": "remainder", "relativedeltas": [["create", [{"days": 60}]]]},
     ]
     status, term = tryton.rest(
-        "POST", "model/account.invoice.payment_term", {"name": "A quarter and the rest", "lines": [["create", lines]]}, who="admin"
+        "POST",
+        "model/account.invoice.payment_term",
+        {"name": "A quarter and the rest", "lines": [["create", lines]]},
+        who="admin",
     )
     assert status == 200, term
     usual = tryton.ids["payment_term"]
@@ -223,5 +235,3 @@ async def test_two_gates_and_a_redelivery_press_the_button_once(desk, invoiced):
     await asyncio.gather(desk.driver.look(f"n:{found.number}"), desk.driver.look(f"n:{found.number}"))
     assert found.blocked() == [True]
     assert desk.driver.counts["block_done"] == 1
-
-

@@ -59,13 +59,17 @@ async def test_offsets_move_with_what_was_taken_in_and_only_for_their_owner(want
     await take_in(wanted, 1, owner="gate-2")
 
 
+async def fail(wanted):
+    async with wanted.intake() as batch:
+        await batch.fence("gate-1", [OffsetRange("k", P0, 0, 1, 0)])
+        await batch.write(Intake(memories={"C-1": b"one"}, wake={"n:INV-1"}, answers=[row("a")]))
+        raise RuntimeError
+
+
 async def test_nothing_is_kept_of_a_batch_that_failed(wanted):
     await wanted.take("gate-1", "k", [P0])
     with pytest.raises(RuntimeError):
-        async with wanted.intake() as batch:
-            await batch.fence("gate-1", [OffsetRange("k", P0, 0, 1, 0)])
-            await batch.write(Intake(memories={"C-1": b"one"}, wake={"n:INV-1"}, answers=[row("a")]))
-            raise RuntimeError
+        await fail(wanted)
     assert await wanted.take("gate-1", "k", [P0]) == {P0: None}
     assert await due(wanted) == []
     assert await wanted.answers(10) == []
@@ -93,6 +97,13 @@ async def test_an_invoice_comes_due_again_when_it_was_asked_for(wanted):
     assert await due(wanted) == []
     await wanted.wake(["n:INV-1"])
     assert await due(wanted) == ["n:INV-1"]
+
+
+async def test_what_a_hold_names_comes_first(wanted):
+    await take_in(wanted, wake={"n:INV-1"})
+    await take_in(wanted, wake={"n:INV-2"}, urgent={"n:INV-2"})
+    await take_in(wanted, wake={"n:INV-2"})
+    assert await due(wanted) == ["n:INV-2", "n:INV-1"]
 
 
 async def test_a_command_that_names_the_invoice_during_a_look_makes_it_due_at_once(wanted):

@@ -60,7 +60,10 @@ async def test_reading_gives_up_after_a_few_tries():
 
 @pytest.mark.parametrize("status", [301, 302, 401, 403])
 async def test_a_redirect_is_not_followed_and_a_refusal_is_a_fault_of_the_set_up(status):
-    async with a_host(reply(status, b"{}", "location: http://127.0.0.1:9/elsewhere")) as (url, asked), a_web(url) as web:
+    async with (
+        a_host(reply(status, b"{}", "location: http://127.0.0.1:9/elsewhere")) as (url, asked),
+        a_web(url) as web,
+    ):
         with pytest.raises(ConfigurationError, match=str(status)):
             await web.read("x")
         assert len(asked) == 1

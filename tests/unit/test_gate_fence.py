@@ -36,7 +36,9 @@ def test_any_order_and_any_repeats_end_in_the_newest(history):
     for one in arrived:
         accept(memory, one, ours=True)
     newest = {one.milestone: one for one in sent}
-    expected = {m: (c.sequence, (int(c.targets[0].payable_to_date.amount.replace(".", "")),)) for m, c in newest.items()}
+    expected = {
+        m: (c.sequence, (int(c.targets[0].payable_to_date.amount.replace(".", "")),)) for m, c in newest.items()
+    }
     assert wanted_of(memory) == expected
     assert memory.upto == len(sent)
     assert memory.beyond == []
@@ -135,7 +137,14 @@ def test_a_command_that_contradicts_itself_is_refused_although_its_id_fits(wante
 def test_ten_thousand_forged_and_altered_commands_are_all_refused():
     dice = random.Random(20260301)
     genuine = record(command(7, [target("INV-1", 0), target("INV-2", 40_00)]))
-    tokens = [b'"amount":"', b'"sequence":', b'"state":"', b'"milestone":"', b'"invoice":"', b'"payable_to_date":{"amount":"']
+    tokens = [
+        b'"amount":"',
+        b'"sequence":',
+        b'"state":"',
+        b'"milestone":"',
+        b'"invoice":"',
+        b'"payable_to_date":{"amount":"',
+    ]
     applied = 0
     for _ in range(10_000):
         raw = bytearray(genuine.value)

@@ -13,6 +13,9 @@ from services.gate.memory import BillMemory, ContractMemory
 from services.gate.remember import remembered, sightings
 from services.gate.steps import Order, outlooks, steps
 
+OURS = {"blocked": True, "holder": "ours"}
+THEIRS = {"blocked": True, "holder": "other", "by": "3"}
+
 
 def line(number, gross, day=1, **fields):
     return Payable(str(number), gross, **{"blocked": False, "maturity": date(2026, 3, day), **fields})
@@ -67,7 +70,9 @@ def look(found, wanted, claimed=(), holds_unclaimed=True):
 
 
 def calls(outlook, memory=None, reassert=False):
-    return [(s.line.id, "block" if s.block else "free") for s in steps(outlook, memory or BillMemory(), reassert=reassert)]
+    return [
+        (s.line.id, "block" if s.block else "free") for s in steps(outlook, memory or BillMemory(), reassert=reassert)
+    ]
 
 
 HOLD = [command(1, [target(payable=0)])]
@@ -75,24 +80,24 @@ FREE = [command(1, [target(payable=100_00)])]
 
 
 def test_a_hold_blocks_what_is_open_and_leaves_what_is_blocked():
-    found = bill(line(1, 60_00), line(2, 40_00, blocked=True, holder="ours"))
+    found = bill(line(1, 60_00), line(2, 40_00, **OURS))
     assert calls(look(found, orders(*HOLD))) == [("1", "block")]
 
 
 def test_a_release_frees_our_blocks_and_never_another_s():
-    found = bill(line(1, 60_00, blocked=True, holder="ours"), line(2, 40_00, blocked=True, holder="other"))
+    found = bill(line(1, 60_00, **OURS), line(2, 40_00, **THEIRS))
     assert calls(look(found, orders(*FREE))) == [("1", "free")]
 
 
 def test_milestones_of_several_contracts_decide_together():
     both = orders(command(1, [target(payable=60_00)]), command(1, [target(payable=40_00)], contract="C-2"))
-    assert calls(look(bill(line(1, 100_00, blocked=True, holder="ours")), both)) == [("1", "free")]
-    assert calls(look(bill(line(1, 100_00, blocked=True, holder="ours")), both[:1])) == []
+    assert calls(look(bill(line(1, 100_00, **OURS)), both)) == [("1", "free")]
+    assert calls(look(bill(line(1, 100_00, **OURS)), both[:1])) == []
 
 
 def test_an_invoice_that_is_no_longer_listed_keeps_its_block():
-    assert calls(look(bill(line(1, 100_00, blocked=True, holder="ours")), [], claimed=["inv:1"])) == []
-    assert calls(look(bill(line(1, 100_00, blocked=True, holder="ours")), [])) == []
+    assert calls(look(bill(line(1, 100_00, **OURS)), [], claimed=["inv:1"])) == []
+    assert calls(look(bill(line(1, 100_00, **OURS)), [])) == []
 
 
 def test_an_unclaimed_invoice_under_a_contract_s_key_is_blocked_unless_it_is_only_observed():
@@ -103,12 +108,15 @@ def test_an_unclaimed_invoice_under_a_contract_s_key_is_blocked_unless_it_is_onl
 
 
 def test_of_two_open_invoices_with_one_number_none_is_freed_unless_the_command_names_it():
-    one = bill(line(1, 100_00, blocked=True, holder="ours"))
+    one = bill(line(1, 100_00, **OURS))
     two = Bill("inv:2", "INV-1", ("SUP-1001",), "EUR", 100_00, 100_00, "open", (line(9, 100_00),))
     doubtful = outlooks([one, two], orders(*FREE), {}, holds_unclaimed=True)
     assert [calls(o) for o in doubtful] == [[], [("9", "block")]]
     named = orders(command(1, [target(payable=100_00, ids=("inv:1",))]))
-    assert [calls(o) for o in outlooks([one, two], named, {}, holds_unclaimed=True)] == [[("1", "free")], [("9", "block")]]
+    assert [calls(o) for o in outlooks([one, two], named, {}, holds_unclaimed=True)] == [
+        [("1", "free")],
+        [("9", "block")],
+    ]
 
 
 def test_another_supplier_s_invoice_with_the_same_number_is_not_meant():
@@ -118,7 +126,7 @@ def test_another_supplier_s_invoice_with_the_same_number_is_not_meant():
 
 def test_a_block_that_was_lifted_by_hand_is_told_once_and_placed_again_only_by_policy():
     wanted = orders(*HOLD)
-    placed = look(bill(line(1, 100_00, blocked=True, holder="ours")), wanted)
+    placed = look(bill(line(1, 100_00, **OURS)), wanted)
     memory = remembered(placed, BillMemory(), {})
     assert sightings(placed, memory) == []
     lifted = look(bill(line(1, 100_00, lifted_by="other", by="7")), wanted)
@@ -133,7 +141,7 @@ def test_a_block_that_was_lifted_by_hand_is_told_once_and_placed_again_only_by_p
 
 def test_a_block_that_we_lifted_ourselves_is_simply_placed_again():
     wanted = orders(*HOLD)
-    memory = remembered(look(bill(line(1, 100_00, blocked=True, holder="ours")), wanted), BillMemory(), {})
+    memory = remembered(look(bill(line(1, 100_00, **OURS)), wanted), BillMemory(), {})
     assert calls(look(bill(line(1, 100_00, lifted_by="ours")), wanted), memory) == [("1", "block")]
 
 
@@ -144,7 +152,7 @@ def judge(found, wanted, called=None, memory=None, before=None, claimed=()):
 
 def test_what_can_only_be_paid_whole_waits_with_what_lacks_and_how_to_split_it():
     part = orders(command(1, [target(payable=60_00)]))
-    (result,) = judge(bill(line(1, 119_00, blocked=True, holder="ours"), net=100_00, gross=119_00), part)
+    (result,) = judge(bill(line(1, 119_00, **OURS), net=100_00, gross=119_00), part)
     assert result.state == "waiting"
     assert "71.40 EUR of 119.00 EUR may be paid" in result.detail
     assert "payment term with a retention line" in result.detail
@@ -152,17 +160,17 @@ def test_what_can_only_be_paid_whole_waits_with_what_lacks_and_how_to_split_it()
 
 JUDGEMENTS = [
     # name, line, wanted, how the call ended -> state, beginning of the detail
-    ("a hold that came too late", line(1, 100_00, state="in_payment", blocked=True, holder="ours", payment="payment 7 is approved"),
+    ("a hold that came too late", line(1, 100_00, state="in_payment", **OURS, payment="payment 7 is approved"),
      HOLD, None, "rejected", "HELD_TOO_LATE"),
     ("a hold on what was paid", line(1, 100_00, state="paid"), HOLD, None, "rejected", "HELD_TOO_LATE"),
     ("a hold on what was paid and carried over", line(1, 100_00, state="paid"), [command(1, [target()], carried=100_00)], None,
      "already_applied", "it was paid before"),
     ("a release for what left before", line(1, 100_00, state="in_payment"), FREE, None, "rejected", "PAID_OUTSIDE_CONTROL"),
-    ("a release under another's block", line(1, 100_00, blocked=True, holder="other", by="3"), FREE, None, "waiting", "somebody"),
-    ("a hold under another's block", line(1, 100_00, blocked=True, holder="other", by="3"), HOLD, None, "already_applied", "line 1"),
-    ("a hold that was placed", line(1, 100_00, blocked=True, holder="ours"), HOLD, CallState.DONE, "applied", ""),
-    ("a hold without an answer that is seen", line(1, 100_00, blocked=True, holder="ours"), HOLD, CallState.UNKNOWN, "applied", ""),
-    ("a refused repeat that is as wanted", line(1, 100_00, blocked=True, holder="ours"), HOLD, CallState.REFUSED, "applied", ""),
+    ("a release under another's block", line(1, 100_00, **THEIRS), FREE, None, "waiting", "somebody"),
+    ("a hold under another's block", line(1, 100_00, **THEIRS), HOLD, None, "already_applied", "line 1"),
+    ("a hold that was placed", line(1, 100_00, **OURS), HOLD, CallState.DONE, "applied", ""),
+    ("a hold without an answer that is seen", line(1, 100_00, **OURS), HOLD, CallState.UNKNOWN, "applied", ""),
+    ("a refused repeat that is as wanted", line(1, 100_00, **OURS), HOLD, CallState.REFUSED, "applied", ""),
     ("a hold without an answer that is not seen", line(1, 100_00), HOLD, CallState.UNKNOWN, "unknown", "finance did not"),
     ("a hold that is refused", line(1, 100_00), HOLD, CallState.REFUSED, "waiting", "lines 1 are not yet"),
     ("a release of what was never blocked", line(1, 100_00), FREE, None, "already_applied", ""),
@@ -190,17 +198,17 @@ def test_a_release_for_a_cancelled_invoice_is_rejected_for_good_and_a_hold_has_n
 
 def test_deleted_draft_payments_are_told():
     before = bill(line(1, 100_00, drafts=2))
-    (result,) = judge(bill(line(1, 100_00, blocked=True, holder="ours")), orders(*HOLD), {"1": Called(CallState.DONE)}, before=before)
+    (result,) = judge(bill(line(1, 100_00, **OURS)), orders(*HOLD), {"1": Called(CallState.DONE)}, before=before)
     assert "2 draft payments of line 1 were deleted" in result.detail
 
 
 def test_a_release_in_a_foreign_currency_waits():
     memory = orders(command(1, [target(payable=100_00, currency="USD")]))
-    (result,) = judge(bill(line(1, 100_00, blocked=True, holder="ours")), memory)
+    (result,) = judge(bill(line(1, 100_00, **OURS)), memory)
     assert (result.state, "USD" in result.detail) == ("waiting", True)
 
 
 def test_a_release_behind_a_gap_waits_for_what_is_missing():
     wanted = orders(command(1, [target(payable=0)]), command(3, [target(payable=100_00)]))
-    (result,) = judge(bill(line(1, 100_00, blocked=True, holder="ours")), wanted)
+    (result,) = judge(bill(line(1, 100_00, **OURS)), wanted)
     assert (result.state, "sequence 3 is missing" in result.detail) == ("waiting", True)
