@@ -35,6 +35,7 @@ SOURCES = {name: Source(name, "milepost", role, f"{name}.events") for name, role
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
 OWNER = "story"
 FAT = "a" * 64
+NOTHING_SPECIAL = Policy()
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,9 @@ def registered(contract: dict[str, Any], by: str = "register", **event: Any) -> 
 # -- facts -----------------------------------------------------------------------------------------------------------
 
 
-def said(source: str, kind: str, milestone: str | None = "M1", *, id: str | None = None, time: datetime | None = None,
-         contract: str = "C-1", key: str | None = None, **data: Any) -> Event:  # fmt: skip
+def said(source: str, kind: str, milestone: str | None = "M1", *, event: str | None = None,
+         time: datetime | None = None, contract: str = "C-1", key: str | None = None,
+         **data: Any) -> Event:  # fmt: skip
     """Any fact. With `key` it is addressed in the source's own words."""
     place: dict[str, Any] = {"contract": contract} if key is None else {"ref": {"source": source, "key": key}}
     if milestone is not None and key is None:
@@ -94,7 +96,7 @@ def said(source: str, kind: str, milestone: str | None = "M1", *, id: str | None
     for name in MONEY_FIELDS.get(kind, ()):
         if isinstance(data.get(name), str):
             data[name] = {"amount": data[name], "currency": currency}
-    return Event(source, kind, place | data, id, time)
+    return Event(source, kind, place | data, event, time)
 
 
 def met(milestone: str = "M1", by: str = "pm", **more: Any) -> Event:
@@ -170,11 +172,11 @@ def paid(amount: str, payment: str = "P-1", milestone: str = "M1", **more: Any) 
 class Story:
     """A small worker in memory: records go through the hallway one by one or together, and everything is kept.
 
-    `now` is when the next event is told; it moves on by a second with each. `rules` may be replaced between two records.
+    `now` is when the next event is told; it moves on by a second with each. `rerule` changes the rules in between.
     """
 
     people: dict[str, list[str]] = field(default_factory=dict)
-    policy: Policy = Policy()
+    policy: Policy = NOTHING_SPECIAL
     now: datetime = START
     release: str = "1"
 

@@ -136,8 +136,7 @@ def facts(draw, currency):
     more = {}
     if rarely(draw, 4):
         more["version"] = draw(st.integers(1, 3))
-    source, data = SAYS[kind](draw, lambda minor: {"amount": money(minor, coin if coin in ("JPY", "KWD") else coin),
-                                                   "currency": coin})  # fmt: skip
+    source, data = SAYS[kind](draw, lambda minor: {"amount": money(minor, coin), "currency": coin})  # fmt: skip
     if source in ("erp", "pm") and name in NAMES and rarely(draw, 3):
         key = draw(few([f"line:{name}" if source == "erp" else f"issue:{name}", "order:1", "nowhere:1"]))
         return said(source, kind, key=key, **data, **more)
@@ -244,7 +243,8 @@ SAYS = {
         draw(few(["office", "portal"])), {"dispute": draw(few(["D-1", "D-2"])), "by": "olga", "reason": "SETTLED"},
     ),
     "hold.placed": lambda draw, coin: (
-        draw(few(["office", "office", "legal", "portal"])), {"hold": draw(few(["H-1", "H-2"])), "by": "olga", "reason": "x"},
+        draw(few(["office", "office", "legal", "portal"])),
+        {"hold": draw(few(["H-1", "H-2"])), "by": "olga", "reason": "x"},
     ),
     "hold.lifted": lambda draw, coin: (
         draw(few(["office", "legal"])), {"hold": draw(few(["H-1", "H-2"])), "by": draw(few(["olga", "jane"]))},
@@ -268,9 +268,10 @@ KINDS = [
 
 def garbage():
     """Records that cannot be read, or that name what does not exist."""
+    data = {"contract": "C-1", "milestone": "M1", "status": "done"}
     broken = {"specversion": "1.0", "id": "g", "source": "pm", "type": "milepost.milestone.assessed.v1",
-              "time": "2026-02-28T08:00:00Z", "data": {"contract": "C-1", "milestone": "M1", "status": "done"}}  # fmt: skip
-    ahead = broken | {"id": "h", "data": broken["data"] | {"status": "met", "met_on": "2027-01-01"}}
+              "time": "2026-02-28T08:00:00Z", "data": data}  # fmt: skip
+    ahead = broken | {"id": "h", "data": data | {"status": "met", "met_on": "2027-01-01"}}
     values = [b"", b"\xff{", b"[]", json.dumps(broken).encode(), json.dumps(ahead).encode(),
               json.dumps(broken | {"type": "milepost.milestone.assessed.v9"}).encode()]  # fmt: skip
     return st.one_of(few(values), st.binary(max_size=40)).map(lambda raw: Record("pm.events", 0, 0, 0, None, (), raw))
@@ -306,8 +307,8 @@ def proofs_of(milestone, plan):
     net = {"amount": milestone["value"], "currency": currency}
     given = {
         "met": [said("pm", "milestone.assessed", name, status="met")],
-        "received": [said("erp", "goods.received", name, received="3", accepted="3", rejected="0", ordered="3", unit="u",
-                          received_on="2026-02-20")],
+        "received": [said("erp", "goods.received", name, received="3", accepted="3", rejected="0", ordered="3",
+                          unit="u", received_on="2026-02-20")],
         "signed_off": [said("office", "sign_off.given", name, by=by, role="site-manager", evidence={"fat": FAT},
                             signed_at="2026-02-28T23:30:00Z") for by in ("jane", "joe")],
         "invoiced": [said("portal", "invoice.received", name, number=f"N-{name}", supplier="SUP-1", net=net,
@@ -333,7 +334,8 @@ def _mixed(draw, events, more):
 def _told(draw, event, n, now):
     """The record of an event, sometimes late, sometimes under an id that was used before."""
     late = draw(few([0, 0, 0, 0, 1, 48])) if event.kind != "contract.registered" else 0
-    name = f"e{draw(st.integers(0, n))}" if rarely(draw, 8) else f"e{n}"
+    again = rarely(draw, 8) and "contract" in event.data  # facts by key may wait elsewhere, where nobody compares ids
+    name = f"again{draw(st.integers(0, 2))}" if again else f"e{n}"
     if rarely(draw, 10):
         event = replace(event, time=START + timedelta(hours=draw(st.integers(0, 1))))
     elif late:

@@ -5,9 +5,9 @@ from datetime import timedelta
 from builders import START, Story
 from hypothesis import given, note
 from hypothesis import strategies as st
-
 from laws.histories import PEOPLE, batches, histories, summary
 from laws.profiles import tried
+
 from services.reconciliation.crosswalk import index_of
 from services.reconciliation.standing import place
 
@@ -23,27 +23,23 @@ def told(records, *, together=None):
 
 
 def known(story):
-    """Every merged fact of every contract by what it is about, and where each stands, whatever order they came in."""
+    """Every fact that counts by where it stands and what it is about, whatever order they came in."""
     found = {}
     for name in story.contracts():
         state = story.state(name)
+        found[name, "beside"] = (set(state.verdicts), state.in_force)
         found |= {(name, version): plan for version, plan in state.plans.items()}
-        found |= {(name, "under", m): subjects for m, subjects in standing(state).items()}
-        for subject, slot in state.slots.items():
-            slot.waiting = slot.parked = None  # since when, where and why a fact waits is told beside it
-            found[name, subject] = slot
-        seen = {state.seen[at : at + 16] for at in range(0, len(state.seen), 16)}
-        found[name, "beside"] = (state.documents, seen, set(state.verdicts), state.in_force)
+        found |= {(name, *place): slot for place, slot in standing(state).items()}
     return found
 
 
 def standing(state):
-    """The subjects that count under each milestone."""
+    """The slots that count, by milestone and subject."""
     if not state.in_force:
         return {}
     subjects = {id(slot): subject for subject, slot in state.slots.items()}
     placed = place(state, index_of(state.plans[state.in_force].plan))
-    return {m: sorted(subjects[id(s)] for slots in kinds.values() for s in slots) for m, kinds in placed.items()}
+    return {(m, subjects[id(s)]): s for m, kinds in placed.items() for slots in kinds.values() for s in slots}
 
 
 def differences(one, other):
@@ -56,7 +52,7 @@ def allowed(story):
     return {(c, m): s.position.allowed for c in story.contracts() for m, s in story.standings(c).items() if s.case}
 
 
-@tried(140)
+@tried(84)
 @given(st.data())
 def test_any_order_of_arrival_gives_the_same_facts_and_allowed_amounts(data):
     records = data.draw(histories())
@@ -69,17 +65,18 @@ def test_any_order_of_arrival_gives_the_same_facts_and_allowed_amounts(data):
     assert not differences(allowed(one), allowed(other))
 
 
-@tried(80)
+@tried(48)
 @given(st.data())
 def test_any_cut_into_batches_gives_the_same_facts_and_allowed_amounts(data):
     records = data.draw(histories())
     shuffled = data.draw(st.permutations(records))
+    note(summary(shuffled))
     one, other = told(records), told(shuffled, together=data.draw(batches(shuffled)))
     assert not differences(known(one), known(other))
     assert not differences(allowed(one), allowed(other))
 
 
-@tried(80)
+@tried(48)
 @given(st.data())
 def test_any_redelivery_changes_nothing_and_issues_nothing(data):
     story = Story(people=PEOPLE)
@@ -95,7 +92,7 @@ def test_any_redelivery_changes_nothing_and_issues_nothing(data):
     assert len(story.store._tables.parked) == parked
 
 
-@tried(60)
+@tried(36)
 @given(st.data())
 def test_every_record_twice_gives_the_same_commands(data):
     records = data.draw(histories())
