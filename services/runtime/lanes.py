@@ -6,6 +6,7 @@ snapshots from the present state, newest per key, so that what many batches chan
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from contracts_schema.rows import Lane, OutboxRow, PublishRow
@@ -57,6 +58,7 @@ class Lanes:
             states = await self._store.states_of(names[at : at + AT_A_TIME])
             for name in names[at : at + AT_A_TIME]:
                 rows += self._snapshots_of(name, list(by_contract[name]), states.get(name))
+                await asyncio.sleep(0)  # rendering takes time in which batches and heartbeats want their turn
         return rows
 
     def _snapshots_of(self, contract: str, milestones: Sequence[str], state: bytes | None) -> list[PublishRow]:

@@ -29,15 +29,20 @@ SEND_AT_A_TIME = 1000
 # state of a milestone is worth sending.
 ROWS = {Lane.COMMANDS: 20, Lane.DECISIONS: 20, Lane.SNAPSHOTS: 1000, Lane.QUARANTINE: 20}
 EVERY_S = {Lane.COMMANDS: 0.0, Lane.DECISIONS: 0.2, Lane.SNAPSHOTS: 1.0, Lane.QUARANTINE: 0.5}
+SNAPSHOTS_SHARE = 0.1  # of the time: while much is decided, milestones change faster than it is worth showing them
+EXPLAINING = (Lane.DECISIONS, Lane.SNAPSHOTS, Lane.QUARANTINE)
 LOOP = "relay"
 
 
 class Relay:
-    """Publishes the outbox until it is told to stop."""
+    """Publishes lanes of the outbox until it is told to stop. Commands have a relay of their own in `milepost run`, so
+    that they never wait for what explains them."""
 
     def __init__(
-        self, store: Store, publisher: Publisher, lanes: Lanes, leases: Leases, telemetry: Telemetry, health: Health
-    ) -> None:
+        self, store: Store, publisher: Publisher, lanes: Lanes, leases: Leases, telemetry: Telemetry, health: Health,
+        wanted: Sequence[Lane] = tuple(Lane),
+    ) -> None:  # fmt: skip
+        self._wanted = wanted
         self._store = store
         self._publisher = publisher
         self._lanes = lanes
@@ -92,16 +97,15 @@ class Relay:
             TransientError: the store or the broker does not answer; the rows stay.
         """
         sent = False
-        for lane in Lane:
+        for lane in self._wanted:
             if not hurry and time.monotonic() < self._next_s[lane]:
                 continue
-            full, taken = True, 0
+            full, taken, began = True, 0, time.monotonic()
             while full and await self._leases.keep(_name(lane)):
                 taken = await self._send_oldest(lane)
                 sent = sent or taken > 0
                 full = lane is Lane.COMMANDS and taken == ROWS[lane] and not self._stopping.is_set()
-            if taken < ROWS[lane]:
-                self._next_s[lane] = time.monotonic() + EVERY_S[lane]
+            self._next_s[lane] = _next_look(lane, began, taken)
         self._backoff.reset()
         self._health.fine("publisher")
         return sent
@@ -146,6 +150,14 @@ class Relay:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._news.wait()
+
+
+def _next_look(lane: Lane, began: float, taken: int) -> float:
+    """When to look at a lane again: at once where more is waiting, except that snapshots leave time for the rest."""
+    now = time.monotonic()
+    if lane is Lane.SNAPSHOTS:
+        return now + max(EVERY_S[lane], (now - began) * (1 / SNAPSHOTS_SHARE - 1))
+    return now if taken == ROWS[lane] else now + EVERY_S[lane]
 
 
 def _name(lane: Lane) -> str:

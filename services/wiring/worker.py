@@ -20,6 +20,7 @@ from connectors.kafka.topics import unsafe
 from connectors.postgres import PostgresSettings, PostgresStore
 from connectors.telemetry import Telemetry
 from contracts_schema.errors import ConfigurationError, TransientError
+from contracts_schema.rows import Lane
 from services import settings as s
 from services.runtime.hallway import Hallway
 from services.runtime.health import Health, pages
@@ -28,7 +29,7 @@ from services.runtime.lanes import Lanes
 from services.runtime.leases import Leases
 from services.runtime.outgoing import Topics
 from services.runtime.reading import Reader
-from services.runtime.relay import Relay
+from services.runtime.relay import EXPLAINING, Relay
 from services.runtime.upkeep import Upkeep
 from services.runtime.worker import Worker
 from services.wiring import RELEASE, doors
@@ -150,13 +151,26 @@ class _House:
         )  # fmt: skip
         self.publisher = KafkaPublisher(connection, PublisherSettings(max_record_bytes=most))
         lanes = Lanes(store, rules, topics, most, telemetry)
-        leases = Leases(store, owner, settings.worker.lease_s)
-        self.relay = Relay(store, self.publisher, lanes, leases, telemetry, health)
+        self.relays = [
+            Relay(
+                store, self.publisher, lanes, Leases(store, owner, settings.worker.lease_s), telemetry, health, wanted
+            )
+            for wanted in ((Lane.COMMANDS,), EXPLAINING)
+        ]
         self.upkeep = Upkeep(store, self.feed, rules, RELEASE, telemetry, health)
         hallway = Hallway(store, Reader(sources, rules, cluster), rules, topics, RELEASE, most)
         self.worker = Worker(
-            store, self.feed, hallway, self.holdings, telemetry, health, self.relay.wake, batch
+            store, self.feed, hallway, self.holdings, telemetry, health, self._committed, batch
         )
+
+    @property
+    def parts(self) -> list[Worker | Upkeep | Relay]:
+        """Everything that runs until it is told to stop."""
+        return [self.worker, self.upkeep, *self.relays]
+
+    def _committed(self) -> None:
+        for relay in self.relays:
+            relay.wake()
 
     async def live(self, told: asyncio.Event) -> None:
         """Work until told to stop, or until a part ends by an error, which is raised."""
@@ -166,7 +180,7 @@ class _House:
                 await self.feed.start()
         self.health.fine("partitions")
         self.telemetry.event("info", "ready", cluster=self.feed.cluster)
-        parts = [asyncio.create_task(part.run()) for part in (self.worker, self.relay, self.upkeep)]
+        parts = [asyncio.create_task(part.run()) for part in self.parts]
         stop = asyncio.create_task(told.wait())
         try:
             await asyncio.wait({stop, *parts}, return_when=asyncio.FIRST_COMPLETED)
@@ -180,10 +194,11 @@ class _House:
         """Finish the running batch, leave the group, say what is left to say, give the leases back."""
         self.telemetry.event("info", "stopping")
         self.health.fault("partitions", "stopping")
-        for part in (self.worker, self.upkeep, self.relay):
+        for part in self.parts:
             part.stop()
         await asyncio.gather(*parts, return_exceptions=True)
         with contextlib.suppress(TransientError):
             await self.feed.stop()
-        await self.relay.flush(FLUSH_S)
+        for relay in self.relays:  # commands first
+            await relay.flush(FLUSH_S)
         await self.publisher.stop()
