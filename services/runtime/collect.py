@@ -139,7 +139,9 @@ class Collector:
         """Tell what has changed since the last look, and move the cursor to this one."""
         place = await self._means.cursor.place(self._source.name, kind.name)
         began = self._now()
-        since = None if kind.whole else (place.position or began) - round(self._pace.overlap_s * 1e6)
+        here = began + self._poller.skew
+        position = min(place.position or here, here)  # a clock that was wrong once may have left it in the future
+        since = None if kind.whole else position - round(self._pace.overlap_s * 1e6)
         after: int | None = 0
         faults: list[str] = []
         while after is not None:

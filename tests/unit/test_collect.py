@@ -104,6 +104,16 @@ async def test_the_cursor_follows_the_clock_of_the_system(rig, system):
     assert (await rig.cursor.place("erp-eu", "thing")).position == rig.clock.micros() - 20 * MINUTE
 
 
+async def test_a_clock_that_was_wrong_once_costs_nothing(rig, system):
+    collector = rig.collector(system)
+    rig.clock.pass_by(DAY_S)
+    await collector.round()
+    rig.clock.pass_by(-DAY_S)
+    system.put(1, b"new")
+    await collector.round()
+    assert rig.values() == [b"new"]
+
+
 async def test_what_the_broker_did_not_confirm_is_told_again_and_the_cursor_stays(rig, system):
     collector = rig.collector(system, every_s=1)
     system.put(1, b"a")
