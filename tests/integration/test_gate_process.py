@@ -57,13 +57,13 @@ class Site:
                 "register": {"dialect": "milepost", "role": "register", "topic": self.topic("contract.events")},
                 "erp-eu": {"dialect": "tryton", "topic": self.topic("erp.events")},
             },
-            "finance": {"ap-eu": {"dialect": "http", "url": url, "timeout_s": 2, "topic": self.topic("finance.events")}},
-            "topics": {
-                lane: self.topic(lane) for lane in ("commands", "decisions", "snapshots", "quarantine")
+            "finance": {
+                "ap-eu": {"dialect": "http", "url": url, "timeout_s": 2, "topic": self.topic("finance.events")}
             },
+            "topics": {lane: self.topic(lane) for lane in ("commands", "decisions", "snapshots", "quarantine")},
             "http": {"port": 0},
             "worker": {"lease_s": 3, "session_s": 6},
-        }  # fmt: skip
+        }
 
     def topic(self, name):
         return f"{self.name}.{name}"

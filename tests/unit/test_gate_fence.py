@@ -106,10 +106,17 @@ def test_a_genuine_command_is_read_as_it_was_sent():
 
 
 ALTERATIONS = {
-    "sequence": 8, "contract": "C-2", "milestone": "M2", "action": "release", "value": {"amount": "1.00", "currency": "EUR"},
-    "released_to_date": {"amount": "9.00", "currency": "EUR"}, "held": {"amount": "0.00", "currency": "EUR"},
-    "targets": [], "command_id": "0" * 64, "carried": {"amount": "1.00", "currency": "EUR"},
-}  # fmt: skip
+    "sequence": 8,
+    "contract": "C-2",
+    "milestone": "M2",
+    "action": "release",
+    "value": {"amount": "1.00", "currency": "EUR"},
+    "released_to_date": {"amount": "9.00", "currency": "EUR"},
+    "held": {"amount": "0.00", "currency": "EUR"},
+    "targets": [],
+    "command_id": "0" * 64,
+    "carried": {"amount": "1.00", "currency": "EUR"},
+}
 
 
 @pytest.mark.parametrize("field", ALTERATIONS)

@@ -23,8 +23,16 @@ def line(number, gross, day=1, **fields):
 
 def bill(*lines, net=None, gross=None, **fields):
     whole = gross if gross is not None else sum(p.gross for p in lines)
-    return Bill("inv:1", "INV-1", ("SUP-1001",), "EUR", net if net is not None else whole, whole, **{"state": "open", **fields},
-                lines=tuple(lines))  # fmt: skip
+    return Bill(
+        "inv:1",
+        "INV-1",
+        ("SUP-1001",),
+        "EUR",
+        net if net is not None else whole,
+        whole,
+        **{"state": "open", **fields},
+        lines=tuple(lines),
+    )
 
 
 ALLOCATIONS = [
@@ -34,19 +42,34 @@ ALLOCATIONS = [
     ("one cent less than one line", [line(1, 100)], 100, 99, (99, set(), (), 99)),
     ("taxed, in full", [line(1, 119)], 100, 100, (119, {"1"}, (), 0)),
     ("taxed, rounded down", [line(1, 60), line(2, 59)], 100, 50, (59, set(), (), 59)),
-    ("two of three in order of maturity", [line(3, 50, 3), line(1, 30, 1), line(2, 20, 2)], 100, 60, (60, {"1", "2"}, (), 10)),
-    ("no later line before an earlier one that does not fit", [line(1, 80, 1), line(2, 20, 2)], 100, 30, (30, set(), (), 30)),
+    (
+        "two of three in order of maturity",
+        [line(3, 50, 3), line(1, 30, 1), line(2, 20, 2)],
+        100,
+        60,
+        (60, {"1", "2"}, (), 10),
+    ),
+    (
+        "no later line before an earlier one that does not fit",
+        [line(1, 80, 1), line(2, 20, 2)],
+        100,
+        30,
+        (30, set(), (), 30),
+    ),
     ("a line without maturity comes last", [line(1, 50, maturity=None), line(2, 50)], 100, 50, (50, {"2"}, (), 0)),
     ("more payable than its net", [line(1, 100)], 100, 300, (100, {"1"}, (), 0)),
     ("what is paid goes off first", [line(1, 50, 1), line(2, 50, 2, state="paid")], 100, 50, (50, {"2"}, (), 0)),
     ("what leaves goes off first", [line(1, 50, 1), line(2, 50, 2, state="in_payment")], 100, 50, (50, {"2"}, (), 0)),
     ("too late", [line(1, 100, state="in_payment")], 100, 40, (40, set(), ("1",), 0)),
     ("a credit note", [line(1, -100)], -100, 0, (0, {"1"}, (), 100)),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize(("lines", "net", "payable", "expected"), [row[1:] for row in ALLOCATIONS[:-1]],
-                         ids=[row[0] for row in ALLOCATIONS[:-1]])  # fmt: skip
+@pytest.mark.parametrize(
+    ("lines", "net", "payable", "expected"),
+    [row[1:] for row in ALLOCATIONS[:-1]],
+    ids=[row[0] for row in ALLOCATIONS[:-1]],
+)
 def test_lines_are_freed_in_order_of_maturity_while_their_gross_fits(lines, net, payable, expected):
     found = allocate(bill(*lines, net=net), payable)
     assert (found.allowed, set(found.free), tuple(p.id for p in found.late), found.left) == expected
@@ -160,25 +183,52 @@ def test_what_can_only_be_paid_whole_waits_with_what_lacks_and_how_to_split_it()
 
 JUDGEMENTS = [
     # name, line, wanted, how the call ended -> state, beginning of the detail
-    ("a hold that came too late", line(1, 100_00, state="in_payment", **OURS, payment="payment 7 is approved"),
-     HOLD, None, "rejected", "HELD_TOO_LATE"),
+    (
+        "a hold that came too late",
+        line(1, 100_00, state="in_payment", **OURS, payment="payment 7 is approved"),
+        HOLD,
+        None,
+        "rejected",
+        "HELD_TOO_LATE",
+    ),
     ("a hold on what was paid", line(1, 100_00, state="paid"), HOLD, None, "rejected", "HELD_TOO_LATE"),
-    ("a hold on what was paid and carried over", line(1, 100_00, state="paid"), [command(1, [target()], carried=100_00)], None,
-     "already_applied", "it was paid before"),
-    ("a release for what left before", line(1, 100_00, state="in_payment"), FREE, None, "rejected", "PAID_OUTSIDE_CONTROL"),
+    (
+        "a hold on what was paid and carried over",
+        line(1, 100_00, state="paid"),
+        [command(1, [target()], carried=100_00)],
+        None,
+        "already_applied",
+        "it was paid before",
+    ),
+    (
+        "a release for what left before",
+        line(1, 100_00, state="in_payment"),
+        FREE,
+        None,
+        "rejected",
+        "PAID_OUTSIDE_CONTROL",
+    ),
     ("a release under another's block", line(1, 100_00, **THEIRS), FREE, None, "waiting", "somebody"),
     ("a hold under another's block", line(1, 100_00, **THEIRS), HOLD, None, "already_applied", "line 1"),
     ("a hold that was placed", line(1, 100_00, **OURS), HOLD, CallState.DONE, "applied", ""),
     ("a hold without an answer that is seen", line(1, 100_00, **OURS), HOLD, CallState.UNKNOWN, "applied", ""),
     ("a refused repeat that is as wanted", line(1, 100_00, **OURS), HOLD, CallState.REFUSED, "applied", ""),
-    ("a hold without an answer that is not seen", line(1, 100_00), HOLD, CallState.UNKNOWN, "unknown", "finance did not"),
+    (
+        "a hold without an answer that is not seen",
+        line(1, 100_00),
+        HOLD,
+        CallState.UNKNOWN,
+        "unknown",
+        "finance did not",
+    ),
     ("a hold that is refused", line(1, 100_00), HOLD, CallState.REFUSED, "waiting", "lines 1 are not yet"),
     ("a release of what was never blocked", line(1, 100_00), FREE, None, "already_applied", ""),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize(("found", "wanted", "ended", "state", "detail"), [row[1:] for row in JUDGEMENTS],
-                         ids=[row[0] for row in JUDGEMENTS])  # fmt: skip
+@pytest.mark.parametrize(
+    ("found", "wanted", "ended", "state", "detail"), [row[1:] for row in JUDGEMENTS], ids=[row[0] for row in JUDGEMENTS]
+)
 def test_a_command_is_answered_by_what_finance_shows(found, wanted, ended, state, detail):
     called = {"1": Called(ended, "finance answers 400")} if ended else {}
     (result,) = judge(bill(found), orders(*wanted), called)
