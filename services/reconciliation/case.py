@@ -150,9 +150,10 @@ def _waivers(case: Case) -> frozenset[tuple[str, str]]:
 
 
 class ContractCase:
-    """A contract at one moment: its plan in force and the case of each milestone, worked out when it is looked at.
+    """A contract at one moment: its plan in force and the cases of the milestones to decide, in plan order.
 
-    `only` limits the work to some milestones and what they depend on; None means all.
+    `only` limits them to some milestones and those that share an invoice with them; None means all. The case of any
+    other, a precursor's say, is worked out when it is looked at.
     """
 
     def __init__(
@@ -171,6 +172,8 @@ class ContractCase:
         self.seen: Mapping[str, bool] = seen_numbers(self.ledger)
         self.claims: Mapping[str, Mapping[str, str]] = claimed_twice(self.ledger)
         self._cases: dict[str, Case] = {}
+        wanted = index.milestones if self.only is None else [m for m in index.milestones if m in self.only]
+        self.cases: dict[str, Case] = {name: self.case(name) for name in wanted}
 
     def case(self, name: str) -> Case:
         """The case of one milestone of the plan."""
@@ -178,11 +181,6 @@ class ContractCase:
         if case is None:
             case = self._cases[name] = Case(self, self.index.milestones[name], self.placed[name])
         return case
-
-    @property
-    def cases(self) -> dict[str, Case]:
-        """The case of each milestone to decide, in plan order."""
-        return {name: self.case(name) for name in self.index.milestones if self.only is None or name in self.only}
 
     def stand_in(self, milestone: str) -> Case | None:
         """The activated contingency milestone that has taken over from this one (rule D1)."""

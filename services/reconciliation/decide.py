@@ -83,7 +83,10 @@ def _blocking(case: Case) -> dict[R, list[Finding]]:
     found: dict[R, list[Finding]] = {}
     if case.milestone.value is None:
         return found
-    for reason, check in CHECKS:
+    standing = case.standing
+    for reason, check, needs in CHECKS:
+        if needs is not None and needs not in standing:
+            continue
         findings = list(check(case))
         if findings and case.waived and reason in WAIVABLE:
             findings = [f for f in findings if not case.is_waived(reason, f)]

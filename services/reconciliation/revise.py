@@ -86,7 +86,7 @@ def _plan_at(state: State) -> tuple[Index | None, Sequence[str]]:
 
 def _say(state: State, decision: Decision, position: Position) -> Decided | None:
     """Remember one position; what the log keeps of it, if it has changed."""
-    case = decision.contract.cases[position.milestone]
+    case = decision.contract.case(position.milestone)
     known = state.milestones[position.milestone]
     known.released = position.released
     known.since = {r.code: known.since.get(r.code, state.moment) for r in position.reasons}

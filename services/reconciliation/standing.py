@@ -23,6 +23,10 @@ def place(state: State, index: Index) -> dict[str, Standing]:
         if slot.parked or (slot.document is not None and is_void(state, slot)):
             continue
         kind = FAMILY.get(slot.kind, slot.kind)
+        standing = placed.get(slot.address.milestone or "")
+        if standing is not None:  # addressed by our own ids, as most are
+            standing.setdefault(kind, []).append(slot)
+            continue
         for milestone in _homes(slot, index):
             placed[milestone].setdefault(kind, []).append(slot)
     return placed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 
 from contracts_schema.money import format_amount
 from services.reconciliation.case import Case, Finding
@@ -32,7 +31,7 @@ def from_the_supplier(case: Case) -> Iterator[Finding]:
 
 def within_value(case: Case) -> Iterator[Finding]:
     """Invoices add up to no more than the value and the rounding band (rule C9)."""
-    if case.milestone.value is not None and case.invoiced > case.value + Fraction(case.plan.rounding_band):
+    if case.milestone.value is not None and case.invoiced > case.value + case.plan.rounding_band:
         asked, currency = -(-case.invoiced.numerator // case.invoiced.denominator), case.plan.currency
         detail = f"{format_amount(asked, currency)} invoiced, {format_amount(case.value, currency)} is the value"
         yield Finding("invoiced", detail, tuple(f for i in case.counting for f in i.facts))
