@@ -191,7 +191,7 @@ class Work:
             reaction = Reaction(outcomes=_deferred(arrivals))
         else:
             state, reaction = self._contained(state, raw, [*state.deferred, *arrivals], bound, wake)
-        self._keep(state, reaction)
+        self._keep(reaction)
         self._claim(state, before, new=raw is None)
         if (state.review != review or wake) and not state.frozen:
             self._changes.wakes.append((contract, state.review, REVIEW))
@@ -209,18 +209,24 @@ class Work:
             reaction = react(state, arrivals, bound, self._rules, wake=wake)
             self._check_sizes(reaction)
         except CommandTooLargeError as fault:
-            return self._without_excess(contract, raw, arrivals, bound, wake, fault)
-        except Exception as defect:  # contained: one contract that cannot be decided must not stop its neighbours
-            state = decode_state(raw) if raw else State(contract)
-            state.frozen, state.deferred = self._release, list(arrivals)
-            self.report.defects.append((contract, f"{type(defect).__name__}: {defect}"))
-            return state, Reaction(outcomes=_deferred(arrivals))
+            if wake is None:
+                return self._without_excess(contract, raw, arrivals, bound, fault)
+            return self._freeze(contract, raw, arrivals, fault)  # it came of what was known already
+        except Exception as defect:  # noqa: BLE001 -- contained: one contract must not stop its neighbours
+            return self._freeze(contract, raw, arrivals, defect)
         return state, reaction
 
+    def _freeze(
+        self, contract: str, raw: bytes | None, arrivals: Sequence[Arrival], defect: Exception
+    ) -> tuple[State, Reaction]:
+        state = decode_state(raw) if raw else State(contract)
+        state.frozen, state.deferred = self._release, list(arrivals)
+        self.report.defects.append((contract, f"{type(defect).__name__}: {defect}"))
+        return state, Reaction(outcomes=_deferred(arrivals))
+
     def _without_excess(
-        self, contract: str, raw: bytes | None, arrivals: Sequence[Arrival], bound: int, wake: str | None,
-        fault: CommandTooLargeError,
-    ) -> tuple[State, Reaction]:  # fmt: skip
+        self, contract: str, raw: bytes | None, arrivals: Sequence[Arrival], bound: int, fault: CommandTooLargeError
+    ) -> tuple[State, Reaction]:
         """Nothing may block the lane of commands: what makes one too large to send is refused, all else counts."""
         state = decode_state(raw) if raw else State(contract)
         state.deferred = []
@@ -229,7 +235,8 @@ class Work:
             return state, Reaction(outcomes=refused)
         whole = Reaction()
         for arrival in arrivals:
-            state, part = self._contained(state, encode_state(state), [arrival], bound, wake)
+            waiting = state.deferred  # a defect on the way froze the contract
+            state, part = self._contained(state, encode_state(state), [*waiting, arrival], bound, None)
             whole = joined(whole, part)
         return state, whole
 
@@ -259,7 +266,7 @@ class Work:
         self._changes.counts = self._counts()
         return self._changes
 
-    def _keep(self, state: State, reaction: Reaction) -> None:
+    def _keep(self, reaction: Reaction) -> None:
         said = self.report.said
         for row, entry in zip(reaction.rows, reaction.entries, strict=True):
             self._changes.log.append(row)
