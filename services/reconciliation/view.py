@@ -8,7 +8,7 @@ from contracts_schema import commands as c
 from contracts_schema import facts as f
 from contracts_schema.reasons import ExceptionCode
 from services.reconciliation.case import Case
-from services.reconciliation.crosswalk import index_of
+from services.reconciliation.crosswalk import Index, index_of
 from services.reconciliation.decide import Position, decide, withdrawn, withdrawn_position
 from services.reconciliation.issue import conflict_line
 from services.reconciliation.policy import Rules
@@ -31,17 +31,26 @@ def standings(state: State, rules: Rules) -> list[Standing]:
     if state.in_force == 0:
         return []
     index = index_of(state.plans[state.in_force].plan)
+    if state.frozen:
+        return [_undecided(state, index, name) for name in index.milestones]
     decision = decide(state, index, state.moment, rules)
-    undecided = (ExceptionCode.UNDECIDED,) if state.frozen else ()
     found = []
     for name, position in decision.positions.items():
         known, case = state.milestones[name], decision.contract.cases[name]
-        shown = position._replace(exceptions=(*undecided, *position.exceptions), released=known.released)
+        shown = position._replace(released=known.released)
         found.append(Standing(shown, case, index.plan.currency, _action(state, name), case.completion.status))
     for name, known in withdrawn(state, index).items():
         gone = withdrawn_position(name, known)
         found.append(Standing(gone, None, index.plan.currency, _action(state, name), "scheduled"))
     return found
+
+
+def _undecided(state: State, index: Index, name: str) -> Standing:
+    """A contract that cannot be decided is not decided to be shown: what was last said stands."""
+    value, released = index.milestones[name].value or 0, state.milestones[name].released
+    undecided = (ExceptionCode.UNDECIDED,)
+    position = Position(name, value, released, max(0, value - released), released, None, (), (), undecided, ())
+    return Standing(position, None, index.plan.currency, _action(state, name), "scheduled")
 
 
 def _action(state: State, milestone: str) -> c.Action | None:

@@ -37,7 +37,11 @@ def _ended(doubt: Slot, case: Case) -> bool:
 
 
 def consistent(case: Case) -> Iterator[Finding]:
-    """No source says two things under one id or version and nothing newer (rules A2, A3, F8)."""
+    """No source says two things under one id or version and nothing newer (rules A2, A3, F8); nor does the register."""
+    registered = case.contract.state.plans.get(case.plan.version)
+    if registered is not None and registered.clash:
+        detail = f"version {case.plan.version} of the contract was registered twice, with different content"
+        yield Finding("register", detail, (registered.fact,))
     for slots in case.standing.values():
         for slot in slots:
             if (slot.clash or slot.terms_clash or slot.created) and contradicts(slot):
