@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -26,6 +27,8 @@ from services.ports import Cursor, Poller, Publisher, Telemetry
 from services.runtime.backoff import Backoff
 from services.runtime.health import Health
 from services.runtime.leases import Leases
+
+Answer = TypeVar("Answer")
 
 HEADERS_BYTES = 2048  # more than our headers and a key ever take
 MOST_S = 300.0
@@ -174,7 +177,7 @@ class Collector:
     async def _page(self, kind: Kind, after: int, since: int | None, place: Place) -> Page:
         """One page: ask, publish, and only then remember what was told."""
         await self._hold()
-        page = await self._poller.page(kind.name, after, since)
+        page = await self._holding(self._poller.page(kind.name, after, since))
         known = await self._means.cursor.told(self._source.name, kind.name, [one.number for one in page.seen])
         news = [one for one in page.seen if self._is_news(one, known.get(one.number))]
         reborn = [self._buried(one, known[one.number]) for one in news if _is_another(one, known.get(one.number))]
@@ -201,7 +204,7 @@ class Collector:
         """Tell that an object is gone; one that is there, but no longer ours to read, is only forgotten."""
         await self._hold()
         observed_at = self._now() + self._poller.skew
-        if await self._poller.is_gone(kind.name, number):
+        if await self._holding(self._poller.is_gone(kind.name, number)):
             await self._tell(kind, [self._poller.deletion(kind.name, number, known.created, observed_at)], place)
         else:
             await self._means.cursor.keep(self._source.name, kind.name, place, {number: None})
@@ -210,12 +213,22 @@ class Collector:
         """Publish, and when the broker has confirmed it, remember it."""
         if not news:
             return
-        await self._hold()  # what took long to read may have cost the lease
+        await self._hold()
         await self._means.publisher.publish([self._row(one) for one in news])
         now = self._now()
         told = {one.number: None if one.deleted else Told(one.fingerprint, one.created, now) for one in news}
         await self._means.cursor.keep(self._source.name, kind.name, place, told)
         self._means.telemetry.count("milepost_collected_total", len(news), source=self._source.name, kind=kind.name)
+
+    async def _holding(self, asking: Coroutine[Any, Any, Answer]) -> Answer:
+        """Ask, and keep the lease however long the answer takes: else two slow ones would take it from each other."""
+        task = asyncio.create_task(asking)
+        try:
+            while not (await asyncio.wait({task}, timeout=self._means.leases.third_s))[0]:
+                await self._hold()
+            return await task
+        finally:
+            task.cancel()
 
     async def _hold(self) -> None:
         self._means.health.beat(self._part)

@@ -27,7 +27,6 @@ from services.runtime.health import Health, pages
 from services.runtime.leases import Leases
 from services.wiring import RELEASE, doors
 
-LEASE_S = 60.0
 STALLED_S = 900.0  # a slow system may take some minutes for a page; that is no reason to be started anew
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 READY = "started"
@@ -57,7 +56,7 @@ async def run(config: Path, stop: asyncio.Event, on_ready: Callable[[int], None]
         cursor = await stack.enter_async_context(PostgresCursor(_postgres(settings)))
         stack.push_async_callback(publisher.stop)
         await publisher.start()
-        leases = Leases(store, f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}", LEASE_S)
+        leases = Leases(store, f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}", settings.worker.lease_s)
         means = Means(publisher, cursor, leases, telemetry, health)
         collectors = [await _collector(stack, settings, name, rest, means) for name, rest in rests.items()]
         on_ready(await stack.enter_async_context(serving(app, settings.http.host, settings.http.port)))

@@ -1,9 +1,10 @@
 """The collector's loop: ask, publish, then move the cursor."""
 
 import asyncio
+import time
 
 import pytest
-from collecting import DAY_S, Rig, System
+from collecting import DAY_S, PM, Clock, Rig, System
 
 from contracts_schema.collected import Busy, Kind
 from contracts_schema.errors import ConfigurationError, TransientError
@@ -327,10 +328,36 @@ async def test_a_second_collector_takes_over_when_the_lease_of_a_dead_one_has_ex
     assert rig.values() == [b"x"]
 
 
+class RunningClock(Clock):
+    def __call__(self):
+        return time.time()
+
+    def micros(self):
+        return round(time.time() * 1e6)
+
+
+async def test_a_page_that_takes_longer_than_the_lease_does_not_cost_it():
+    rig = Rig(clock=RunningClock(), lease_s=0.6)
+    other = Rig("second", other=rig)
+    system = System(clock=rig.clock)
+    system.put(1, b"x")
+    quick, attempts = system.page, []
+
+    async def slow(*asked):
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            attempts.append(await other.leases.keep("collect/erp-eu"))
+            await asyncio.sleep(0.05)
+        return await quick(*asked)
+
+    system.page = slow
+    await rig.collector(system, sweep_every_s=1e12).round()
+    assert rig.values() == [b"x"]
+    assert not any(attempts)
+
+
 async def test_collectors_of_different_sources_do_not_wait_for_each_other_and_stop_when_told(rig):
     systems = [System(clock=rig.clock), System(clock=rig.clock)]
-    from collecting import PM
-
     for system in systems:
         system.put(1, b"x")
     systems[0].faults["thing"] = TransientError("no answer")
