@@ -47,8 +47,13 @@ COUNTERS = {
     "milepost_parked_expired_total": ("Parked facts that nobody claimed in time.", ()),
     "milepost_fence_lost_total": ("Batches dropped because another worker had the partitions.", ()),
     "milepost_transient_errors_total": ("Attempts that the store or the broker let fail.", ("loop",)),
+    "milepost_collected_total": ("Objects that collectors published.", ("source", "kind")),
+    "milepost_collect_faults_total": ("Rounds in which something hindered a collector.", ("source",)),
+    "milepost_webhooks_total": ("Deliveries of webhooks by what became of them.", ("source", "outcome")),
 }
 GAUGES = {
+    "milepost_collect_skew_seconds": ("How far a system's clock is ahead of the collector's.", ("source",)),
+    "milepost_collected_at_seconds": ("Unix time of the last round without a fault.", ("source",)),
     "milepost_lag_records": ("Records not read yet.", ("topic", "partition")),
     "milepost_lag_seconds": ("Age of what is read now, while records wait.", ("topic", "partition")),
     "milepost_read_to_seconds": ("Unix time up to which a partition was read.", ("topic", "partition")),
