@@ -30,6 +30,7 @@ SEND_AT_A_TIME = 1000
 ROWS = {Lane.COMMANDS: 20, Lane.DECISIONS: 20, Lane.SNAPSHOTS: 1000, Lane.QUARANTINE: 20}
 EVERY_S = {Lane.COMMANDS: 0.0, Lane.DECISIONS: 0.2, Lane.SNAPSHOTS: 1.0, Lane.QUARANTINE: 0.5}
 SNAPSHOTS_SHARE = 0.1  # of the time: while much is decided, milestones change faster than it is worth showing them
+SNAPSHOTS_LATEST_S = 3.0
 EXPLAINING = (Lane.DECISIONS, Lane.SNAPSHOTS, Lane.QUARANTINE)
 LOOP = "relay"
 
@@ -156,7 +157,7 @@ def _next_look(lane: Lane, began: float, taken: int) -> float:
     """When to look at a lane again: at once where more is waiting, except that snapshots leave time for the rest."""
     now = time.monotonic()
     if lane is Lane.SNAPSHOTS:
-        return now + max(EVERY_S[lane], (now - began) * (1 / SNAPSHOTS_SHARE - 1))
+        return now + min(max(EVERY_S[lane], (now - began) * (1 / SNAPSHOTS_SHARE - 1)), SNAPSHOTS_LATEST_S)
     return now if taken == ROWS[lane] else now + EVERY_S[lane]
 
 
