@@ -78,9 +78,10 @@ def _plan_at(state: State) -> tuple[Index | None, Sequence[str]]:
     version = version_in_force(state, state.moment)
     if version == 0:
         return None, ()
-    if version == state.in_force:
-        return index_of(state.plans[version].plan), ()
-    index = put_in_force(state, version)
+    index = index_of(state.plans[version].plan)
+    if version == state.in_force and index.milestones.keys() <= state.milestones.keys():
+        return index, ()
+    put_in_force(state, version)
     return index, [name for name in index.milestones if state.milestones[name].last is None]
 
 
