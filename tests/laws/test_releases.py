@@ -120,7 +120,7 @@ def _found(story):
         return []
     state = story.state()
     contract = ContractCase(state, index_of(state.plans[state.in_force].plan), state.moment, story.rules)
-    return [(case, reason, x) for case in contract.cases.values() for reason, check in CHECKS for x in check(case)]
+    return [(case, reason, x) for case in contract.cases.values() for reason, check, _ in CHECKS for x in check(case)]
 
 
 @tried(72)

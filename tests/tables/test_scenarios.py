@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from contracts_schema.money import format_amount
-
 from tables.steps import Scenario, read, run
+
+from contracts_schema.money import format_amount
 
 HERE = Path(__file__).parent
 SCENARIOS = [scenario for path in sorted(HERE.glob("*.txt")) for scenario in read(path)]
