@@ -77,11 +77,15 @@ class Party(Document):
 
 
 class LateDamages(Document):
+    """Percent of what is earned for each day late, up to a cap in percent (rule C6)."""
+
     percent_per_day: Percent
     cap_percent: Percent
 
 
 class Opening(Document):
+    """What was released before Milepost, and who vouches for it (rule B8)."""
+
     released: Amount
     as_of: Day
     reference: Text
@@ -89,6 +93,8 @@ class Opening(Document):
 
 
 class Deliverable(Document):
+    """Something to be handed over, and when it counts as accepted."""
+
     name: Text
     acceptance: Text = ""
 
@@ -117,16 +123,21 @@ class MilestoneDocument(Document):
 
     @property
     def payable(self) -> bool:
+        """Whether money is due for it at all."""
         return self.value is not None or self.percent is not None
 
 
 class RetentionStep(Document):
+    """One step of the retention: its rate until progress reaches a percentage (rule C4)."""
+
     rate_percent: Percent
     until_percent: Percent | None = None
     returns_percent: Percent | None = None
 
 
 class Retention(Document):
+    """What is kept of each payment, how much at most, and when it ends (rule C4)."""
+
     steps: Annotated[list[RetentionStep], Field(min_length=1)]
     cap: Amount | None = None
     release_on: Id | None = None
@@ -134,11 +145,15 @@ class Retention(Document):
 
 
 class Advance(Document):
+    """An advance payment, and the percent of each payment that pays it back (rule C5)."""
+
     amount: Amount
     recoup_percent: Percent
 
 
 class Authority(Document):
+    """Who may sign in a role, up to a value, in a period of days (rule D4)."""
+
     person: Id
     role: Id
     up_to: Amount | None = None
@@ -147,6 +162,8 @@ class Authority(Document):
 
 
 class SignOff(Document):
+    """How many persons sign, in which roles, within how many working days (rules B1, D4)."""
+
     quorum: Annotated[StrictInt, Field(ge=1, le=20)] = 1
     roles: list[Id] = []
     due_working_days: Annotated[StrictInt, Field(ge=0, le=365)] | None = None
@@ -154,12 +171,16 @@ class SignOff(Document):
 
 
 class Rate(Document):
+    """One unit of another currency in the contract's, from a day on (rule D3)."""
+
     from_: Annotated[Id, Field(alias="from")]
     rate: Figure
     valid_from: Day
 
 
 class Amendment(Document):
+    """Why a later version exists, who approved it, and when it begins (rule B3)."""
+
     id: Id
     state: Literal["proposed", "approved", "rejected"]
     rationale: Text
