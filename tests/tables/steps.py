@@ -1,7 +1,7 @@
 """Reads scenario tables: plain text that a finance person can read, write and extend (README.md beside it).
 
-A file holds scenarios. Each begins with `== its title`, then its contract as YAML, then rows. A row says who says what on
-which day, and what must come of it; a row without day, who and says tells what must hold for another milestone as well.
+A file holds scenarios. Each begins with `== its title`, then its contract as YAML, then rows. A row says who says what
+on which day, and what must come of it; a row without day, who and says speaks of another milestone after the same step.
 """
 
 import shlex
