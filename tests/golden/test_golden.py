@@ -10,6 +10,7 @@ import json
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -17,7 +18,9 @@ import pytest
 from contracts_schema.errors import MessageError, Unreadable
 from contracts_schema.facts import MONEY_FIELDS, Fact
 from contracts_schema.money import Money, to_wire
+from contracts_schema.plan import decode_plan
 from contracts_schema.records import Record, Source
+from mappers.translate import Translator
 
 HERE = Path(__file__).parent
 MAPPERS = HERE.parents[1] / "mappers"
@@ -71,9 +74,17 @@ def outcome(case):
 def mapper(dialect):
     """The module of a dialect and the role that its folder gives it."""
     if dialect == "milepost":
-        return importlib.import_module("mappers.canonical"), "operator"
-    (path,) = [p for p in MAPPERS.glob(f"*/{dialect}.py") if p.parent.name != "finance"]  # that one writes to the vendor
+        return SimpleNamespace(translate=canonical), "operator"
+    (path,) = [
+        p for p in MAPPERS.glob(f"*/{dialect}.py") if p.parent.name != "finance"
+    ]  # that one writes to the vendor
     return importlib.import_module(f"mappers.{path.parent.name}.{dialect}"), ROLES[path.parent.name]
+
+
+def canonical(record, source):
+    """Our own language; keys of a Redmine are written as its mapper writes them."""
+    pm = Source("pm", "redmine", "project", "project.events")
+    return Translator({source.name: source, "pm": pm}).translate(record, source)
 
 
 def record(case, envelope, source):
@@ -95,17 +106,26 @@ def checked(fact):
 
 def shown(statement):
     """A fact or a doubt as people read it: its address, its moment, and money in its wire form."""
-    told = {"id": statement.id, "keys": list(statement.address.keys), "time": moment(statement.time)}
+    told = {"id": statement.id, **place(statement.address), "time": moment(statement.time)}
     if not isinstance(statement, Fact):
         return told | ({"scope": statement.scope} if statement.scope else {})
     for name in ("version", "document"):
         if getattr(statement, name) is not None:
             told[name] = getattr(statement, name)
     body = msgspec.to_builtins(statement.body)
+    if statement.kind == "contract.registered":
+        body["plan"] = msgspec.to_builtins(decode_plan(statement.body.plan))
     for name in MONEY_FIELDS.get(statement.kind, ()):
         if isinstance(money := getattr(statement.body, name), Money):
             body[name] = to_wire(*money)
     return told | body
+
+
+def place(address):
+    """Our own ids, or the keys of the source; whose keys only where they are another source's."""
+    if address.contract is not None:
+        return {"contract": address.contract} | ({"milestone": address.milestone} if address.milestone else {})
+    return {"keys": list(address.keys)} | ({"of": address.source} if address.source == "pm" else {})
 
 
 def moment(time):
