@@ -36,6 +36,7 @@ def day_of(moment: int, zone: str) -> date:
     return _day(hour, zone, rest // 900_000_000)
 
 
+@lru_cache(maxsize=8192)
 def midnight(day: date, zone: str) -> int:
     """The moment (µs) at which a day begins in a zone; where the clock skips midnight, the first moment after."""
     return moment_of(datetime(day.year, day.month, day.day, tzinfo=_zone(zone)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import date
-from functools import cached_property
 from typing import NamedTuple
 
 from contracts_schema import facts as f
@@ -53,7 +52,8 @@ class Finding(NamedTuple):
 class Case:
     """One milestone of one contract at one moment, in the words of those who are believed.
 
-    `invoiced` is the sum of the nets of all invoices that count, exact, in minor units of the contract's currency.
+    `invoiced` is the sum of the nets of all invoices that count, exact, in minor units of the contract's currency;
+    `signatures` are the valid ones with their persons (rule D4); `conflicts` are the fields about which systems differ.
     """
 
     def __init__(self, contract: ContractCase, milestone: Milestone, standing: Standing) -> None:
@@ -76,6 +76,8 @@ class Case:
         self.counting = [i for i in self.invoices if counts(i, contract.seen)]
         self.invoiced: Exact = sum(i.worth for i in self.counting if i.worth is not None)
         self.waived = _waivers(self) if "reason.waived" in standing else _NO_WAIVERS
+        self.signatures: list[tuple[str, Slot]] = valid_signatures(self) if self.requires("signed_off") else []
+        self.conflicts: list[Conflict] = _conflicts(self)
 
     def requires(self, proof: str) -> bool:
         """Whether a release needs this proof."""
@@ -93,20 +95,6 @@ class Case:
     def met(self) -> bool:
         """Whether the system of record says that the milestone is met."""
         return self.completion.status == "met"
-
-    @cached_property
-    def signatures(self) -> list[tuple[str, Slot]]:
-        """Each valid signature with its person (rule D4)."""
-        return valid_signatures(self) if self.requires("signed_off") else []
-
-    @cached_property
-    def conflicts(self) -> list[Conflict]:
-        """Every field about which systems differ (rule A9)."""
-        found = [
-            self.completion.conflict, self.due.conflict, self.forecast.conflict, self.baseline.conflict,
-            self.agreed.conflict(self), self.receipt.conflict, *(i.conflict for i in self.invoices),
-        ]  # fmt: skip
-        return [c for c in found if c is not None]
 
 
 class Agreed(NamedTuple):
@@ -137,6 +125,15 @@ def _agreed_values(standing: Standing, plan: Plan, rules: Rules) -> Agreed:
         newest = max(s.order[1] for s in group)
         words.append(Word(source, tuple(sorted(sums.items())), newest, tuple(s.fact for s in group)))
     return Agreed(tuple(words), believed(words, rules, plan, "value"))
+
+
+def _conflicts(case: Case) -> list[Conflict]:
+    """Every field about which systems differ (rule A9)."""
+    found = [
+        case.completion.conflict, case.due.conflict, case.forecast.conflict, case.baseline.conflict,
+        case.agreed.conflict(case), case.receipt.conflict, *[i.conflict for i in case.invoices],
+    ]  # fmt: skip
+    return [c for c in found if c is not None]
 
 
 def _waivers(case: Case) -> frozenset[tuple[str, str]]:

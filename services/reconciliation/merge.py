@@ -36,32 +36,34 @@ class Merged(Enum):
 
 
 class Seen:
-    """Which events a contract has met, with what content: sixteen bytes an event."""
+    """Which events a contract has met, with what content: sixteen bytes an event, searched as they lie."""
 
     def __init__(self, raw: bytes) -> None:
-        self.raw = raw
-        self.added: list[bytes] = []
+        self._raw = bytearray(raw)
         self.unsettled = False  # one event id stands for statements on two subjects, wherever they are
-        self._events = {raw[i : i + 16] for i in range(0, len(raw), 16)}
-        self._identities = {event[:8] for event in self._events}
 
     def has(self, identity: bytes, content: bytes) -> bool:
         """Whether this event has been met with this content: a repeat."""
-        return identity + content in self._events
+        return self._lies(identity + content)
 
     def has_identity(self, identity: bytes) -> bool:
         """Whether this event has been met with any content."""
-        return identity in self._identities
+        return self._lies(identity)
 
     def add(self, identity: bytes, content: bytes) -> None:
         """Remember one event."""
-        self._events.add(identity + content)
-        self._identities.add(identity)
-        self.added.append(identity + content)
+        self._raw += identity + content
 
     def packed(self) -> bytes:
         """All of them, as the state keeps them."""
-        return self.raw + b"".join(self.added)
+        return bytes(self._raw)
+
+    def _lies(self, part: bytes) -> bool:
+        """Whether an event begins with these bytes; they may also lie across two events, where they mean nothing."""
+        at = self._raw.find(part)
+        while at >= 0 and at % 16:
+            at = self._raw.find(part, at + 1)
+        return at >= 0
 
 
 def merge(state: State, seen: Seen, fact: f.Fact, origin: str, index: Index | None) -> Merged:

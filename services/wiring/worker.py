@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import secrets
 import signal
@@ -51,7 +52,15 @@ def run_worker(config: Path) -> None:
         raise ConfigurationError(["embedded: true is for `milepost demo` alone; name a broker and a database"])
     # Not on uvloop: there aiokafka's group coordinator dies of a RuntimeError when a broker closes the connection under
     # it, and the worker, which spends its time deciding, gains nothing.
+    _spare_the_collector()
     asyncio.run(_run(settings))
+
+
+def _spare_the_collector() -> None:
+    """A batch makes tens of thousands of short-lived values and no circles: look for circles rarely, and not in code."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 async def _run(settings: s.Settings) -> None:

@@ -9,7 +9,6 @@ from services.reconciliation.merge import contradicts, is_redriven
 from services.reconciliation.standing import of
 from services.reconciliation.state import Slot
 
-
 ABOUT_MESSAGES = ("message.unreadable", "message.redriven")
 
 
