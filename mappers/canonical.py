@@ -64,9 +64,7 @@ def translate(record: Record, source: Source, read_key: KeyReader) -> tuple[f.Fa
     if match and match[2] == "1" and kind == "contract.registered":
         return (_registration(event, source, read_key),)
     try:
-        if match is None or match[2] != "1" or kind not in _BODIES:
-            raise ValueError(f"type {event.type!r} is not known; this version reads milepost.<kind>.v1")
-        return (_fact(event, kind, source, read_key),)
+        return (_fact(event, kind, match is not None and match[2] == "1", source, read_key),)
     except ValueError as error:
         doubts = _doubts(event, kind, record, source, read_key)
         raise Unreadable(f"event {event.id!r} ({event.type}): {error}", doubts) from None
@@ -123,7 +121,9 @@ def _moment(text: str) -> int:
     return micros(moment)
 
 
-def _fact(event: Event, kind: str, source: Source, read_key: KeyReader) -> f.Fact:
+def _fact(event: Event, kind: str, known: bool, source: Source, read_key: KeyReader) -> f.Fact:
+    if not known or kind not in _BODIES:
+        raise ValueError(f"type {event.type!r} is not known; this version reads milepost.<kind>.v1")
     address = _address(event.data, read_key)
     body = _body(kind, event.data, source)
     version = event.data.get("version")

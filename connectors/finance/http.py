@@ -1,10 +1,10 @@
 """Dialect `http`: a small REST contract that any finance system, or a thin shim before it, can offer (README.md here).
 
-    GET  /whoami                              {"user": "milepost"}
-    GET  /invoices?number=N                   {"invoices": [...], "next": null}
-    GET  /invoices?state=open&after=ID&limit=N
-    GET  /invoices/ID                         one invoice, or 404
-    PUT  /invoices/ID/lines/LINE/hold         {"held": true} blocks the line, {"held": false} frees it
+GET  /whoami                              {"user": "milepost"}
+GET  /invoices?number=N                   {"invoices": [...], "next": null}
+GET  /invoices?state=open&after=ID&limit=N
+GET  /invoices/ID                         one invoice, or 404
+PUT  /invoices/ID/lines/LINE/hold         {"held": true} blocks the line, {"held": false} frees it
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class PostgresReads:
     async def states_of(self, contracts: Collection[str]) -> Mapping[str, bytes]:
         """The encoded states of those that exist."""
         rows = await self._database.fetch("select id, state from contract where id = any($1::text[])", list(contracts))
-        return {name: state for name, state in rows}
+        return {row["id"]: row["state"] for row in rows}
 
     async def states(self) -> AsyncIterator[tuple[str, bytes]]:
         """All contracts with their encoded states, by id, a page at a time."""

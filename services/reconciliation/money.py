@@ -104,8 +104,8 @@ def settled_by(case: Case) -> dict[str, int]:
 def _oldest_settled(case: Case, carried: Carried) -> dict[str, int]:
     left, settled = carried.amount - sum(carried.settled.values()), dict(carried.settled)
     for invoice in sorted(case.counting, key=lambda i: (i.issued_on, i.number)):
-        if invoice.issued_on.isoformat() <= (carried.until or "") and invoice.net.minor > 0:
-            part = min(left, invoice.net.minor)
+        if invoice.issued_on.isoformat() <= (carried.until or "") and invoice.worth is not None and invoice.worth > 0:
+            part = min(left, ceil(invoice.worth))
             settled[invoice.identity] = settled.get(invoice.identity, 0) + part
             left -= part
     return settled

@@ -53,8 +53,8 @@ def react(state: State, arrivals: Sequence[Arrival], bound: int, rules: Rules, *
     """Fold what arrived into the state (changed in place) and say what follows.
 
     `bound` is the latest moment that a record's timestamp may claim (µs): the database's clock and five seconds (rule
-    A5). `wake` says why a contract is looked at again: REVIEW runs what fell due until `bound`; UNPARK lets parked facts
-    count that have found their home; anything else (a changed rulebook, an upgrade) decides once more.
+    A5). `wake` says why a contract is looked at again: REVIEW runs what fell due until `bound`; UNPARK lets parked
+    facts count that have found their home; anything else (a changed rulebook, an upgrade) decides once more.
     """
     turn = _Turn(state, rules)
     if wake == UNPARK:

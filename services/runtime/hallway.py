@@ -60,9 +60,7 @@ class Hallway:
         reading = Reading(record, (), self.reader.quarantined(record, "", error))
         return await self._carry([reading], owner, ranges, now)
 
-    async def _carry(
-        self, readings: Sequence[Reading], owner: str, ranges: Sequence[OffsetRange], now: int
-    ) -> Report:
+    async def _carry(self, readings: Sequence[Reading], owner: str, ranges: Sequence[OffsetRange], now: int) -> Report:
         work = self._work(now)
         async with self.store.batch() as batch:
             await batch.fence(owner, ranges)

@@ -13,9 +13,7 @@ ASK_AGAIN_S = 1.0
 class Leases:
     """The leases of one process, by name. A lease counts from before it was asked for, so never for too long."""
 
-    def __init__(
-        self, store: Store, owner: str, seconds: float, local: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, store: Store, owner: str, seconds: float, local: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._owner = owner
         self._seconds = seconds

@@ -314,9 +314,7 @@ def keys_of(fact: Fact) -> list[Key]:
     return [(fact.address.source or "", key) for key in fact.address.keys]
 
 
-def _contract_of(
-    fact: Fact, claims: Mapping[Key, tuple[str, ...]], registered: Collection[str | None]
-) -> str | None:
+def _contract_of(fact: Fact, claims: Mapping[Key, tuple[str, ...]], registered: Collection[str | None]) -> str | None:
     """The one contract that claims the fact by its most specific claimed key; None for none, or several."""
     named = fact.address.contract
     if named is not None:

@@ -118,9 +118,7 @@ async def _gate(
         door = Door(wanted, voice, owner, store, alone=len(settings.finance) == 1)
         tenure = Tenure(store, f"gate/{name}", owner, pace.lease_s)
         sources = (name, *([system.same_keys_as] if system.same_keys_as else []))
-        manner = Manner(
-            sources, system.mode == "act", system.unclaimed == "hold", settings.policy.reassert_holds
-        )
+        manner = Manner(sources, system.mode == "act", system.unclaimed == "hold", settings.policy.reassert_holds)
         driver, scan = Driver(wanted, finance, voice, manner, tenure.may_act), Scan(wanted, finance, sources)
 
         async def assigned(partitions: Collection[Partition]) -> Mapping[Partition, int | None]:

@@ -57,7 +57,7 @@ def run_worker(config: Path) -> None:
 
 
 def _spare_the_collector() -> None:
-    """A batch makes tens of thousands of short-lived values and no circles: look for circles rarely, and not in code."""
+    """A batch makes tens of thousands of short-lived values and no circles: look for circles rarely."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
@@ -168,9 +168,7 @@ class _House:
         ]
         self.upkeep = Upkeep(store, self.feed, rules, RELEASE, telemetry, health)
         hallway = Hallway(store, Reader(sources, rules, cluster), rules, topics, RELEASE, most)
-        self.worker = Worker(
-            store, self.feed, hallway, self.holdings, telemetry, health, self._committed, batch
-        )
+        self.worker = Worker(store, self.feed, hallway, self.holdings, telemetry, health, self._committed, batch)
 
     @property
     def parts(self) -> list[Worker | Upkeep | Relay]:

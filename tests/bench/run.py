@@ -96,7 +96,7 @@ class Worker:
     def __init__(self, config: Path) -> None:
         command = [sys.executable, "-c", "from services.cli import main; main()", "run", "--config", str(config)]
         self.log = config.with_suffix(".log").open("wb")
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.log, stderr=self.log)  # noqa: S603 -- our own
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.log, stderr=self.log)
 
     def memory_mb(self) -> float:
         """Peak resident memory."""
@@ -162,7 +162,11 @@ async def milepost_round(bench: Bench, number: int) -> dict[str, float]:
 
 async def _registered(connection: asyncpg.Connection) -> bool:
     done = await connection.fetchval("SELECT count(*) FROM contract") == CONTRACTS
-    return done and await _outbox_empty(connection) and await connection.fetchval("SELECT count(*) FROM wake WHERE cause = 'unpark'") == 0
+    return (
+        done
+        and await _outbox_empty(connection)
+        and await connection.fetchval("SELECT count(*) FROM wake WHERE cause = 'unparked'") == 0
+    )
 
 
 async def _all_read(connection: asyncpg.Connection, prefix: str, count: int) -> bool:
@@ -202,7 +206,9 @@ async def plain_round(bench: Bench, number: int) -> dict[str, float]:
         [(workload.name(c), f"M{m}", Decimal(1000 * (m + 1))) for c in range(CONTRACTS) for m in range(MILESTONES)],
     )
     command = [sys.executable, str(HERE / "plain_faststream.py"), bench.kafka.bootstrap, dsn, prefix, str(len(handled))]
-    done = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=300)
+    done = await asyncio.to_thread(
+        subprocess.run, command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=300
+    )
     told = json.loads(done.stdout)
     allowed = await plain_allowed(connection)
     await connection.close()
@@ -229,7 +235,7 @@ async def same_final_state(bench: Bench, plain: dict, number: int) -> int:
     saved, bench.options.events = bench.options.events, len(plain["events"])
     mine = await milepost_round(bench, number)
     bench.options.events = saved
-    same = {m: Decimal(v) for m, v in mine["allowed"].items()} , {m: Decimal(v) for m, v in plain["allowed"].items()}
+    same = {m: Decimal(v) for m, v in mine["allowed"].items()}, {m: Decimal(v) for m, v in plain["allowed"].items()}
     return sum(same[0][m] != same[1][m] for m in same[1])
 
 
@@ -289,7 +295,7 @@ def start_seconds(arguments: list[str]) -> float:
     best = 9.9
     for _ in range(5):
         began = time.perf_counter()
-        subprocess.run(command, cwd=ROOT, capture_output=True, check=True)  # noqa: S603 -- our own command
+        subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
         best = min(best, time.perf_counter() - began)
     return best
 
@@ -307,7 +313,9 @@ async def measure(bench: Bench) -> dict[str, dict[str, float]]:
     cost = core_cost()
     rate, other = (statistics.median(r["events_s"] for r in rounds) for rounds in (mine, plain))
     return {
-        "ratios": {"throughput_vs_plain_faststream": rate / other, "core_vs_decode": cost["core_us"] / cost["decode_us"]},
+        "ratios": {
+            "throughput_vs_plain_faststream": rate / other, "core_vs_decode": cost["core_us"] / cost["decode_us"],
+        },
         "figures": {
             "milepost_events_s": rate, "plain_events_s": other,
             "milepost_spread": max(r["events_s"] for r in mine) / min(r["events_s"] for r in mine),
