@@ -42,7 +42,7 @@ def _header_faults(r: Registration) -> Iterator[str]:
         yield f"currency: {error}"
     try:
         ZoneInfo(r.timezone)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):  # a zone that is not found is a KeyError
         yield f"timezone: {r.timezone!r} is no IANA time zone such as Europe/Berlin"
     a = r.amendment
     if a and a.state == "approved" and not a.approved_by:

@@ -116,7 +116,7 @@ class SourceSettings(Part):
     def _known_zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ValueError, OSError):
+        except (KeyError, ValueError, OSError):  # a zone that is not found is a KeyError
             raise ValueError("is no IANA time zone such as Europe/Berlin") from None
         return value
 
