@@ -40,14 +40,16 @@ class Translator:
         """
         if len(record.value or b"") > BYTES_MAX:
             raise Unreadable(f"it has {len(record.value or b'')} bytes; at most {BYTES_MAX} are read")
-        if source.dialect == "milepost" or canonical.is_canonical(record):
-            return canonical.translate(record, source, self.read_key)
+        ours = source.dialect == "milepost" or canonical.is_canonical(record)
         try:
+            if ours:
+                return canonical.translate(record, source, self.read_key)
             facts: tuple[Fact, ...] = self._modules[source.dialect].translate(record, source)
         except MessageError:
             raise
         except Exception as defect:  # a defect in a mapper is contained: the record is quarantined
-            raise Unreadable(f"a defect in the mapper of {source.dialect}: {type(defect).__name__}") from defect
+            dialect = "milepost" if ours else source.dialect
+            raise Unreadable(f"a defect in the mapper of {dialect}: {type(defect).__name__}") from defect
         return _with_edition(facts)
 
     def read_key(self, source: str, key: str) -> str:

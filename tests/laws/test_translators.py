@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from laws.profiles import tried
 from mutated import mutations
 
-from contracts_schema.errors import MessageError
+from contracts_schema.errors import MessageError, Unreadable
 from contracts_schema.facts import Fact
 from contracts_schema.records import Record, Source
+from mappers import canonical
 from mappers.translate import DIALECTS, Translator
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -88,3 +89,14 @@ def test_real_messages_with_parts_replaced_dropped_or_doubled(dialect, data):
 )  # fmt: skip
 def test_what_is_meant_to_hurt(dialect, value):
     assert isinstance(answers(dialect, Record("it.events", 0, 0, 1_772_352_000_000, None, (), value)), str)
+
+
+def test_a_defect_in_any_mapper_sets_the_record_aside(monkeypatch):
+    def defect(*_):
+        raise ZeroDivisionError
+
+    for dialect in SPOKEN:
+        spoken, source = translator(dialect)
+        monkeypatch.setattr(canonical if dialect == "milepost" else spoken._modules[dialect], "translate", defect)
+        with pytest.raises(Unreadable, match=f"a defect in the mapper of {dialect}: ZeroDivisionError"):
+            spoken.translate(Record("it.events", 0, 0, 0, None, (), b"{}"), source)
