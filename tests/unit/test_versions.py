@@ -1,0 +1,129 @@
+"""Versions of the plan: what comes into force when, and what is carried over."""
+
+from datetime import UTC, datetime
+
+from builders import Story, a_contract, a_milestone, an_amendment, invoice, met, received, registered
+
+
+def version(number, *milestones, **terms):
+    more = {} if number == 1 else {"amendment": an_amendment(id=f"A-{number}", **terms.pop("amendment", {}))}
+    return registered(a_contract(*milestones, version=number, **more, **terms))
+
+
+M1 = a_milestone("M1", "100.00", requires=["met"])
+
+
+def value(story, milestone="M1"):
+    return story.position(milestone).value
+
+
+def test_a_later_version_without_an_amendment_is_stored_and_not_in_force():
+    story = Story().tell(version(1, M1), registered(a_contract(a_milestone("M1", "120.00"), version=2)))
+    assert value(story) == 10_000
+    assert sorted(story.state().plans) == [1, 2]
+
+
+def test_the_state_of_an_amendment_may_change_under_one_version():
+    story = Story().tell(version(1, M1), version(2, a_milestone("M1", "120.00"), amendment={"state": "proposed"}))
+    assert value(story) == 10_000
+    story.tell(version(2, a_milestone("M1", "120.00")))
+    assert value(story) == 12_000
+    assert "SOURCE_CONTRADICTS_ITSELF" not in story.reasons()
+
+
+def test_the_highest_version_in_force_counts_in_whatever_order_they_came():
+    story = Story().tell(
+        version(3, a_milestone("M1", "130.00")), version(2, a_milestone("M1", "120.00")), version(1, M1)
+    )
+    assert value(story) == 13_000
+
+
+def test_an_older_word_on_a_version_does_not_displace_the_newer_one():
+    newer, older = (
+        version(2, a_milestone("M1", "120.00")),
+        version(2, a_milestone("M1", "120.00"), amendment={"state": "proposed"}),
+    )
+    story = Story().tell(version(1, M1))
+    first, second = story.record(older), story.record(newer)
+    story.carry([second])
+    story.carry([first])
+    assert value(story) == 12_000
+
+
+def test_a_version_comes_into_force_by_itself_at_midnight_of_its_day_in_the_contracts_zone():
+    story = Story().tell(version(1, M1, timezone="Pacific/Auckland"))
+    later = {"effective_from": "2026-03-05"}
+    story.tell(version(2, a_milestone("M1", "120.00"), timezone="Pacific/Auckland", amendment=later))
+    story.clock(datetime(2026, 3, 4, 10, 59, tzinfo=UTC))
+    assert value(story) == 10_000
+    story.clock(datetime(2026, 3, 4, 11, tzinfo=UTC))
+    assert value(story) == 12_000
+
+
+OPENED = {"opening": {"released": "40.00", "as_of": "2026-02-28", "reference": "B-7", "approved_by": "anna"}}
+
+
+def test_the_same_opening_in_a_later_version_is_ignored_and_another_one_refused():
+    story = Story().tell(version(1, a_milestone(**OPENED)), version(2, a_milestone("M1", "120.00", **OPENED)))
+    assert (story.released(), value(story)) == (4_000, 12_000)
+    other = {"opening": OPENED["opening"] | {"released": "50.00"}}
+    story.tell(version(3, a_milestone("M1", "130.00", **other)))
+    assert "an opening belongs to version 1" in story.quarantined[0]
+    story.tell(version(3, a_milestone("M1", "130.00"), a_milestone("M2", **OPENED)))
+    assert "an opening belongs to version 1" in story.quarantined[1]
+
+
+def test_what_was_carried_settles_the_old_invoices_first():
+    plan = a_contract(a_milestone(requires=["met", "invoiced"], **OPENED))
+    story = Story().tell(registered(plan), met())
+    story.tell(invoice("30.00", "I-1", issued_on="2026-01-10"), invoice("30.00", "I-2", issued_on="2026-02-10"))
+    assert story.released() == 6_000
+    payable = {t["invoice"]: t["payable_to_date"]["amount"] for t in story.commands[-1]["targets"]}
+    assert payable == {"I-1": "0.00", "I-2": "20.00"}
+
+
+def test_an_old_invoice_in_another_currency_is_settled_at_its_worth():
+    rates = [{"from": "USD", "rate": "0.5", "valid_from": "2026-01-01"}]
+    story = Story().tell(registered(a_contract(a_milestone(requires=["invoiced"], **OPENED), rates=rates)))
+    story.tell(invoice("60.00", "I-1", issued_on="2026-01-10", currency="USD"), invoice("20.00", "I-2"))
+    # 60 dollars are worth 30 euros; the opening of 40 covers all of them, and 20 more are invoiced.
+    assert story.released() == 6_000
+
+
+def test_two_milestones_merged_into_one_carry_both():
+    plan = version(1, a_milestone("M1", "60.00", requires=["met"]), a_milestone("M2", "60.00", requires=["received"]))
+    story = Story().tell(plan, met(), received("1", "2", "M2"))
+    story.tell(version(2, a_milestone("M3", "120.00", requires=["met"], replaces=["M1", "M2"])))
+    assert (story.released("M3"), story.position("M3").carried) == (9_000, 9_000)
+    story.tell(met("M3"))
+    assert story.released("M3") == 12_000
+
+
+def test_more_than_the_successors_are_worth_stays_with_the_last_and_is_an_exception():
+    story = Story().tell(version(1, M1), met())
+    story.tell(version(2, a_milestone("M2", "30.00", requires=["met"], replaces=["M1"]),
+                       a_milestone("M3", "20.00", requires=["met"], replaces=["M1"])))  # fmt: skip
+    assert (story.released("M2"), story.released("M3")) == (3_000, 7_000)
+    assert [str(x) for x in story.position("M3").exceptions] == ["OVER_RELEASED"]
+
+
+def test_what_has_been_replaced_is_not_carried_twice():
+    story = Story().tell(version(1, M1), met())
+    successor = a_milestone("M2", "100.00", requires=["met"], replaces=["M1"])
+    story.tell(version(2, successor))
+    story.tell(version(3, a_milestone("M2", "100.00", requires=["met"])))
+    assert story.released("M2") == 10_000
+    assert story.state().milestones["M1"].released == 0
+
+
+def test_the_invoice_paid_under_the_old_milestone_is_not_payable_under_the_new_one():
+    plan = version(1, a_milestone("M1", "100.00", requires=["invoiced"], refs={"portal": ["line:1"]}))
+    story = Story().tell(plan, invoice("40.00", "I-1", key="line:1"))
+    assert story.released() == 4_000
+    story.tell(
+        version(2, a_milestone("M2", "100.00", requires=["invoiced"], replaces=["M1"], refs={"portal": ["line:1"]}))
+    )
+    assert (story.released("M2"), story.position("M2").carried) == (4_000, 4_000)
+    assert story.commands[-1]["targets"][0]["payable_to_date"]["amount"] == "0.00"
+    story.tell(invoice("60.00", "I-2", key="line:1"))
+    assert story.released("M2") == 10_000
