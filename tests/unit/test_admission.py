@@ -1,0 +1,91 @@
+"""What is let in: plausible and allowed, or set aside with a sentence."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from builders import START, Story, a_contract, a_milestone, disputed, met, received, registered, said, signed, waived
+
+from contracts_schema.facts import Address, Assessed, Doubt, Fact
+from services.reconciliation.admission import doubt_fact, redriven_facts
+
+
+def refused(*events):
+    story = Story().tell(registered(a_contract(a_milestone(requires=["met"]))), *events)
+    return story.quarantined
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        met(met_on="2026-03-04"),
+        received("1", received_on="2026-03-04"),
+        said("portal", "delivery.claimed", delivered_on="2026-03-04"),
+        signed(signed_at="2026-03-02T08:01:00Z"),
+        said("ap", "payment.made", payment="P", amount="1.00", paid_on="2026-03-04"),
+        met(time=START + timedelta(days=1, minutes=1)),
+    ],
+    ids=lambda event: event.kind,
+)
+def test_an_actual_date_or_a_time_more_than_a_day_ahead_is_unreadable(event):
+    (sentence,) = refused(event)
+    assert "more than a day" in sentence
+
+
+@pytest.mark.parametrize(
+    "event",
+    [met(met_on="2026-03-02"), signed(signed_at="2026-03-02T08:00:00Z"), met(time=START + timedelta(days=1))],
+    ids=lambda event: event.kind,
+)
+def test_a_day_ahead_may_be_another_zone(event):
+    assert refused(event) == []
+
+
+def test_late_arrival_does_not_make_a_date_plausible():
+    story = Story().tell(registered(a_contract()))
+    story.now = datetime(2026, 5, 1, tzinfo=UTC)
+    story.tell(met(met_on="2026-04-01", time=START))
+    assert len(story.quarantined) == 1
+
+
+@pytest.mark.parametrize(
+    ("event", "why"),
+    [
+        (waived("NOT_MET", by="anna"), "cannot approve"),
+        (waived("MANUAL_HOLD"), "cannot be waived"),
+        (waived("NOT_A_REASON"), "is no hold reason"),
+        (disputed("1.00", milestone=None), "needs the milestone"),
+        (disputed("-1.00"), "is negative"),
+    ],
+)
+def test_what_is_not_allowed_is_refused_and_raises_no_doubt(event, why):
+    story = Story().tell(registered(a_contract(a_milestone(requires=["met"]))), event)
+    assert why in story.quarantined[0]
+    assert story.reasons() == ["NOT_MET"]
+
+
+def test_one_person_of_two_names_cannot_waive_alone():
+    story = Story(people={"walt": ["office:w.k"]}).tell(registered(a_contract()))
+    story.tell(waived("NOT_MET", by="walt", approved_by="w.k"))
+    assert "cannot approve" in story.quarantined[0]
+
+
+def test_a_dispute_by_key_over_an_amount_is_let_in():
+    plan = a_contract(a_milestone(requires=["met"], refs={"office": ["thing:1"]}))
+    dispute = said("office", "dispute.opened", key="thing:1", dispute="D", reason="x", by="olga", amount="1.00")
+    story = Story().tell(registered(plan), met(), dispute)
+    assert story.quarantined == []
+
+
+def test_the_doubts_of_one_message_are_told_apart_by_their_addresses():
+    places = [Address("C-1", "M1"), Address("C-1"), Address(None, None, "pm", ("issue:1",))]
+    ids = {doubt_fact(Doubt("pm", "e", place, 1, b"d"), "why").id for place in places}
+    assert ids == {"e#unreadable/C-1/M1", "e#unreadable/C-1/", "e#unreadable/issue:1"}
+
+
+def test_a_redriven_record_ends_its_doubts_once_at_each_address():
+    facts = tuple(
+        Fact("pm", name, Address("C-1", m), 1, Assessed("met")) for name, m in (("a", "M1"), ("b", "M1"), ("c", "M2"))
+    )
+    ends = redriven_facts(facts, b"r" * 32, 5)
+    assert [fact.address.milestone for fact in ends] == ["M1", "M2"]
+    assert ends == redriven_facts(facts, b"r" * 32, 5)
