@@ -1,8 +1,22 @@
 """Corners of decisions that no table shows: waivers that should not be there, authority, records on the wire."""
 
 import json
+from datetime import timedelta
 
-from builders import Story, a_contract, a_milestone, held_by, invoice, met, received, registered, said, signed, waived
+from builders import (
+    START,
+    Story,
+    a_contract,
+    a_milestone,
+    held_by,
+    invoice,
+    met,
+    received,
+    registered,
+    said,
+    signed,
+    waived,
+)
 
 from contracts_schema import facts as f
 from contracts_schema.reasons import HoldReason
@@ -149,6 +163,21 @@ def test_a_withdrawn_milestone_has_no_snapshot_and_nothing_is_known_before_a_reg
     assert snapshot(story.state(), story.standings()["M1"]) is None
     proposed = a_contract(version=2, amendment=amendment | {"state": "proposed"})
     assert Story().tell(registered(proposed)).standings() == {}
+
+
+def test_a_word_from_one_who_has_no_say_is_kept_and_never_used():
+    plan = a_contract(a_milestone(requires=["invoiced"]), hold_on_conflict=[])
+    story = Story().tell(registered(plan), invoice("100.00", source="pm"), said("pm", "value.agreed", value="1.00"))
+    assert story.reasons() == ["NOT_INVOICED"]
+    assert len(story.state().slots) == 2
+
+
+def test_of_several_objects_of_one_source_the_newest_date_counts():
+    plan = a_contract(a_milestone(requires=["met"], refs={"pm": ["issue:1", "issue:2"]}))
+    story = Story().tell(registered(plan), said("pm", "milestone.scheduled", key="issue:1", forecast="2026-05-01"))
+    late = START - timedelta(days=1)
+    story.tell(said("pm", "milestone.scheduled", key="issue:2", forecast="2026-06-01", time=late))
+    assert story.standings()["M1"].case.forecast.value.isoformat() == "2026-05-01"
 
 
 def test_a_value_agreed_over_several_lines_is_their_sum():

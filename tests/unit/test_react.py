@@ -27,7 +27,7 @@ from services.reconciliation import decide
 from services.reconciliation.checks import Row
 from services.reconciliation.log import read_entry
 from services.reconciliation.react import replay
-from services.reconciliation.revise import revise
+from services.reconciliation.revise import revise, unpark
 from services.reconciliation.state import State
 
 MET = a_contract(a_milestone(requires=["met"]))
@@ -96,6 +96,10 @@ def test_a_registration_is_decided_first_and_what_it_lets_in_is_the_next_revisio
     assert released.cause == "unparked"
 
 
+def test_nothing_is_let_in_while_no_version_is_in_force():
+    assert unpark(State("C-1")) == ([], False)
+
+
 def test_a_moment_never_runs_back():
     story = Story().tell(registered(MET), met())
     state = story.state()
@@ -122,10 +126,11 @@ def test_a_version_that_does_not_follow_from_the_one_before_is_refused_and_the_o
 
 def test_a_repeat_of_an_implausible_event_meets_the_same_verdict():
     story = Story().tell(registered(MET))
-    later = met(met_on="2026-04-01", event="e", time=START)
-    story.tell(later)
+    ahead = met(event="e", time=datetime(2026, 3, 5, tzinfo=UTC))
+    story.tell(ahead)
     story.now = datetime(2026, 4, 2, tzinfo=UTC)
-    story.tell(later)
+    story.tell(ahead)
+    assert story.outcomes[-1] == "quarantined"
     assert len(story.quarantined) == 2
     assert "SOURCE_UNREADABLE" in story.reasons()
 
