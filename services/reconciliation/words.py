@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -47,10 +47,10 @@ def believed(words: Iterable[Word], rules: Rules, plan: Plan, field: str) -> Wor
 
 
 def conflict(
-    field: str, chosen: Word | None, words: Iterable[Word], same: Callable[[Any, Any], bool] | None = None
+    field: str, chosen: Word | None, words: Sequence[Word], same: Callable[[Any, Any], bool] | None = None
 ) -> Conflict | None:
     """An open conflict, where another system's word differs from the one that counts."""
-    if chosen is None:
+    if chosen is None or (len(words) == 1 and words[0] is chosen):
         return None
     agree = same or (lambda a, b: bool(a == b))
     others = [w for w in words if w.source != chosen.source and not agree(chosen.value, w.value)]

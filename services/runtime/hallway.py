@@ -14,6 +14,7 @@ from contracts_schema.records import Record
 from contracts_schema.rows import OffsetRange
 from services.ports import Store
 from services.reconciliation.policy import Rules
+from services.runtime.known import KnownStates
 from services.runtime.outgoing import RECORD_BYTES, Topics
 from services.runtime.reading import Reader, Reading
 from services.runtime.work import Report, Work
@@ -40,6 +41,7 @@ class Hallway:
         self.topics = topics
         self.release = release
         self.record_bytes = record_bytes
+        self.known = KnownStates()
 
     async def carry(self, records: Sequence[Record], owner: str, ranges: Sequence[OffsetRange], now: int) -> Report:
         """One batch: all of it is committed with the offsets, or none of it. `now` is the database's clock (µs).
@@ -80,4 +82,6 @@ class Hallway:
         return work.report
 
     def _work(self, now: int) -> Work:
-        return Work(self.reader, self.rules, self.topics, self.release, now + CLOCK_AHEAD_US, self.record_bytes)
+        return Work(
+            self.reader, self.rules, self.topics, self.release, now + CLOCK_AHEAD_US, self.known, self.record_bytes
+        )

@@ -23,6 +23,7 @@ from services.reconciliation.policy import Rules
 from services.reconciliation.react import REVIEW, UNPARK, Outcome, Reaction, react
 from services.reconciliation.state import Arrival, State, decode_state, encode_state
 from services.reconciliation.subject import content_of, identity_of, subject_of
+from services.runtime.known import KnownStates
 from services.runtime.outgoing import (
     RECORD_BYTES,
     Said,
@@ -62,14 +63,16 @@ class Work:
     """One transaction's work, gathered first and written at once."""
 
     def __init__(
-        self, reader: Reader, rules: Rules, topics: Topics, release: str, bound: int, record_bytes: int = RECORD_BYTES
-    ) -> None:
+        self, reader: Reader, rules: Rules, topics: Topics, release: str, bound: int, known: KnownStates,
+        record_bytes: int = RECORD_BYTES,
+    ) -> None:  # fmt: skip
         self.report = Report()
         self._reader = reader
         self._rules = rules
         self._topics = topics
         self._release = release
         self._bound = bound
+        self._known = known
         self._record_bytes = record_bytes
         self._changes = Changes()
         self._arrivals: dict[str, list[Arrival]] = {}
@@ -184,7 +187,7 @@ class Work:
         self, contract: str, raw: bytes | None, arrivals: Sequence[Arrival], bound: int, wake: str | None
     ) -> bytes:
         """Let one contract react; its new state, encoded."""
-        state = decode_state(raw) if raw else State(contract)
+        state = self._known.take(contract, raw) if raw else State(contract)
         before, review = state.in_force, state.review
         if state.frozen == self._release:
             state.deferred += arrivals
@@ -197,6 +200,7 @@ class Work:
             self._changes.wakes.append((contract, state.review, REVIEW))
         encoded = encode_state(state)
         self._states[contract] = StateRow(contract, state.revision, encoded)
+        self._known.keep(contract, encoded, state)
         return encoded
 
     def _contained(
