@@ -6,11 +6,10 @@ from collections.abc import Collection, Mapping
 from datetime import date
 from typing import NamedTuple
 
-from contracts_schema import facts as f
 from contracts_schema.plan import Milestone, Plan
 from contracts_schema.reasons import HoldReason
 from services.reconciliation.calendar import day_of
-from services.reconciliation.crosswalk import Index
+from services.reconciliation.crosswalk import Index, successors
 from services.reconciliation.invoices import (
     Exact,
     Invoice,
@@ -189,8 +188,8 @@ class ContractCase:
     def is_met(self, milestone: str) -> bool:
         """Whether a precursor is met, by itself, by its stand-in, or by all that replace it (rules D1, D2)."""
         if milestone not in self.index.milestones:
-            successors = [m.id for m in self.plan.milestones if milestone in m.replaces]
-            return bool(successors) and all(self.case(name).met for name in successors)
+            heirs = successors(self.plan, milestone)
+            return bool(heirs) and all(self.case(name).met for name in heirs)
         return (self.stand_in(milestone) or self.case(milestone)).met
 
 
@@ -204,8 +203,3 @@ def in_force(case: Case) -> bool:
     if case.milestone.contingency_for is not None and not is_activated(case):
         return False
     return case.contract.stand_in(case.milestone.id) is None
-
-
-def status_of(case: Case) -> f.Status:
-    """The milestone's status in OCDS's words."""
-    return case.completion.status

@@ -38,7 +38,8 @@ class Index:
             if milestone.contingency_for is not None:
                 self.stand_ins.setdefault(milestone.contingency_for, []).append(milestone.id)
             for name in precursors(milestone):
-                self.dependents.setdefault(name, set()).add(milestone.id)
+                for one in [name] if name in self.milestones else successors(plan, name):
+                    self.dependents.setdefault(one, set()).add(milestone.id)
         self.contract_keys = {(source, key) for source, keys in plan.refs.items() for key in keys}
 
     @property
@@ -88,6 +89,11 @@ class Index:
         if len(takers) == 1:
             return takers[0]
         return Place.AMBIGUOUS if takers else Place.UNKNOWN
+
+
+def successors(plan: Plan, replaced: str) -> list[str]:
+    """The milestones that replace one that is no longer in the plan (rule E3)."""
+    return [m.id for m in plan.milestones if replaced in m.replaces]
 
 
 def precursors(milestone: Milestone) -> list[str]:

@@ -41,7 +41,7 @@ def plans(draw, version=1, *, replaces=False):
     names = [n for n in NAMES if not rarely(draw, 3)] or ["M1"]
     milestones = [draw(milestone(n, names, currency)) for n in names]
     if replaces and "M1" in names and version > 1 and draw(st.booleans()):
-        milestones = [m for m in milestones if m["id"] != "M1" and "M1" not in str(m)] or [
+        milestones = [m for m in milestones if m["id"] != "M1" and "M1" not in str(m | {"after": []})] or [
             draw(milestone("M4", ["M4"], currency))
         ]
         milestones[0]["replaces"] = ["M1"]
