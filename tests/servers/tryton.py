@@ -61,13 +61,16 @@ class Tryton(ServerProcess):
         is_json = answer.headers.get("content-type", "").startswith("application/json")
         return answer.status_code, answer.json() if is_json else answer.text
 
-    def create_purchase(self, lines: Sequence[Mapping[str, Any]], reference: str = "") -> dict[str, Any]:
+    def create_purchase(self, lines: Sequence[Mapping[str, Any]], reference: str = "",
+                        invoice_method: str = "fulfillment") -> dict[str, Any]:  # fmt: skip
         """An order in process with the seeded supplier; answers id, number and the ids of its lines.
 
         A line: product (`ids["rotor"]` is goods, `ids["service"]` a service), quantity, unit_price, delivery_date.
+        It is billed as goods come, or at once with `invoice_method` "order".
         """
         who = {"party": self.ids["party"], "payment_term": self.ids["payment_term"]}
-        return self._at_desk("create_purchase", reference=reference, lines=[dict(line) for line in lines], **who)
+        how = {"reference": reference, "invoice_method": invoice_method}
+        return self._at_desk("create_purchase", lines=[dict(line) for line in lines], **how, **who)
 
     def receive(self, order: int, quantities: Mapping[int, float], reference: str = "DN") -> dict[str, Any]:
         """Deliver these quantities by purchase line; answers id and number of the shipment and its moves."""

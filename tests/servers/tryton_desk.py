@@ -14,11 +14,11 @@ from proteus import Model
 from proteus import config as proteus_config
 
 
-def create_purchase(party, payment_term, reference, lines):
+def create_purchase(party, payment_term, reference, lines, invoice_method):
     """Order from the supplier, confirmed and in process. A line: product, quantity, unit_price, delivery_date."""
     order = Model.get("purchase.purchase")(party=Model.get("party.party")(party))
     order.payment_term = Model.get("account.invoice.payment_term")(payment_term)
-    order.invoice_method = "fulfillment"
+    order.invoice_method = invoice_method
     order.reference = reference
     for wanted in lines:
         line = order.lines.new(product=Model.get("product.product")(wanted["product"]))
