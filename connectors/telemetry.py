@@ -27,8 +27,8 @@ from structlog.typing import EventDict
 
 FIELDS = frozenset({
     "action", "attempts", "cause", "cluster", "contract", "contracts", "defect", "error", "http", "lane", "loop",
-    "milestone", "name", "origin", "owner", "partitions", "pid", "records", "release", "rulebook", "seconds", "source",
-    "topic", "where",
+    "milestone", "name", "origin", "owner", "partitions", "pid", "records", "release", "rulebook", "seconds",
+    "sentence", "source", "topic", "where",
 })  # fmt: skip
 TEXT_MOST = 500
 SPANS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -127,6 +127,9 @@ class _Handler(logging.Handler):
         self._telemetry = telemetry
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno < logging.WARNING:  # nothing is wrong: a call that was made, and how it ended
+            self._telemetry.event("info", "library", name=record.name, sentence=record.getMessage())
+            return
         level = "error" if record.levelno >= logging.ERROR else "warning"
         self._telemetry.event(level, "library", name=record.name, error=record.getMessage())
 
