@@ -39,11 +39,13 @@ def running(site, tryton, redmine, project):
     assert all(step["done"] for step in site.json("topics", "apply"))
     assert site.json("db", "upgrade")["applied"]
     processes = [site.process(command) for command in ("run", "gate", "collect")]
-    for process in processes:
-        process.start()
-    yield processes
-    for process in processes:
-        process.discard()
+    try:
+        for process in processes:
+            process.start()
+        yield processes
+    finally:
+        for process in processes:
+            process.discard()
 
 
 def configure(site, tryton, redmine, project):
