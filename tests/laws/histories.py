@@ -35,7 +35,7 @@ def rarely(draw, once_in=10):
 
 
 @st.composite
-def plans(draw, version=1, *, replaces=False):
+def plans(draw, version=1, *, replaces=False, openings=False):
     """A registration of up to three milestones with any of the terms that contracts have."""
     currency = draw(few(["EUR", "EUR", "EUR", "JPY", "KWD"]))
     names = [n for n in NAMES if not rarely(draw, 3)] or ["M1"]
@@ -45,6 +45,11 @@ def plans(draw, version=1, *, replaces=False):
             draw(milestone("M4", ["M4"], currency))
         ]
         milestones[0]["replaces"] = ["M1"]
+    for terms_of in milestones:
+        if openings and rarely(draw, 3):
+            paid = terms_of["value"] if rarely(draw, 4) else draw(few([money(1, currency), half(terms_of["value"])]))
+            day = draw(few(["2026-02-10", "2026-02-25"]))
+            terms_of["opening"] = {"released": paid, "as_of": day, "reference": "B-7", "approved_by": "anna"}
     return a_contract(*milestones, version=version, currency=currency, **draw(terms(milestones, currency, version)))
 
 
@@ -112,6 +117,13 @@ def terms(draw, milestones, currency, version):
         state = draw(few([{}, {}, {"state": "proposed"}]))
         chosen["amendment"] = an_amendment(id=f"A-{version}", **when, **state)
     return chosen
+
+
+def half(amount):
+    """About half of an amount, with as many decimals."""
+    minor = int(amount.replace(".", "")) // 2
+    digits = len(amount.partition(".")[2])
+    return f"{minor // 10**digits}.{minor % 10**digits:0{digits}d}" if digits else str(minor)
 
 
 def money(minor, currency):
@@ -279,9 +291,9 @@ def garbage():
 
 
 @st.composite
-def histories(draw, *, versions=True, replaces=False, least=3, most=25):
+def histories(draw, *, versions=True, replaces=False, openings=False, least=3, most=25):
     """Records with rising timestamps; the registration comes somewhere among them, mostly first."""
-    plan = draw(plans())
+    plan = draw(plans(openings=openings))
     events = [draw(facts(plan["currency"])) for _ in range(draw(st.integers(least, most)))]
     for terms_of in plan["milestones"]:
         if not rarely(draw, 4):

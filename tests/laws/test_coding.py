@@ -24,7 +24,7 @@ pack, unpack = msgspec.msgpack.encode, msgspec.msgpack.decode
 
 
 @tried(60)
-@given(histories(replaces=True))
+@given(histories(replaces=True, openings=True))
 def test_facts_plans_states_entries_commands_decisions_and_snapshots(records):
     story = Story(people=PEOPLE)
     for record in records:

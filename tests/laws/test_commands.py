@@ -17,7 +17,7 @@ NAMED = ("contract", "milestone", "sequence", "action", *SAID, "carried")
 @st.composite
 def stories(draw):
     """A history told in batches, with the time passing at the end."""
-    records = draw(histories(replaces=True))
+    records = draw(histories(replaces=True, openings=True))
     story = Story(people=PEOPLE)
     for batch in draw(batches(records)):
         story.carry(batch)

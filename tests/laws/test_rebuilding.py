@@ -20,7 +20,7 @@ from services.runtime.outgoing import commands_of
 @tried(72)
 @given(st.data())
 def test_rebuilding_from_the_log_gives_the_same_rows_commands_and_state(data):
-    records = data.draw(histories(replaces=True))
+    records = data.draw(histories(replaces=True, openings=True))
     note(summary(records))
     story = Story(people=PEOPLE)
     for batch in data.draw(batches(records)):
@@ -56,7 +56,7 @@ def comparable(state):
 @tried(72)
 @given(st.data())
 def test_what_was_decided_in_part_is_what_is_decided_as_a_whole(data):
-    records = data.draw(histories(replaces=True))
+    records = data.draw(histories(replaces=True, openings=True))
     note(summary(records))
     story = Story(people=PEOPLE)
     for record in records:

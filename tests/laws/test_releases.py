@@ -74,8 +74,10 @@ def test_the_machine_never_lifts_a_persons_hold(records):
     story = told(records)
     for _, facts, plan, decided, before in revisions(story):
         milestone = ids(plan).get(decided.milestone)
+        if before is None:
+            continue  # a hold that waited for the milestone counts from the next revision on (rule A10)
         if milestone is not None and milestone.value and open_holds(facts, milestone, plan, story.rules):
-            assert decided.released == (before.released if before else 0)
+            assert decided.released == before.released
             assert "MANUAL_HOLD" in [reason.code for reason in decided.reasons]
 
 
@@ -124,18 +126,19 @@ def _found(story):
 
 
 @tried(72)
-@given(histories(replaces=True))
+@given(histories(replaces=True, openings=True))
 def test_released_never_falls_and_never_exceeds_what_is_earned_the_value_or_the_cap(records):
     note(summary(records))
     story = told(records)
-    released, versions = {}, None
-    for _, _, plan, decided, _ in revisions(story):
-        if versions is not plan:
-            released, versions = moved(released, plan), plan
+    released, in_force, moved_to = {}, None, {}
+    for entry, _, plan, decided, _ in revisions(story):
+        if in_force is not plan:
+            released, in_force = moved(released, plan), plan
+            moved_to[entry.revision] = {m.id for m in plan.milestones if m.replaces or m.opening}
         before = released.get(decided.milestone, 0)
         assert decided.released >= before
         released[decided.milestone] = decided.released
-        if decided.released > before and decided.said is not None and decided.released > (decided.carried or 0):
+        if decided.released > before and decided.milestone not in moved_to.get(entry.revision, ()):
             assert decided.released <= decided.value == ids(plan)[decided.milestone].value
             assert decided.released <= max(decided.allowed, decided.carried or 0)
             assert plan.value_cap is None or sum(released.values()) <= plan.value_cap
@@ -170,7 +173,7 @@ def test_what_is_allowed_never_exceeds_the_accepted_share_of_the_value(records):
 
 
 @tried(72)
-@given(histories(replaces=True))
+@given(histories(replaces=True, openings=True))
 def test_every_hold_has_a_reason_with_what_clears_it(records):
     story = told(records)
     for entry, _, _, decided, _ in revisions(story):

@@ -82,6 +82,13 @@ def test_what_was_carried_settles_the_old_invoices_first():
     assert payable == {"I-1": "0.00", "I-2": "20.00"}
 
 
+def test_what_was_carried_is_not_payable_again_though_no_old_invoice_is_known():
+    story = Story().tell(registered(a_contract(a_milestone(requires=["invoiced"], **OPENED))), invoice("100.00"))
+    assert story.released() == 10_000
+    (target,) = story.commands[-1]["targets"]
+    assert (target["payable_to_date"]["amount"], target["state"]) == ("60.00", "part")
+
+
 def test_an_old_invoice_in_another_currency_is_settled_at_its_worth():
     rates = [{"from": "USD", "rate": "0.5", "valid_from": "2026-01-01"}]
     story = Story().tell(registered(a_contract(a_milestone(requires=["invoiced"], **OPENED), rates=rates)))
