@@ -75,10 +75,12 @@ async def test_registrations_and_proof_in_commands_out_and_a_repeat_of_everythin
     await site.send(RECORDS)
     await carried(site, 2 * len(RECORDS))
     assert await site.commands() == before
-    assert len(await site.read("milestone.decisions")) == len({
-        (d["contract"], d["milestone"], d["revision"])
-        for d in (decode(r.value) for r in await site.read("milestone.decisions"))
-    })
+    assert len(await site.read("milestone.decisions")) == len(
+        {
+            (d["contract"], d["milestone"], d["revision"])
+            for d in (decode(r.value) for r in await site.read("milestone.decisions"))
+        }
+    )
 
 
 async def test_it_stops_on_sigterm_with_what_it_had_to_say_said(site, worker):
