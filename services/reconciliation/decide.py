@@ -68,13 +68,17 @@ def decide(
     found = {m: _blocking(case) for m, case in cases.items()}
     proven = {m: not any(reason in PROOFS for reason in reasons) for m, reasons in found.items()}
     allowed = allowances(contract, proven)
-    spent = sum(m.released for m in state.milestones.values()) if contract.plan.value_cap is not None else 0
-    positions: dict[str, Position] = {}
+    cap = contract.plan.value_cap
+    room = None if cap is None else cap - sum(m.released for m in state.milestones.values())
+    released: dict[str, int] = {}
     for name, case in cases.items():
-        room = None if contract.plan.value_cap is None else max(0, contract.plan.value_cap - spent)
-        position = _position(case, found[name], allowed[name], room, name in fresh)
-        spent += position.released - case.state.released
-        positions[name] = position
+        if name in fresh and not found[name]:
+            found[name] = _first_hold(case, allowed[name])
+        released[name] = _released(case, bool(found[name]), allowed[name], room)
+        room = None if room is None else room - (released[name] - case.state.released)
+    positions = {
+        name: _position(case, found[name], allowed[name], released[name], room) for name, case in cases.items()
+    }
     return Decision(contract, positions)
 
 
@@ -95,14 +99,51 @@ def _blocking(case: Case) -> dict[R, list[Finding]]:
     return found
 
 
+# The proof that a milestone's first hold waits for, and the reason that says so.
+_FIRST = (
+    ("met", R.NOT_MET), ("on_time:", R.NOT_MET), ("measure:", R.NOT_MET), ("received", R.NOT_RECEIVED),
+    ("evidence:", R.EVIDENCE_MISSING), ("signed_off", R.SIGN_OFF_MISSING), ("invoiced", R.NOT_INVOICED),
+)  # fmt: skip
+
+
+def _first_hold(case: Case, allowance: Allowance) -> dict[R, list[Finding]]:
+    """Why a milestone that has just come into the plan is held although all its proof is there already: its first
+    command is a hold (rule E1), and what is known of it counts from the next revision on (rule A10)."""
+    if allowance.allowed <= case.state.released:
+        return {}
+    for proof, reason in _FIRST:
+        for required in case.milestone.requires:
+            if required.startswith(proof):
+                return {
+                    reason: [Finding(required, f"{required} counts from the next decision on: the first is a hold")]
+                }
+    return {}
+
+
+def _is_over(case: Case, allowance: Allowance) -> bool:
+    """Whether more was released than may be paid now; what was carried counts as earned, at least (rule C8)."""
+    carried = case.state.carried.amount if case.state.carried else 0
+    return max(allowance.allowed, carried) < case.state.released
+
+
+def _released(case: Case, blocked: bool, allowance: Allowance, room: int | None) -> int:
+    """What is released to date after this decision; `room` is what is left below the contract's cap."""
+    so_far = case.state.released
+    if blocked or _is_over(case, allowance):
+        return so_far
+    return max(so_far, _within_cap(allowance, so_far, room))
+
+
+def _within_cap(allowance: Allowance, released: int, room: int | None) -> int:
+    return allowance.allowed if room is None else min(allowance.allowed, released + max(0, room))
+
+
 def _position(
-    case: Case, found: dict[R, list[Finding]], allowance: Allowance, room: int | None, fresh: bool
+    case: Case, found: dict[R, list[Finding]], allowance: Allowance, released: int, room: int | None
 ) -> Position:
-    so_far, carried = case.state.released, case.state.carried.amount if case.state.carried else None
-    within_cap = min(allowance.allowed, so_far + room) if room is not None else allowance.allowed
-    over = max(allowance.allowed, carried or 0) < so_far
-    released = so_far if found or over or fresh else max(so_far, within_cap)
-    reasons = _reasons(case, found, allowance, within_cap, released, over)
+    """The position with everything released that goes out in this revision; `room` is what that leaves of the cap."""
+    over, carried = _is_over(case, allowance), case.state.carried.amount if case.state.carried else None
+    reasons = _reasons(case, found, allowance, _within_cap(allowance, released, room), released, over)
     return Position(
         milestone=case.milestone.id, value=case.value, released=released, held=max(0, case.value - released),
         allowed=allowance.allowed, carried=carried, reasons=reasons, conflicts=tuple(case.conflicts),

@@ -77,6 +77,14 @@ def test_within_one_revision_the_cap_goes_by_plan_order():
     assert [story.released(m) for m in ("M1", "M2")] == [10_000, 5_000]
 
 
+def test_a_milestone_that_waits_says_at_once_what_the_others_left_of_the_cap():
+    plan = [a_milestone("M1", requires=["met"]), a_milestone("M2", requires=["met"])]
+    story = Story().tell(registered(a_contract(*plan, value_cap="150.00")), held_by()).tell(met("M1"), met("M2"))
+    decided = [d for entry in story.entries() for d in entry.decisions if d.milestone == "M1"][-1]
+    assert [(r.code, r.amount) for r in decided.reasons] == [("MANUAL_HOLD", 5_000), ("CAP_REACHED", 5_000)]
+    assert amounts(story) == {"MANUAL_HOLD": 5_000, "CAP_REACHED": 5_000}
+
+
 def test_the_cap_holds_against_what_was_carried_too():
     opening = {"released": "90.00", "as_of": "2026-02-28", "reference": "B", "approved_by": "anna"}
     plan = [a_milestone("M1", requires=["met"], opening=opening), a_milestone("M2", requires=["met"])]

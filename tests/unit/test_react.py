@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from builders import (
     OWNER,
     START,
@@ -98,6 +99,28 @@ def test_a_registration_is_decided_first_and_what_it_lets_in_is_the_next_revisio
 
 def test_nothing_is_let_in_while_no_version_is_in_force():
     assert unpark(State("C-1")) == ([], False)
+
+
+@pytest.mark.parametrize(
+    ("required", "reason", "fact"),
+    [
+        ("met", "NOT_MET", {"kind": "milestone.assessed", "status": "met"}),
+        ("received", "NOT_RECEIVED", {"kind": "goods.received", "received": "1", "accepted": "1", "rejected": "0",
+                                      "ordered": "1", "unit": "u", "received_on": "2026-03-01"}),
+        ("evidence:fat", "EVIDENCE_MISSING", {"kind": "evidence.attached", "name": "fat", "sha256": "a" * 64}),
+    ],
+)  # fmt: skip
+def test_the_first_hold_of_a_milestone_whose_proof_is_there_already_says_what_it_waits_for(required, reason, fact):
+    source = {"met": "pm", "received": "erp", "evidence:fat": "office"}[required]
+    key = {"refs": {source: ["thing:1"]}}
+    was = a_contract(a_milestone("M1", requires=["invoiced"], **key))
+    heirs = [a_milestone("M1", requires=["invoiced"]), a_milestone("M2", requires=[required], **key)]
+    now = a_contract(*heirs, version=2, amendment=an_amendment())
+    fact = dict(fact)
+    story = Story().tell(registered(was), said(source, fact.pop("kind"), key="thing:1", **fact), registered(now))
+    first, second = (command for command in story.commands if command["milestone"] == "M2")
+    assert (first["action"], [r["code"] for r in first["reasons"]]) == ("hold", [reason])
+    assert (second["action"], second["reasons"]) == ("release", [])
 
 
 def test_a_moment_never_runs_back():
