@@ -75,7 +75,10 @@ class Case:
         self.counting = [i for i in self.invoices if counts(i, contract.seen)]
         self.invoiced: Exact = sum(i.worth for i in self.counting if i.worth is not None)
         self.waived = _waivers(self) if "reason.waived" in standing else _NO_WAIVERS
-        self.signatures: list[tuple[str, Slot]] = valid_signatures(self) if self.requires("signed_off") else []
+        self.signatures: list[tuple[str, Slot]] = []
+        if self.requires("signed_off"):
+            signed = self.of("sign_off.given", "sign_off")
+            self.signatures = valid_signatures(signed, plan, rules, self.value, self.completion.went_back)
         self.conflicts: list[Conflict] = _conflicts(self)
 
     def requires(self, proof: str) -> bool:

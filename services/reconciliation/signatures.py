@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from contracts_schema.plan import Authority
+from contracts_schema.plan import Authority, Plan
 from services.reconciliation.calendar import day_of, moment_of
+from services.reconciliation.policy import Rules
 from services.reconciliation.state import Slot
 
-if TYPE_CHECKING:
-    from services.reconciliation.case import Case
 
-
-def valid_signatures(case: Case) -> list[tuple[str, Slot]]:
+def valid_signatures(
+    slots: Iterable[Slot], plan: Plan, rules: Rules, value: int, went_back: int | None
+) -> list[tuple[str, Slot]]:
     """Each valid signature with its person: in a role asked for, within authority when signed, and not superseded by
-    a re-opening (rule D4)."""
+    a re-opening at the moment `went_back` (µs). `value` is the milestone's, in minor units (rule D4)."""
     return [
-        (case.rules.person(slot.source, slot.body.by), slot)
-        for slot in case.of("sign_off.given", "sign_off")
-        if slot.kind == "sign_off.given" and _is_entitled(case, slot) and not _is_superseded(case, slot)
+        (rules.person(slot.source, slot.body.by), slot)
+        for slot in slots
+        if slot.kind == "sign_off.given"
+        and (went_back is None or moment_of(slot.body.signed_at) > went_back)
+        and _is_entitled(slot, plan, rules, value)
     ]
 
 
-def _is_superseded(case: Case, slot: Slot) -> bool:
-    went_back = case.completion.went_back
-    return went_back is not None and moment_of(slot.body.signed_at) <= went_back
-
-
-def _is_entitled(case: Case, slot: Slot) -> bool:
-    asked = case.plan.sign_off
+def _is_entitled(slot: Slot, plan: Plan, rules: Rules, value: int) -> bool:
+    asked = plan.sign_off
     if asked.roles and slot.body.role not in asked.roles:
         return False
-    return not asked.authority or any(_grants(case, slot, a) for a in asked.authority)
+    return not asked.authority or any(_grants(a, slot, plan, rules, value) for a in asked.authority)
 
 
-def _grants(case: Case, slot: Slot, authority: Authority) -> bool:
-    day = day_of(moment_of(slot.body.signed_at), case.plan.timezone)
-    same = case.rules.person(slot.source, slot.body.by) == case.rules.person("register", authority.person)
-    in_time = (authority.from_ is None or authority.from_ <= day) and (
-        authority.until is None or day <= authority.until
-    )
-    enough = authority.up_to is None or case.value <= authority.up_to
+def _grants(authority: Authority, slot: Slot, plan: Plan, rules: Rules, value: int) -> bool:
+    day = day_of(moment_of(slot.body.signed_at), plan.timezone)
+    same = rules.person(slot.source, slot.body.by) == rules.person("register", authority.person)
+    begun = authority.from_ is None or authority.from_ <= day
+    in_time = begun and (authority.until is None or day <= authority.until)
+    enough = authority.up_to is None or value <= authority.up_to
     return same and authority.role == slot.body.role and in_time and enough
