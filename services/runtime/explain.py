@@ -5,18 +5,19 @@ Pure: from a contract's state to an account of each milestone; `sentences.py` sa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
 from contracts_schema import commands as c
-from contracts_schema.reasons import PARTIAL, ExceptionCode, HoldReason
+from contracts_schema.reasons import PARTIAL, PROOFS, ExceptionCode, HoldReason
 from services.reconciliation.calendar import show_moment
 from services.reconciliation.case import Case
 from services.reconciliation.crosswalk import index_of
 from services.reconciliation.decide import Position
 from services.reconciliation.issue import conflict_line
 from services.reconciliation.log import HeldBy
+from services.reconciliation.money import allowances
 from services.reconciliation.policy import Rules
 from services.reconciliation.state import LastCommand, MilestoneState, State
 from services.reconciliation.view import Standing, standings
@@ -104,7 +105,7 @@ def _account(state: State, standing: Standing) -> Account:
         requires=case.milestone.requires if case else (), value=amount(p.value, currency),
         released_to_date=amount(p.released, currency), held=amount(p.held, currency),
         carried=None if p.carried is None else amount(p.carried, currency), reasons=reasons,
-        outlook=tuple(_outlook(p, currency)), waived=tuple(_waived(case)) if case else (),
+        outlook=tuple(_outlook(p, case, currency)), waived=tuple(_waived(case)) if case else (),
         conflicts=tuple(conflict_line(x, authority) for x in p.conflicts), exceptions=tuple(p.exceptions),
         targets=tuple(target_line(t) for t in p.targets), last_command=_command(case, known.last, currency),
         replaced_by=known.replaced_by, notes=tuple(_notes(state, p.milestone)),
@@ -118,15 +119,32 @@ def _dates(case: Case | None) -> c.Dates:
     return c.Dates(*(day.isoformat() if day else None for day in days))
 
 
-def _outlook(p: Position, currency: str) -> Iterator[Outlook]:
-    """What each part of the held amount waits for: the blocking reasons together, each partial one by itself."""
+def _outlook(p: Position, case: Case | None, currency: str) -> Iterator[Outlook]:
+    """What each part of the held amount waits for: the blocking reasons together, each partial one by itself.
+
+    While a proof is missing nothing is earned, and no partial reason takes anything off; what they will take is worked
+    out as if every proof of the contract were there.
+    """
     blocking = tuple(r for r in p.reasons if r.code not in PARTIAL and r.code is not HoldReason.OVER_RELEASED)
     codes = tuple(str(r.code) for r in blocking)
-    if blocking and blocking[0].amount > 0:
-        yield Outlook(amount(blocking[0].amount, currency), codes)
-    for reason in p.reasons:
-        if reason.code in PARTIAL and reason.amount > 0:
-            yield Outlook(amount(reason.amount, currency), (*codes, str(reason.code)))
+    unknown = {HoldReason.NOT_RECEIVED, HoldReason.NOT_INVOICED}.intersection(r.code for r in blocking)
+    if case is not None and not unknown and any(r.code in PROOFS for r in blocking):
+        proven = allowances(case.contract, dict.fromkeys(case.contract.cases, True))[p.milestone]
+        cuts = [(cut.reason, cut.amount) for cut in proven.cuts]
+        yield from _parts(max(0, proven.allowed - p.released), cuts, codes, currency)
+    else:
+        first = blocking[0].amount if blocking else 0
+        yield from _parts(first, [(r.code, r.amount) for r in p.reasons if r.code in PARTIAL], codes, currency)
+
+
+def _parts(
+    first: int, cuts: Sequence[tuple[HoldReason, int]], codes: tuple[str, ...], currency: str
+) -> Iterator[Outlook]:
+    if first > 0:
+        yield Outlook(amount(first, currency), codes)
+    for code, cut in cuts:
+        if cut > 0:
+            yield Outlook(amount(cut, currency), (*codes, str(code)))
 
 
 def _waived(case: Case) -> Iterator[str]:
