@@ -111,13 +111,8 @@ def _first_hold(case: Case, allowance: Allowance) -> dict[R, list[Finding]]:
     command is a hold (rule E1), and what is known of it counts from the next revision on (rule A10)."""
     if allowance.allowed <= case.state.released:
         return {}
-    for proof, reason in _FIRST:
-        for required in case.milestone.requires:
-            if required.startswith(proof):
-                return {
-                    reason: [Finding(required, f"{required} counts from the next decision on: the first is a hold")]
-                }
-    return {}
+    required, reason = next((r, why) for proof, why in _FIRST for r in case.milestone.requires if r.startswith(proof))
+    return {reason: [Finding(required, f"{required} counts from the next decision on: the first is a hold")]}
 
 
 def _is_over(case: Case, allowance: Allowance) -> bool:
@@ -129,9 +124,7 @@ def _is_over(case: Case, allowance: Allowance) -> bool:
 def _released(case: Case, blocked: bool, allowance: Allowance, room: int | None) -> int:
     """What is released to date after this decision; `room` is what is left below the contract's cap."""
     so_far = case.state.released
-    if blocked or _is_over(case, allowance):
-        return so_far
-    return max(so_far, _within_cap(allowance, so_far, room))
+    return so_far if blocked else max(so_far, _within_cap(allowance, so_far, room))
 
 
 def _within_cap(allowance: Allowance, released: int, room: int | None) -> int:

@@ -187,8 +187,7 @@ def _note_history(slot: Slot, fact: f.Fact, order: Order) -> None:
     if isinstance(fact.body, f.Assessed):
         entry = (order, fact.body.status)
         slot.history = slot.history or []
-        if entry not in slot.history:
-            insort(slot.history, entry, key=lambda e: e[0])
+        insort(slot.history, entry, key=lambda e: e[0])
 
 
 def _note_terms(slot: Slot, fact: f.Fact) -> None:

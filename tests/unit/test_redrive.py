@@ -42,6 +42,18 @@ def test_what_was_implausible_counts_once_it_is_judged_anew_and_can_be_read(stor
     assert story.reasons() == []
 
 
+def test_a_record_by_key_ends_its_doubt_at_every_milestone_it_may_have_been_about():
+    shared = {"refs": {"pm": ["issue:1"]}}
+    plan = a_contract(a_milestone("M1", requires=["met"], **shared), a_milestone("M2", requires=["met"], **shared))
+    story = Story().tell(registered(plan))
+    early = datetime(2026, 3, 5, tzinfo=UTC)
+    record = story.record(said("pm", "milestone.assessed", key="issue:1", status="met", time=early))
+    story.carry([record])
+    assert [story.reasons(m)[0] for m in ("M1", "M2")] == ["SOURCE_UNREADABLE", "SOURCE_UNREADABLE"]
+    story.carry([redriven(story, record)])
+    assert [story.reasons(m) for m in ("M1", "M2")] == [["NOT_MET"], ["NOT_MET"]]  # two could take it: parked
+
+
 def test_before_that_a_repeat_repeats_the_verdict_and_after_it_a_repeat_is_a_repeat(story):
     record = ahead(story)
     story.carry([record])
