@@ -9,20 +9,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct, field
-from msgspec.msgpack import Decoder, Encoder
+from msgspec.msgpack import Decoder
 
 from contracts_schema.commands import Command
 from contracts_schema.errors import Refused, Unreadable
 from contracts_schema.facts import ABOUT_MESSAGES, Address, ContractRegistered, Fact
 from contracts_schema.records import Record
-from contracts_schema.rows import Changes, ParkedRow, PublishRow, Review, StateRow
+from contracts_schema.rows import Changes, PublishRow, Review, StateRow
 from services.ports import Batch, Store
-from services.reconciliation.crosswalk import index_of
 from services.reconciliation.merge import Merged
 from services.reconciliation.policy import Rules
 from services.reconciliation.react import REVIEW, UNPARK, Outcome, Reaction, react
 from services.reconciliation.state import Arrival, State, decode_state, encode_state
-from services.reconciliation.subject import content_of, identity_of, subject_of
 from services.runtime.known import KnownStates
 from services.runtime.outgoing import (
     RECORD_BYTES,
@@ -35,9 +33,16 @@ from services.runtime.outgoing import (
     size_of,
 )
 from services.runtime.reading import Reader, Reading
+from services.runtime.routing import (
+    Key,
+    claimed_keys,
+    contract_of,
+    keys_in_force,
+    keys_of,
+    keys_to_claim,
+    parked_row,
+)
 
-Key = tuple[str, str]
-_encoder = Encoder()
 _decoder = Decoder(Fact)
 
 
@@ -106,7 +111,7 @@ class Work:
         homeless = []
         mine: dict[str, list[Fact]] = {}
         for fact in facts:
-            contract = _contract_of(fact, claims, registered)
+            contract = contract_of(fact, claims, registered)
             if contract is None:
                 homeless.append((reading, fact))
             else:
@@ -126,14 +131,14 @@ class Work:
         Keys of a plan that comes into force by a later review are not locked; the sweep over stranded facts mends that.
         """
         keys = {key for _, fact in homeless for key in keys_of(fact)}
-        claimed = {key for r in readings for fact in r.facts for key in _keys_to_claim(fact)}
+        claimed = {key for r in readings for fact in r.facts for key in keys_to_claim(fact)}
         if keys or claimed:
             await batch.lock_keys(keys - claimed, claimed)
         claims = await batch.claims(keys) if keys else {}
         for reading, fact in homeless:
             for _, still_homeless in self._assign(reading, (fact,), claims, registered):
                 ambiguous = any(len(claims.get(key, ())) > 1 for key in keys_of(fact))
-                self._changes.parked.append(_parked_row(still_homeless, reading.record, ambiguous))
+                self._changes.parked.append(parked_row(still_homeless, reading.record, ambiguous))
                 self._told(Outcome(reading.record.origin, Merged.PARKED, fact.address), fact)
 
     # -- what follows --------------------------------------------------------------------------------------------
@@ -167,7 +172,7 @@ class Work:
         owners: dict[Key, str] = {}
         for contract in contracts:
             known = await store.state(contract)
-            for key in _claimed_keys(decode_state(known)) if known else ():
+            for key in claimed_keys(decode_state(known)) if known else ():
                 owners[key] = contract
         if not owners:
             return {}
@@ -175,7 +180,7 @@ class Work:
         found: dict[str, list[Arrival]] = {}
         for row in await batch.parked_under(owners.keys()):
             fact = _decoder.decode(row.fact)
-            home = _contract_of(fact, claims, ())
+            home = contract_of(fact, claims, ())
             if home is not None and home in contracts:
                 self._changes.unparked.append((row.source, row.subject))
                 if not isinstance(fact.body, ABOUT_MESSAGES):
@@ -298,7 +303,7 @@ class Work:
             self._changes.claimed.append(("", state.contract, state.contract))
         if state.in_force == before:
             return
-        now, was = _keys_in_force(state, state.in_force), _keys_in_force(state, before)
+        now, was = keys_in_force(state, state.in_force), keys_in_force(state, before)
         self._changes.claimed += [(source, key, state.contract) for source, key in sorted(now - was)]
         self._changes.unclaimed += [(source, key, state.contract) for source, key in sorted(was - now)]
         self._changes.wakes.append((state.contract, 0, UNPARK))
@@ -309,49 +314,6 @@ class Work:
             counts[outcome.merged.value] = counts.get(outcome.merged.value, 0) + 1
         counts["quarantined_records"] = len(self.report.quarantined)
         return {name: n for name, n in counts.items() if n}
-
-
-def keys_of(fact: Fact) -> list[Key]:
-    """The crosswalk keys under which a contract may claim the fact, most specific first."""
-    if fact.address.contract is not None:
-        return [("", fact.address.contract)]
-    return [(fact.address.source or "", key) for key in fact.address.keys]
-
-
-def _contract_of(fact: Fact, claims: Mapping[Key, tuple[str, ...]], registered: Collection[str | None]) -> str | None:
-    """The one contract that claims the fact by its most specific claimed key; None for none, or several."""
-    named = fact.address.contract
-    if named is not None:
-        return named if named in registered or ("", named) in claims else None
-    for key in keys_of(fact):
-        claimants = claims.get(key)
-        if claimants:
-            return claimants[0] if len(claimants) == 1 else None
-    return None
-
-
-def _keys_to_claim(fact: Fact) -> set[Key]:
-    if not isinstance(fact.body, ContractRegistered):
-        return set()
-    return {("", fact.address.contract or ""), *index_of(fact.body.plan).keys}
-
-
-def _parked_row(fact: Fact, record: Record, ambiguous: bool) -> ParkedRow:
-    """A row of its own for every fact: what an older one said may still count when its contract comes (rule A4)."""
-    unique = f"{subject_of(fact)}\x1f{identity_of(fact).hex()}{content_of(fact).hex()}"
-    return ParkedRow(
-        source=fact.source, subject=unique, keys=tuple(keys_of(fact)), fact=_encoder.encode(fact),
-        timestamp=record.timestamp * 1000, origin=record.origin,
-        reason="ambiguous" if ambiguous else "unknown", since=record.timestamp * 1000,
-    )  # fmt: skip
-
-
-def _claimed_keys(state: State) -> set[Key]:
-    return {("", state.contract), *_keys_in_force(state, state.in_force)}
-
-
-def _keys_in_force(state: State, version: int) -> set[Key]:
-    return index_of(state.plans[version].plan).keys if version else set()
 
 
 def _deferred(arrivals: Sequence[Arrival]) -> list[Outcome]:

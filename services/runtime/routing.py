@@ -1,0 +1,63 @@
+"""Which contract a fact belongs to, by the keys that contracts claim, and what waits where none does."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from msgspec.msgpack import Encoder
+
+from contracts_schema.facts import ContractRegistered, Fact
+from contracts_schema.records import Record
+from contracts_schema.rows import ParkedRow
+from services.reconciliation.crosswalk import index_of
+from services.reconciliation.state import State
+from services.reconciliation.subject import content_of, identity_of, subject_of
+
+Key = tuple[str, str]  # source and key; the source of a contract's own id is ""
+_encoder = Encoder()
+
+
+def keys_of(fact: Fact) -> list[Key]:
+    """The crosswalk keys under which a contract may claim the fact, most specific first."""
+    if fact.address.contract is not None:
+        return [("", fact.address.contract)]
+    return [(fact.address.source or "", key) for key in fact.address.keys]
+
+
+def contract_of(fact: Fact, claims: Mapping[Key, tuple[str, ...]], registered: Collection[str | None]) -> str | None:
+    """The one contract that claims the fact by its most specific claimed key; None for none, or several."""
+    named = fact.address.contract
+    if named is not None:
+        return named if named in registered or ("", named) in claims else None
+    for key in keys_of(fact):
+        claimants = claims.get(key)
+        if claimants:
+            return claimants[0] if len(claimants) == 1 else None
+    return None
+
+
+def keys_to_claim(fact: Fact) -> set[Key]:
+    """The keys that a registration claims for its contract; none for any other fact."""
+    if not isinstance(fact.body, ContractRegistered):
+        return set()
+    return {("", fact.address.contract or ""), *index_of(fact.body.plan).keys}
+
+
+def parked_row(fact: Fact, record: Record, ambiguous: bool) -> ParkedRow:
+    """A row of its own for every fact: what an older one said may still count when its contract comes (rule A4)."""
+    unique = f"{subject_of(fact)}\x1f{identity_of(fact).hex()}{content_of(fact).hex()}"
+    return ParkedRow(
+        source=fact.source, subject=unique, keys=tuple(keys_of(fact)), fact=_encoder.encode(fact),
+        timestamp=record.timestamp * 1000, origin=record.origin,
+        reason="ambiguous" if ambiguous else "unknown", since=record.timestamp * 1000,
+    )  # fmt: skip
+
+
+def claimed_keys(state: State) -> set[Key]:
+    """Every key that a contract claims now, its own id among them."""
+    return {("", state.contract), *keys_in_force(state, state.in_force)}
+
+
+def keys_in_force(state: State, version: int) -> set[Key]:
+    """The keys that one version of the plan claims; none for no version."""
+    return index_of(state.plans[version].plan).keys if version else set()
