@@ -28,7 +28,7 @@ from services.gate.memory import (
 )
 from services.gate.ports import Finance, Look, Wanted
 from services.gate.remember import remembered, sightings
-from services.gate.steps import Order, Outlook, Step, matches, outlooks, steps
+from services.gate.steps import Order, Outlook, Step, outlooks, steps
 
 log = logging.getLogger(__name__)
 
@@ -252,11 +252,6 @@ async def claimants(
         if names:
             found[bill.id] = tuple(sorted(names))
     return found
-
-
-def is_named(bill: Bill, orders: Sequence[Order]) -> bool:
-    """Whether some command means this invoice."""
-    return any(matches(bill, order.wish) for order in orders)
 
 
 def _in_doubt(called: Mapping[str, dict[str, Called]], why: str) -> dict[str, dict[str, Called]]:

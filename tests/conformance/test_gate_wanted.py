@@ -31,11 +31,11 @@ def row(text):
     return PublishRow("finance.events", b"C-1", (("ce_id", b"1"),), text.encode(), "C-1")
 
 
-async def take_in(wanted, first=None, owner="gate-1", **content):
+async def take_in(wanted, first=None, owner="gate-1", contract="C-1", **content):
     async with wanted.intake() as batch:
         if first is not None:
             await batch.fence(owner, [OffsetRange("k", P0, first, first + 1, 0)])
-        await batch.load(["C-1"])
+        await batch.load([contract])
         await batch.write(Intake(**content))
 
 
@@ -148,7 +148,7 @@ async def test_no_command_is_taken_in_while_a_release_of_its_invoice_is_on_its_w
     async with wanted.releasing("n:INV-1", 0) as still:
         assert still in (True, False)
         waiting = asyncio.create_task(hold())
-        await take_in(wanted, wake={"n:INV-2"})
+        await take_in(wanted, contract="C-2", wake={"n:INV-2"})  # C-1 may wait already, and would keep its own waiting
         order.append("released")
     await waiting
     assert order == ["released", "taken in"]
