@@ -65,7 +65,7 @@ PARTIAL = (
 BLOCKING = tuple(reason for reason in HoldReason if reason not in PARTIAL)
 
 # Proofs of which rule C1 says that nothing is earned while they are missing.
-PROOFS = (R.NOT_MET, R.EVIDENCE_MISSING, R.EVIDENCE_CHANGED, R.SIGN_OFF_MISSING)
+PROOFS = frozenset({R.NOT_MET, R.EVIDENCE_MISSING, R.EVIDENCE_CHANGED, R.SIGN_OFF_MISSING})
 
 # Two persons may waive these (rule D6); everything else is a claim, an amount or a person's word.
 WAIVABLE = frozenset(

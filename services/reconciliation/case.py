@@ -1,31 +1,23 @@
-"""The case of one milestone: everything that its checks and money rules look at, worked out once."""
+"""The case of one milestone: everything that its checks and money rules look at, worked out once.
+
+A case is made of parts, each of which looks at facts of some kinds (`PARTS`). When facts come, only the parts that look
+at facts of their kind are worked out anew.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from contracts_schema.plan import Milestone, Plan
 from contracts_schema.reasons import HoldReason
-from services.reconciliation.calendar import day_of
-from services.reconciliation.crosswalk import Index, successors
-from services.reconciliation.invoices import (
-    Exact,
-    Invoice,
-    Ledger,
-    claimed_twice,
-    counts,
-    ledger,
-    numbers_at,
-    seen_numbers,
-    sharing_invoices,
-)
+from services.reconciliation.invoices import Exact, Invoice, counts
 from services.reconciliation.policy import Rules
 from services.reconciliation.receipt import Receipt, receipt
 from services.reconciliation.signatures import valid_signatures
-from services.reconciliation.standing import Standing, of, place
-from services.reconciliation.state import MilestoneState, Slot, State
+from services.reconciliation.standing import EVERY_KIND, Kinds, Standing, of
+from services.reconciliation.state import MilestoneState, Slot
 from services.reconciliation.words import (
     Completion,
     Conflict,
@@ -36,6 +28,9 @@ from services.reconciliation.words import (
     conflict,
     scheduled,
 )
+
+if TYPE_CHECKING:
+    from services.reconciliation.contract_case import ContractCase
 
 _NO_WAIVERS: frozenset[tuple[str, str]] = frozenset()
 
@@ -52,34 +47,42 @@ class Case:
     """One milestone of one contract at one moment, in the words of those who are believed.
 
     `invoiced` is the sum of the nets of all invoices that count, exact, in minor units of the contract's currency;
-    `signatures` are the valid ones with their persons (rule D4); `conflicts` are the fields about which systems differ.
+    `claims` are invoices claimed twice, with a sentence each (rule D8); `signatures` are the valid ones with their
+    persons (rule D4); `conflicts` are the fields about which systems differ. `found` is what the checks last found.
     """
 
+    completion: Completion
+    receipt: Receipt
+    due: Day
+    forecast: Day
+    baseline: Day
+    agreed: Agreed
+    invoices: list[Invoice]
+    counting: list[Invoice]
+    invoiced: Exact
+    claims: Mapping[str, str]
+    waived: frozenset[tuple[str, str]]
+    signatures: list[tuple[str, Slot]]
+    conflicts: list[Conflict]
+
     def __init__(self, contract: ContractCase, milestone: Milestone, standing: Standing) -> None:
-        plan, rules = contract.plan, contract.rules
         self.contract = contract
-        self.plan = plan
-        self.rules = rules
+        self.plan: Plan = contract.plan
+        self.rules: Rules = contract.rules
         self.milestone = milestone
         self.standing = standing
-        self.today = contract.today
+        self.today: date = contract.today
         self.value = milestone.value or 0
         self.state = contract.state.milestones.get(milestone.id) or MilestoneState()
-        self.completion: Completion = completion(standing, milestone, plan, rules)
-        self.receipt: Receipt = receipt(standing, milestone, plan, rules)
-        self.due: Day = scheduled(standing, "due", plan, rules)
-        self.forecast: Day = scheduled(standing, "forecast", plan, rules)
-        self.baseline: Day = scheduled(standing, "baseline", plan, rules)
-        self.agreed = _agreed_values(standing, plan, rules)
-        self.invoices: list[Invoice] = contract.ledger.by_milestone.get(milestone.id, [])
-        self.counting = [i for i in self.invoices if counts(i, contract.seen)]
-        self.invoiced: Exact = sum(i.worth for i in self.counting if i.worth is not None)
-        self.waived = _waivers(self) if "reason.waived" in standing else _NO_WAIVERS
-        self.signatures: list[tuple[str, Slot]] = []
-        if self.requires("signed_off"):
-            signed = self.of("sign_off.given", "sign_off")
-            self.signatures = valid_signatures(signed, plan, rules, self.value, self.completion.went_back)
-        self.conflicts: list[Conflict] = _conflicts(self)
+        self.found: dict[HoldReason, list[Finding]] = {}
+        self.renew(EVERY_KIND)
+
+    def renew(self, kinds: Kinds) -> None:
+        """Work out anew what looks at facts of these kinds."""
+        for looks_at, work_out in PARTS:
+            if not kinds.isdisjoint(looks_at):
+                work_out(self)
+        self.conflicts = _conflicts(self)
 
     def requires(self, proof: str) -> bool:
         """Whether a release needs this proof."""
@@ -148,61 +151,49 @@ def _waivers(case: Case) -> frozenset[tuple[str, str]]:
     )
 
 
-class ContractCase:
-    """A contract at one moment: its plan in force and the cases of the milestones to decide, in plan order.
-
-    `only` limits them to some milestones and those that share an invoice with them; None means all. The case of any
-    other, a precursor's say, is worked out when it is looked at.
-    """
-
-    def __init__(
-        self, state: State, index: Index, moment: int, rules: Rules, only: Collection[str] | None = None
-    ) -> None:
-        self.state = state
-        self.index = index
-        self.plan = index.plan
-        self.rules = rules
-        self.moment = moment
-        self.today: date = day_of(moment, self.plan.timezone)
-        self.placed = place(state, index)
-        self.only = None if only is None else sharing_invoices(self.placed, only)
-        numbers = None if self.only is None else numbers_at(self.placed, self.only)
-        self.ledger: Ledger = ledger(self.placed, self.plan, rules, numbers)
-        self.seen: Mapping[str, bool] = seen_numbers(self.ledger)
-        self.claims: Mapping[str, Mapping[str, str]] = claimed_twice(self.ledger)
-        self._cases: dict[str, Case] = {}
-        wanted = index.milestones if self.only is None else [m for m in index.milestones if m in self.only]
-        self.cases: dict[str, Case] = {name: self.case(name) for name in wanted}
-
-    def case(self, name: str) -> Case:
-        """The case of one milestone of the plan."""
-        case = self._cases.get(name)
-        if case is None:
-            case = self._cases[name] = Case(self, self.index.milestones[name], self.placed[name])
-        return case
-
-    def stand_in(self, milestone: str) -> Case | None:
-        """The activated contingency milestone that has taken over from this one (rule D1)."""
-        for name in self.index.stand_ins.get(milestone, ()):
-            if is_activated(self.case(name)):
-                return self.case(name)
-        return None
-
-    def is_met(self, milestone: str) -> bool:
-        """Whether a precursor is met, by itself, by its stand-in, or by all that replace it (rules D1, D2)."""
-        if milestone not in self.index.milestones:
-            heirs = successors(self.plan, milestone)
-            return bool(heirs) and all(self.case(name).met for name in heirs)
-        return (self.stand_in(milestone) or self.case(milestone)).met
+def _completion(case: Case) -> None:
+    case.completion = completion(case.standing, case.milestone, case.plan, case.rules)
 
 
-def is_activated(case: Case) -> bool:
-    """Whether a person has put the contingency milestone in force."""
-    return bool(case.of("milestone.activated", "activation"))
+def _receipt(case: Case) -> None:
+    case.receipt = receipt(case.standing, case.milestone, case.plan, case.rules)
 
 
-def in_force(case: Case) -> bool:
-    """Whether the milestone pays at all: no unactivated contingency, and none that has taken over (rule D1)."""
-    if case.milestone.contingency_for is not None and not is_activated(case):
-        return False
-    return case.contract.stand_in(case.milestone.id) is None
+def _days(case: Case) -> None:
+    case.due = scheduled(case.standing, "due", case.plan, case.rules)
+    case.forecast = scheduled(case.standing, "forecast", case.plan, case.rules)
+    case.baseline = scheduled(case.standing, "baseline", case.plan, case.rules)
+
+
+def _agreed(case: Case) -> None:
+    case.agreed = _agreed_values(case.standing, case.plan, case.rules)
+
+
+def _invoices(case: Case) -> None:
+    contract = case.contract
+    case.invoices = contract.ledger.by_milestone.get(case.milestone.id, [])
+    case.counting = [i for i in case.invoices if counts(i, contract.seen)]
+    case.invoiced = sum(i.worth for i in case.counting if i.worth is not None)
+    case.claims = contract.claims.get(case.milestone.id, {})
+
+
+def _waived(case: Case) -> None:
+    case.waived = _waivers(case) if "reason.waived" in case.standing else _NO_WAIVERS
+
+
+def _signatures(case: Case) -> None:
+    signed = case.of("sign_off.given", "sign_off") if case.requires("signed_off") else []
+    went_back = case.completion.went_back
+    case.signatures = valid_signatures(signed, case.plan, case.rules, case.value, went_back) if signed else []
+
+
+# The kinds of facts that each part of a case looks at. Signatures come after the completion that they depend on.
+PARTS: tuple[tuple[Kinds, Callable[[Case], None]], ...] = (
+    (frozenset({"milestone.assessed"}), _completion),
+    (frozenset({"goods.received"}), _receipt),
+    (frozenset({"milestone.scheduled"}), _days),
+    (frozenset({"value.agreed"}), _agreed),
+    (frozenset({"invoice.received"}), _invoices),
+    (frozenset({"reason.waived"}), _waived),
+    (frozenset({"sign_off.given", "milestone.assessed"}), _signatures),
+)

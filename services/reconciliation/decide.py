@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 from contracts_schema.reasons import PROOFS, WAIVABLE, ExceptionCode
 from contracts_schema.reasons import HoldReason as R
-from services.reconciliation.case import Case, ContractCase, Finding
+from services.reconciliation.case import Case, Finding
 from services.reconciliation.checks import CHECKS
+from services.reconciliation.contract_case import ContractCase
 from services.reconciliation.crosswalk import Index
 from services.reconciliation.exceptions import exceptions_of
 from services.reconciliation.money import Allowance, allowances
-from services.reconciliation.policy import Rules
+from services.reconciliation.standing import Kinds
 from services.reconciliation.state import MilestoneState, State
 from services.reconciliation.targets import Target, targets
 from services.reconciliation.words import Conflict
@@ -48,55 +49,42 @@ class Position(NamedTuple):
     targets: tuple[Target, ...]
 
 
-class Decision(NamedTuple):
-    """The positions of all milestones of the plan in force, and the contract they were worked out from."""
-
-    contract: ContractCase
-    positions: dict[str, Position]
-
-
-def decide(
-    state: State, index: Index, moment: int, rules: Rules, fresh: Collection[str] = (),
-    only: Collection[str] | None = None,
-) -> Decision:  # fmt: skip
-    """Decide every milestone, or `only` some, whose positions are then the same as if all had been decided.
+def decide(contract: ContractCase, fresh: Collection[str] = ()) -> dict[str, Position]:
+    """Decide the milestones that are wanted: all, or some, whose positions are then the same as if all were decided.
 
     Nothing is released for `fresh` ones: their first command is a hold (rule E1).
     """
-    contract = ContractCase(state, index, moment, rules, only)
-    cases = contract.cases
-    found = {m: _blocking(case) for m, case in cases.items()}
-    proven = {m: not any(reason in PROOFS for reason in reasons) for m, reasons in found.items()}
+    cases = {name: contract.cases[name] for name in contract.wanted}
+    found = {m: _blocking(case, contract.wanted[m]) for m, case in cases.items()}
+    proven = {m: PROOFS.isdisjoint(reasons) for m, reasons in found.items()}
     allowed = allowances(contract, proven)
     cap = contract.plan.value_cap
-    room = None if cap is None else cap - sum(m.released for m in state.milestones.values())
+    room = None if cap is None else cap - sum(m.released for m in contract.state.milestones.values())
     released: dict[str, int] = {}
     for name, case in cases.items():
         if name in fresh and not found[name]:
             found[name] = _first_hold(case, allowed[name])
         released[name] = _released(case, bool(found[name]), allowed[name], room)
         room = None if room is None else room - (released[name] - case.state.released)
-    positions = {
-        name: _position(case, found[name], allowed[name], released[name], room) for name, case in cases.items()
-    }
-    return Decision(contract, positions)
+    decided = {name: _position(case, found[name], allowed[name], released[name], room) for name, case in cases.items()}
+    contract.positions |= decided
+    return decided
 
 
-def _blocking(case: Case) -> dict[R, list[Finding]]:
-    """The blocking reasons that stand, without what two persons have waived (rule D6)."""
-    found: dict[R, list[Finding]] = {}
+def _blocking(case: Case, kinds: Kinds) -> dict[R, list[Finding]]:
+    """The blocking reasons that stand, without what two persons have waived (rule D6). Only checks that look at facts
+    of these kinds are made anew."""
     if case.milestone.value is None:
-        return found
-    standing = case.standing
-    for reason, check, needs in CHECKS:
-        if needs is not None and needs not in standing:
-            continue
-        findings = list(check(case))
-        if findings and case.waived and reason in WAIVABLE:
-            findings = [f for f in findings if not case.is_waived(reason, f)]
+        return {}
+    before, case.found = case.found, {}
+    for reason, check, looks_at in CHECKS:
+        findings = before.get(reason) if kinds.isdisjoint(looks_at) else list(check(case))
         if findings:
-            found[reason] = findings
-    return found
+            case.found[reason] = findings
+    if not case.waived:
+        return dict(case.found)
+    stands = {r: [f for f in found if r not in WAIVABLE or not case.is_waived(r, f)] for r, found in case.found.items()}
+    return {reason: findings for reason, findings in stands.items() if findings}
 
 
 # The proof that a milestone's first hold waits for, and the reason that says so.

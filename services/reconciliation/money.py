@@ -14,7 +14,8 @@ from math import ceil, floor
 from typing import NamedTuple
 
 from contracts_schema.reasons import HoldReason as R
-from services.reconciliation.case import Case, ContractCase, in_force
+from services.reconciliation.case import Case
+from services.reconciliation.contract_case import ContractCase, in_force
 from services.reconciliation.disputes import disputed
 from services.reconciliation.invoices import Exact
 from services.reconciliation.retention import retained
@@ -47,12 +48,13 @@ class _Base(NamedTuple):
 def allowances(contract: ContractCase, proven: Mapping[str, bool]) -> dict[str, Allowance]:
     """Each milestone's allowance. `proven` says whether every required proof is there or waived (rule C1)."""
     cases, plan = contract.cases, contract.plan
-    bases = {m: _base(case, proven[m]) for m, case in cases.items()}
-    joined = plan.retention is not None or plan.advance is not None
-    progress = [(case, bases[m].exact) for m, case in cases.items() if in_force(case)] if joined else []
+    bases = {m: _base(cases[m], proof) for m, proof in proven.items()}
+    if plan.retention is None and plan.advance is None:
+        return {m: _allowance(cases[m], base, ZERO, ZERO) for m, base in bases.items()}
+    progress = [(cases[m], base.exact) for m, base in bases.items() if in_force(cases[m])]
     kept = retained(contract, progress)
     recouped = _recouped(contract, progress)
-    return {m: _allowance(case, bases[m], kept.get(m, ZERO), recouped.get(m, ZERO)) for m, case in cases.items()}
+    return {m: _allowance(cases[m], base, kept.get(m, ZERO), recouped.get(m, ZERO)) for m, base in bases.items()}
 
 
 def _base(case: Case, proven: bool) -> _Base:

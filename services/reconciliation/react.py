@@ -15,7 +15,7 @@ from msgspec import Struct
 from contracts_schema.facts import Address, ContractRegistered, Fact
 from contracts_schema.rows import LogRow
 from services.reconciliation.calendar import day_of
-from services.reconciliation.case import ContractCase
+from services.reconciliation.contract_case import ContractCase
 from services.reconciliation.crosswalk import Index, index_of
 from services.reconciliation.log import LogEntry
 from services.reconciliation.merge import Merged, Seen, merge

@@ -11,7 +11,8 @@ from datetime import timedelta
 from fractions import Fraction
 
 from contracts_schema.plan import Retention
-from services.reconciliation.case import Case, ContractCase, in_force
+from services.reconciliation.case import Case
+from services.reconciliation.contract_case import ContractCase, in_force
 from services.reconciliation.invoices import Exact
 
 ZERO = Fraction(0)
@@ -59,5 +60,5 @@ def is_over(contract: ContractCase, terms: Retention) -> bool:
     """Whether the milestone that ends retention is met and its defects period has passed; both its days count (B6)."""
     if terms.release_on is None:
         return False
-    met_on = contract.case(terms.release_on).completion.met_on
+    met_on = contract.cases[terms.release_on].completion.met_on
     return met_on is not None and contract.today > met_on + timedelta(days=terms.defects_days)

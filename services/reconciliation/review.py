@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
 from services.reconciliation.calendar import midnight
-from services.reconciliation.case import Case, ContractCase
+from services.reconciliation.case import Case
+from services.reconciliation.contract_case import ContractCase
 from services.reconciliation.standing import of
 from services.reconciliation.versions import next_version_begins
 
 _DAY = timedelta(days=1)
+_DATED = frozenset({"milestone.assessed", "reason.waived", "compliance.document"})
 
 
 def next_review(contract: ContractCase) -> int | None:
@@ -19,8 +21,9 @@ def next_review(contract: ContractCase) -> int | None:
     Milestones that are not decided now keep the moment that was found for them when they last were.
     """
     known = contract.state.milestones
-    for name, case in contract.cases.items():
-        known[name].review = _earliest(contract, _days(case))
+    for name, kinds in contract.wanted.items():
+        if not kinds.isdisjoint(_DATED):
+            known[name].review = _earliest(contract, _days(contract.cases[name]))
     moments = [known[name].review for name in contract.index.milestones]
     moments += [_earliest(contract, _defects_period(contract)), next_version_begins(contract.state, contract.moment)]
     return min((m for m in moments if m is not None), default=None)
@@ -49,6 +52,6 @@ def _days(case: Case) -> Iterator[date]:
 def _defects_period(contract: ContractCase) -> Iterator[date]:
     terms = contract.plan.retention
     if terms is not None and terms.release_on is not None:
-        met_on = contract.case(terms.release_on).completion.met_on
+        met_on = contract.cases[terms.release_on].completion.met_on
         if met_on is not None:
             yield met_on + timedelta(days=terms.defects_days) + _DAY

@@ -9,14 +9,16 @@ from typing import NamedTuple
 from contracts_schema.facts import ABOUT_MESSAGES, Address, Fact
 from contracts_schema.rows import LogRow
 from services.reconciliation.calendar import day_of
-from services.reconciliation.case import ContractCase
+from services.reconciliation.contract_case import ContractCase, Touched
 from services.reconciliation.crosswalk import Index, Place, index_of
-from services.reconciliation.decide import Decision, Position, decide
+from services.reconciliation.decide import Position, decide
 from services.reconciliation.issue import decided, is_due, remember, say
 from services.reconciliation.log import Decided, LogEntry, append
 from services.reconciliation.policy import Rules
 from services.reconciliation.review import next_review
+from services.reconciliation.standing import NO_KIND, Kinds
 from services.reconciliation.state import State, packed
+from services.reconciliation.subject import FAMILY
 from services.reconciliation.versions import put_in_force, version_in_force
 
 
@@ -46,31 +48,45 @@ def revise(
     index, fresh = _plan_at(state)
     if index is None:
         return _write(state, facts, cause, rules, None, ()) if facts else NOTHING_CHANGED
-    only = None if thoroughly or fresh or cause != FACTS else _touched(state, index, facts, rules)
-    decision = decide(state, index, state.moment, rules, fresh, only)
+    touched = None if thoroughly or fresh or cause != FACTS else _touched(state, index, facts, rules)
+    contract = _contract_case(state, index, rules, touched)
+    positions = decide(contract, fresh)
     state.rulebook = rules.rulebook.hash
-    state.decided_on = (state.in_force, decision.contract.today.toordinal())
-    parked = _park_ambiguous(state, decision.contract)
-    decisions = [d for d in (_say(state, decision, p) for p in decision.positions.values()) if d is not None]
-    state.review = next_review(decision.contract)
+    state.decided_on = (state.in_force, contract.today.toordinal())
+    decisions = [d for d in (_say(state, contract, p) for p in positions.values()) if d is not None]
+    state.review = next_review(contract)
+    parked = _park_ambiguous(state, contract)
     if not (facts or decisions or moved):
         return NOTHING_CHANGED._replace(parked=parked)
     return _write(state, facts, cause, rules, index, decisions)._replace(parked=parked)
 
 
-def _touched(state: State, index: Index, facts: Sequence[Fact], rules: Rules) -> set[str] | None:
+def _contract_case(state: State, index: Index, rules: Rules, touched: Touched | None) -> ContractCase:
+    """The case that was kept beside the state, brought up to date; a new one where that would not do."""
+    contract: ContractCase | None = state.kept.pop("case", None)
+    if touched is None or contract is None or contract.index is not index or contract.rules is not rules:
+        contract = ContractCase(state, index, state.moment, rules)
+    else:
+        contract.renew(state.moment, touched)
+    state.kept["case"] = contract
+    return contract
+
+
+def _touched(state: State, index: Index, facts: Sequence[Fact], rules: Rules) -> Touched | None:
     """The milestones that these facts may have changed; None where it may be all of them."""
     today = day_of(state.moment, index.plan.timezone).toordinal()
     if not index.is_separable or state.decided_on != (state.in_force, today) or state.rulebook != rules.rulebook.hash:
         return None
-    touched: set[str] = set()
+    touched: dict[str, Kinds] = {}
     for fact in facts:
         home = index.home(fact.address, fact.body)
         if fact.document is not None or home is Place.EVERYWHERE or isinstance(fact.body, ABOUT_MESSAGES):
             return None  # a vendor document may void parts elsewhere (rule F9)
         if isinstance(home, str):
-            touched.add(home)
-    return touched | {name for one in touched for name in index.dependents.get(one, ())}
+            kind = frozenset({FAMILY.get(fact.kind, fact.kind)})
+            for name in (home, *index.dependents.get(home, ())):
+                touched[name] = touched.get(name, NO_KIND) | kind
+    return touched
 
 
 def _plan_at(state: State) -> tuple[Index | None, Sequence[str]]:
@@ -85,9 +101,9 @@ def _plan_at(state: State) -> tuple[Index | None, Sequence[str]]:
     return index, [name for name in index.milestones if state.milestones[name].last is None]
 
 
-def _say(state: State, decision: Decision, position: Position) -> Decided | None:
+def _say(state: State, contract: ContractCase, position: Position) -> Decided | None:
     """Remember one position; what the log keeps of it, if it has changed."""
-    case = decision.contract.case(position.milestone)
+    case = contract.cases[position.milestone]
     known = state.milestones[position.milestone]
     known.released = position.released
     known.since = {r.code: known.since.get(r.code, state.moment) for r in position.reasons}
@@ -123,6 +139,7 @@ def _park_ambiguous(state: State, contract: ContractCase) -> tuple[Address, ...]
     parked = [slot for slot in state.slots.values() if id(slot) in ambiguous] if ambiguous else []
     for slot in parked:
         slot.parked = Place.AMBIGUOUS.value
+        state.kept.clear()
     return tuple(slot.address for slot in parked)
 
 

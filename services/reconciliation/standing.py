@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import islice
+from typing import get_args
+
+from contracts_schema.facts import AnyBody
 from services.reconciliation.crosswalk import Index, Place
 from services.reconciliation.merge import is_void
 from services.reconciliation.state import Slot, State
 from services.reconciliation.subject import FAMILY
 
 Standing = dict[str, list[Slot]]  # kind (of a pair its first) to the slots that count for one milestone
+Kinds = frozenset[str]  # kinds of facts, of a pair its first
+EVERY_KIND: Kinds = frozenset(FAMILY.get(kind, kind) for kind in (t.__struct_config__.tag for t in get_args(AnyBody)))
+NO_KIND: Kinds = frozenset()
 _NOTHING: list[Slot] = []
 
 
@@ -16,10 +24,10 @@ def of(standing: Standing, kind: str) -> list[Slot]:
     return standing.get(kind, _NOTHING)
 
 
-def place(state: State, index: Index) -> dict[str, Standing]:
-    """Every milestone of the plan with what stands under it. Parked and void facts count nowhere."""
-    placed: dict[str, Standing] = {milestone: {} for milestone in index.milestones}
-    for slot in state.slots.values():
+def place(state: State, index: Index, placed: Mapping[str, Standing], after: int = 0) -> int:
+    """Put the slots `after` so many under their milestones; how many there are now. A slot never moves while its plan
+    is in force. Parked and void facts count nowhere."""
+    for slot in islice(state.slots.values(), after, None):
         if slot.parked or (slot.document is not None and is_void(state, slot)):
             continue
         kind = FAMILY.get(slot.kind, slot.kind)
@@ -29,7 +37,7 @@ def place(state: State, index: Index) -> dict[str, Standing]:
             continue
         for milestone in _homes(slot, index):
             placed[milestone].setdefault(kind, []).append(slot)
-    return placed
+    return len(state.slots)
 
 
 def _homes(slot: Slot, index: Index) -> list[str]:

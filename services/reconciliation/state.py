@@ -121,7 +121,7 @@ class Arrival(Struct, frozen=True, array_like=True):
     origin: str
 
 
-class State(Struct):
+class State(Struct, dict=True):
     """Everything about one contract.
 
     `decided_on` is the version and the day (ordinal) for which all milestones were last decided. `frozen` names the
@@ -145,6 +145,11 @@ class State(Struct):
     decided_on: tuple[int, int] = (0, 0)
     frozen: str | None = None
     deferred: list[Arrival] = []
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What was worked out from the state and stays beside it in memory. Never stored, and may be thrown away."""
+        return self.__dict__
 
 
 _encoder = Encoder()

@@ -7,7 +7,9 @@ from typing import NamedTuple
 from contracts_schema import commands as c
 from contracts_schema import facts as f
 from contracts_schema.reasons import ExceptionCode
+from services.reconciliation.calendar import day_of
 from services.reconciliation.case import Case
+from services.reconciliation.contract_case import ContractCase
 from services.reconciliation.crosswalk import Index, index_of
 from services.reconciliation.decide import Position, decide, withdrawn, withdrawn_position
 from services.reconciliation.issue import conflict_line
@@ -33,16 +35,27 @@ def standings(state: State, rules: Rules) -> list[Standing]:
     index = index_of(state.plans[state.in_force].plan)
     if state.frozen:
         return [_undecided(state, index, name) for name in index.milestones]
-    decision = decide(state, index, state.moment, rules)
+    contract = _decided(state, index, rules)
     found = []
-    for name, position in decision.positions.items():
-        known, case = state.milestones[name], decision.contract.cases[name]
+    for name, position in contract.positions.items():
+        known, case = state.milestones[name], contract.cases[name]
         shown = position._replace(released=known.released)
         found.append(Standing(shown, case, index.plan.currency, _action(state, name), case.completion.status))
     for name, known in withdrawn(state, index).items():
         gone = withdrawn_position(name, known)
         found.append(Standing(gone, None, index.plan.currency, _action(state, name), "scheduled"))
     return found
+
+
+def _decided(state: State, index: Index, rules: Rules) -> ContractCase:
+    """The contract with the positions of all its milestones: as it was kept beside the state, or decided anew."""
+    kept: ContractCase | None = state.kept.get("case")
+    today = day_of(state.moment, index.plan.timezone)
+    if kept is not None and kept.index is index and kept.rules is rules and kept.today == today:
+        return kept
+    contract = ContractCase(state, index, state.moment, rules)
+    decide(contract)
+    return contract
 
 
 def _undecided(state: State, index: Index, name: str) -> Standing:

@@ -23,6 +23,11 @@ class KnownStates:
         kept = self._known.pop(contract, None)
         return kept[1] if kept is not None and kept[0] == raw else decode_state(raw)
 
+    def look(self, contract: str, raw: bytes) -> State:
+        """The same to look at, not to change; it stays known."""
+        kept = self._known.get(contract)
+        return kept[1] if kept is not None and kept[0] == raw else decode_state(raw)
+
     def keep(self, contract: str, raw: bytes, state: State) -> None:
         """Keep what was just encoded; the contract that was not touched for longest gives way."""
         self._known[contract] = (raw, state)

@@ -13,18 +13,23 @@ from contracts_schema.rows import Lane, OutboxRow, PublishRow
 from services.ports import Store, Telemetry
 from services.reconciliation.policy import Rules
 from services.runtime import outgoing
+from services.runtime.known import KnownStates
 from services.runtime.outgoing import Topics
 
 AT_A_TIME = 500
 
 
 class Lanes:
-    """Renders rows of the outbox. `record_bytes` is the most that a record may have."""
+    """Renders rows of the outbox. `known` are contracts whose states need not be decoded again; `record_bytes` is the
+    most that a record may have."""
 
-    def __init__(self, store: Store, rules: Rules, topics: Topics, record_bytes: int, telemetry: Telemetry) -> None:
+    def __init__(
+        self, store: Store, rules: Rules, topics: Topics, known: KnownStates, record_bytes: int, telemetry: Telemetry
+    ) -> None:
         self._store = store
         self._rules = rules
         self._topics = topics
+        self._known = known
         self._record_bytes = record_bytes
         self._telemetry = telemetry
 
@@ -63,8 +68,8 @@ class Lanes:
 
     def _snapshots_of(self, contract: str, milestones: Sequence[str], state: bytes | None) -> list[PublishRow]:
         pairs = [(contract, milestone) for milestone in milestones]
-        states = {} if state is None else {contract: state}
         try:
+            states = {} if state is None else {contract: self._known.look(contract, state)}
             return outgoing.snapshot_rows(pairs, states, self._rules, self._topics.snapshots, self._record_bytes)
         except Exception as defect:  # noqa: BLE001 -- contained: a contract that cannot be shown must not stop the lane
             self._telemetry.event("error", "snapshot left out", contract=contract, error=type(defect).__name__)

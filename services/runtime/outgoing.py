@@ -21,7 +21,7 @@ from contracts_schema.commands import Command, DecisionRecord, QuarantineRecord,
 from contracts_schema.rows import Lane, LogRow, PublishRow, Quarantined
 from services.reconciliation.log import LogEntry, read_entry
 from services.reconciliation.policy import Rules
-from services.reconciliation.state import decode_state
+from services.reconciliation.state import State
 from services.reconciliation.view import snapshot, standings
 from services.reconciliation.wire import command_of, decision_of
 
@@ -157,13 +157,13 @@ def decision_rows(log: Sequence[LogRow], topic: str, limit: int = RECORD_BYTES) 
 
 
 def snapshot_rows(
-    wanted: Sequence[tuple[str, str]], states: Mapping[str, bytes], rules: Rules, topic: str, limit: int = RECORD_BYTES
+    wanted: Sequence[tuple[str, str]], states: Mapping[str, State], rules: Rules, topic: str, limit: int = RECORD_BYTES
 ) -> list[PublishRow]:
     """The newest snapshot of each milestone; a tombstone for one that is no longer in the plan."""
     shown: dict[tuple[str, str], Snapshot | None] = {}
     for contract in {c for c, _ in wanted}:
         if contract in states:
-            state = decode_state(states[contract])
+            state = states[contract]
             shown.update({(contract, s.position.milestone): snapshot(state, s) for s in standings(state, rules)})
 
     def row_of(found: Snapshot) -> PublishRow:

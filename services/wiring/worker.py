@@ -159,7 +159,8 @@ class _House:
             ),
         )  # fmt: skip
         self.publisher = KafkaPublisher(connection, PublisherSettings(max_record_bytes=most))
-        lanes = Lanes(store, rules, topics, most, telemetry)
+        hallway = Hallway(store, Reader(sources, rules, cluster), rules, topics, RELEASE, most)
+        lanes = Lanes(store, rules, topics, hallway.known, most, telemetry)
         self.relays = [
             Relay(
                 store, self.publisher, lanes, Leases(store, owner, settings.worker.lease_s), telemetry, health, wanted
@@ -167,7 +168,6 @@ class _House:
             for wanted in ((Lane.COMMANDS,), EXPLAINING)
         ]
         self.upkeep = Upkeep(store, self.feed, rules, RELEASE, telemetry, health)
-        hallway = Hallway(store, Reader(sources, rules, cluster), rules, topics, RELEASE, most)
         self.worker = Worker(store, self.feed, hallway, self.holdings, telemetry, health, self._committed, batch)
 
     @property

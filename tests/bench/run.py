@@ -34,7 +34,7 @@ from servers.postgres import start_postgres  # noqa: E402 -- as above
 from connectors.migrations import upgrade  # noqa: E402 -- as above
 from services.reconciliation.state import decode_state  # noqa: E402 -- as above
 
-CONTRACTS, MILESTONES, PARTITIONS = 2_000, 3, 4
+CONTRACTS, MILESTONES, PARTITIONS = 2_000, 3, 12  # as many partitions as the set-up makes
 EVENT_TOPICS = ("project.events", "erp.events", "operator.events")
 OUT = ("finance.commands", "milestone.decisions", "milepost.quarantine", "finance.events", "bench.commands")
 SAFE = {"min.insync.replicas": "1", "unclean.leader.election.enable": "false", "retention.ms": "-1"}

@@ -38,7 +38,9 @@ def standing(state):
     if not state.in_force:
         return {}
     subjects = {id(slot): subject for subject, slot in state.slots.items()}
-    placed = place(state, index_of(state.plans[state.in_force].plan))
+    index = index_of(state.plans[state.in_force].plan)
+    placed = {milestone: {} for milestone in index.milestones}
+    place(state, index, placed)
     return {(m, subjects[id(s)]): s for m, kinds in placed.items() for slots in kinds.values() for s in slots}
 
 

@@ -14,8 +14,8 @@ from contracts_schema.facts import ContractRegistered
 from contracts_schema.plan import decode_plan
 from contracts_schema.reasons import BLOCKING, PARTIAL, PROOFS, REMEDIES, WAIVABLE, HoldReason
 from services.reconciliation.calendar import midnight
-from services.reconciliation.case import ContractCase
 from services.reconciliation.checks import CHECKS
+from services.reconciliation.contract_case import ContractCase
 from services.reconciliation.crosswalk import index_of
 
 LATER = START + timedelta(days=60)

@@ -138,10 +138,13 @@ def test_void_and_parked_facts_count_nowhere():
     waits = f.Fact("pm", "b", f.Address(None, None, "pm", ("issue:1",)), 2, f.Assessed("met"), document="d", edition=2)
     state, _ = merged([part, waits])
     index = Index(read_registration(a_contract(a_milestone("M1", refs={"pm": ["issue:1"]}))))
-    assert place(state, index) == {"M1": {}}
+    placed = {"M1": {}}
+    assert place(state, index, placed) == 2
+    assert placed == {"M1": {}}
     for slot in state.slots.values():
         slot.parked = None
-    assert [slot.fact for slot in place(state, index)["M1"]["milestone.assessed"]] == ["pm/b"]
+    place(state, index, placed)
+    assert [slot.fact for slot in placed["M1"]["milestone.assessed"]] == ["pm/b"]
 
 
 def test_a_newer_version_of_the_document_that_says_the_same_confirms_the_part():

@@ -39,6 +39,6 @@ def within_value(case: Case) -> Iterator[Finding]:
 
 def claimed_once(case: Case) -> Iterator[Finding]:
     """No invoice is claimed on several milestones for more than its total (rule D8)."""
-    for number, sentence in sorted(case.contract.claims.get(case.milestone.id, {}).items()):
+    for number, sentence in sorted(case.claims.items()):
         facts = tuple(f for i in case.invoices if i.number == number for f in i.facts)
         yield Finding(number, sentence, facts)

@@ -26,7 +26,7 @@ def met(case: Case) -> Iterator[Finding]:
 
 
 def _on_time(case: Case, required: str) -> Iterator[Finding]:
-    other = case.contract.case(required.removeprefix("on_time:"))
+    other = case.contract.cases[required.removeprefix("on_time:")]
     last = other.milestone.due + timedelta(days=other.milestone.tolerance_days) if other.milestone.due else None
     met_on = other.completion.met_on
     if not (other.met and met_on is not None and last is not None and met_on <= last):

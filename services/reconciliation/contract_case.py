@@ -1,0 +1,98 @@
+"""The case of a contract: its plan in force, what stands under each milestone, and the cases of them all.
+
+It is kept beside the state that it was worked out from (`renewed`), and when facts come only what they touch is worked
+out anew. It can be thrown away at any time; a law proves that it then comes out the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING
+
+from services.reconciliation.calendar import day_of
+from services.reconciliation.case import Case
+from services.reconciliation.crosswalk import Index, successors
+from services.reconciliation.invoices import (
+    Ledger,
+    claimed_twice,
+    ledger,
+    numbers_at,
+    seen_numbers,
+    sharing_invoices,
+)
+from services.reconciliation.policy import Rules
+from services.reconciliation.standing import EVERY_KIND, NO_KIND, Kinds, Standing, place
+from services.reconciliation.state import State
+
+if TYPE_CHECKING:
+    from services.reconciliation.decide import Position
+
+Touched = Mapping[str, Kinds]  # milestones and the kinds of facts that have come for them
+
+
+class ContractCase:
+    """A contract at one moment: its plan in force and the cases of its milestones, in plan order.
+
+    `wanted` are the milestones to decide now, with the kinds of facts that may have changed what is decided;
+    `positions` is what was last decided of each.
+    """
+
+    def __init__(self, state: State, index: Index, moment: int, rules: Rules) -> None:
+        self.state = state
+        self.index = index
+        self.plan = index.plan
+        self.rules = rules
+        self.moment = moment
+        self.today: date = day_of(moment, self.plan.timezone)
+        self.placed: dict[str, Standing] = {milestone: {} for milestone in index.milestones}
+        self._slots = place(state, index, self.placed)
+        self._take_stock(ledger(self.placed, self.plan, rules))
+        self.cases: dict[str, Case] = {n: Case(self, m, self.placed[n]) for n, m in index.milestones.items()}
+        self.wanted: Touched = dict.fromkeys(self.cases, EVERY_KIND)
+        self.positions: dict[str, Position] = {}
+
+    def _take_stock(self, found: Ledger) -> None:
+        self.ledger: Ledger = found
+        self.seen: Mapping[str, bool] = seen_numbers(found)
+        self.claims: Mapping[str, Mapping[str, str]] = claimed_twice(found)
+
+    def renew(self, moment: int, touched: Touched) -> None:
+        """Bring it up to date with facts of these kinds at these milestones, merged since it was worked out."""
+        self.moment = moment
+        self._slots = place(self.state, self.index, self.placed, self._slots)
+        wanted = dict(touched)
+        invoiced = [name for name, kinds in touched.items() if "invoice.received" in kinds]
+        if invoiced:
+            sharing = sharing_invoices(self.placed, invoiced)
+            self._take_stock(ledger(self.placed, self.plan, self.rules, numbers_at(self.placed, sharing)))
+            wanted |= {name: wanted.get(name, NO_KIND) | {"invoice.received"} for name in sharing}
+        self.wanted = {name: wanted[name] for name in self.cases if name in wanted}
+        for name, kinds in self.wanted.items():
+            self.cases[name].renew(kinds)
+
+    def stand_in(self, milestone: str) -> Case | None:
+        """The activated contingency milestone that has taken over from this one (rule D1)."""
+        for name in self.index.stand_ins.get(milestone, ()):
+            if is_activated(self.cases[name]):
+                return self.cases[name]
+        return None
+
+    def is_met(self, milestone: str) -> bool:
+        """Whether a precursor is met, by itself, by its stand-in, or by all that replace it (rules D1, D2)."""
+        if milestone not in self.index.milestones:
+            heirs = successors(self.plan, milestone)
+            return bool(heirs) and all(self.cases[name].met for name in heirs)
+        return (self.stand_in(milestone) or self.cases[milestone]).met
+
+
+def is_activated(case: Case) -> bool:
+    """Whether a person has put the contingency milestone in force."""
+    return bool(case.of("milestone.activated", "activation"))
+
+
+def in_force(case: Case) -> bool:
+    """Whether the milestone pays at all: no unactivated contingency, and none that has taken over (rule D1)."""
+    if case.milestone.contingency_for is not None and not is_activated(case):
+        return False
+    return case.contract.stand_in(case.milestone.id) is None
