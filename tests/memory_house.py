@@ -44,7 +44,8 @@ class Process:
         self.holdings = Holdings(store, name, house.topics.cluster, records_at_once=house.batch)
         self.feed = MemoryFeed(house.topics, self.holdings.assigned, self.holdings.revoked)
         self.publisher = MemoryPublisher(house.topics)
-        lanes = Lanes(store, rules, topics, self.hallway.known, self.publisher.max_record_bytes, self.telemetry)
+        most, states, revisions = self.publisher.max_record_bytes, self.hallway.states, self.hallway.revisions
+        lanes = Lanes(store, rules, topics, states, revisions, most, self.telemetry)
         self.leases = Leases(store, name, house.lease_s)
         self.relay = Relay(store, self.publisher, lanes, self.leases, self.telemetry, self.health)
         self.upkeep = Upkeep(store, self.feed, rules, house.release, self.telemetry, self.health)

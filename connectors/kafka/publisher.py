@@ -1,9 +1,9 @@
 """Records to Kafka, each confirmed by all in-sync replicas, in order for each key.
 
-One idempotent producer of aiokafka: everything is sent, then all confirmations are gathered; the partition follows
-from the key by murmur2, as for every Java producer. Within the life of one producer a record that the broker
-confirmed is stored once, whatever the connection does. aiokafka retries such a record for ever, so a deadline stands
-around everything.
+One idempotent producer of aiokafka: everything is sent in whole batches, then all confirmations are gathered; the
+partition follows from the key by murmur2, as for every Java producer. Within the life of one producer a record that
+the broker confirmed is stored once, whatever the connection does. aiokafka retries such a record for ever, so a
+deadline stands around everything.
 
 A producer whose record was not confirmed is given up at once, with everything it has queued: its sequence numbers may
 have a hole that the broker refuses ever after, and what it still holds must not be sent later, behind newer records.
@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.partitioner import DefaultPartitioner
 
 from connectors.kafka.connection import ENVELOPE, KafkaConnection, as_ours
 from contracts_schema.rows import PublishRow
@@ -83,10 +85,8 @@ class KafkaPublisher:
         producer = await self._running()
         confirmations: list[asyncio.Future[Any]] = []
         try:
-            for row in rows:
-                confirmations.append(  # noqa: PERF401  those sent before a refusal are awaited too
-                    await producer.send(row.topic, value=row.value, key=row.key, headers=list(row.headers))
-                )
+            async for topic, partition, batch in _batches(producer, rows):
+                confirmations.append(await producer.send_batch(batch, topic, partition=partition))
             await asyncio.gather(*confirmations)
         except BaseException:
             if self._producer is producer:
@@ -127,6 +127,32 @@ class KafkaPublisher:
                 await work
         except (KafkaError, TimeoutError) as error:
             raise as_ours(error, doing) from error
+
+
+async def _batches(producer: Any, rows: Sequence[PublishRow]) -> AsyncIterator[tuple[str, int, Any]]:
+    """The rows in batches of one partition each, in order: a fraction of the cost of sending them one by one."""
+    partitions = {topic: sorted(await producer.partitions_for(topic)) for topic in {row.topic for row in rows}}
+    filling: dict[tuple[str, int], Any] = {}
+    for row in rows:
+        place = (row.topic, _partition(row.key, tuple(partitions[row.topic])))
+        batch = filling.get(place)
+        if batch is None or not _is_added(batch, row):
+            if batch is not None:
+                yield *place, batch
+            filling[place] = batch = producer.create_batch()
+            _is_added(batch, row)  # the first record fits, whatever its size
+    for place, batch in filling.items():
+        yield *place, batch
+
+
+@lru_cache(maxsize=20_000)
+def _partition(key: bytes, partitions: tuple[int, ...]) -> int:
+    """The partition of a key, by murmur2."""
+    return int(DefaultPartitioner()(key, partitions, partitions))
+
+
+def _is_added(batch: Any, row: PublishRow) -> bool:
+    return batch.append(timestamp=None, key=row.key, value=row.value, headers=list(row.headers)) is not None
 
 
 async def _give_up(producer: Any) -> None:

@@ -14,7 +14,7 @@ from contracts_schema.records import Record
 from contracts_schema.rows import OffsetRange
 from services.ports import Store
 from services.reconciliation.policy import Rules
-from services.runtime.known import KnownStates
+from services.runtime.known import KnownRevisions, KnownStates
 from services.runtime.outgoing import RECORD_BYTES, Topics
 from services.runtime.reading import Reader, Reading
 from services.runtime.work import Report, Work
@@ -41,7 +41,8 @@ class Hallway:
         self.topics = topics
         self.release = release
         self.record_bytes = record_bytes
-        self.known = KnownStates()
+        self.states = KnownStates()
+        self.revisions = KnownRevisions()
 
     async def carry(self, records: Sequence[Record], owner: str, ranges: Sequence[OffsetRange], now: int) -> Report:
         """One batch: all of it is committed with the offsets, or none of it. `now` is the database's clock (µs).
@@ -68,7 +69,8 @@ class Hallway:
             await batch.fence(owner, ranges)
             await work.route(batch, readings)
             await work.decide(batch)
-            await batch.write(work.changes())
+            await batch.write(changes := work.changes())
+        self.revisions.keep(changes.log, work.entries)
         return work.report
 
     async def wake(self, frontier: int, limit: int, now: int) -> Report:
@@ -83,5 +85,5 @@ class Hallway:
 
     def _work(self, now: int) -> Work:
         return Work(
-            self.reader, self.rules, self.topics, self.release, now + CLOCK_AHEAD_US, self.known, self.record_bytes
+            self.reader, self.rules, self.topics, self.release, now + CLOCK_AHEAD_US, self.states, self.record_bytes
         )

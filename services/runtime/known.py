@@ -1,10 +1,15 @@
-"""Contracts that this worker decided last, still decoded: reading a state again costs more than comparing its bytes."""
+"""What this worker decided last, still decoded: reading it again from the store costs more than comparing bytes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from contracts_schema.rows import LogRow
+from services.reconciliation.log import LogEntry
 from services.reconciliation.state import State, decode_state
 
-CONTRACTS_MOST = 3_000  # some tens of kilobytes each
+STATES_MOST = 12 * 1024 * 1024  # bytes as they are encoded; decoded, with their cases, some ten times as many
+REVISIONS_MOST = 5_000  # some kilobytes each
 
 
 class KnownStates:
@@ -14,13 +19,14 @@ class KnownStates:
     a batch that fails, or another worker that was faster, leaves nothing behind but a state to be decoded again.
     """
 
-    def __init__(self, most: int = CONTRACTS_MOST) -> None:
+    def __init__(self, most: int = STATES_MOST) -> None:
         self._most = most
+        self._bytes = 0
         self._known: dict[str, tuple[bytes, State]] = {}
 
     def take(self, contract: str, raw: bytes) -> State:
         """The state that the store's row holds."""
-        kept = self._known.pop(contract, None)
+        kept = self._forget(contract)
         return kept[1] if kept is not None and kept[0] == raw else decode_state(raw)
 
     def look(self, contract: str, raw: bytes) -> State:
@@ -30,6 +36,33 @@ class KnownStates:
 
     def keep(self, contract: str, raw: bytes, state: State) -> None:
         """Keep what was just encoded; the contract that was not touched for longest gives way."""
+        self._forget(contract)
         self._known[contract] = (raw, state)
-        if len(self._known) > self._most:
+        self._bytes += len(raw)
+        while self._bytes > self._most:
+            self._forget(next(iter(self._known)))
+
+    def _forget(self, contract: str) -> tuple[bytes, State] | None:
+        kept = self._known.pop(contract, None)
+        self._bytes -= len(kept[0]) if kept is not None else 0
+        return kept
+
+
+class KnownRevisions:
+    """Revisions that were committed and whose decisions are still to be published. The log has them all."""
+
+    def __init__(self, most: int = REVISIONS_MOST) -> None:
+        self._most = most
+        self._known: dict[tuple[str, int], tuple[LogEntry, bytes]] = {}
+
+    def keep(self, rows: Iterable[LogRow], entries: Iterable[LogEntry]) -> None:
+        """Keep what was committed, each with its hash; the oldest give way."""
+        for row, entry in zip(rows, entries, strict=True):
+            if entry.decisions:
+                self._known[row.contract, row.revision] = (entry, row.head)
+        while len(self._known) > self._most:
             del self._known[next(iter(self._known))]
+
+    def take(self, contract: str, revision: int) -> tuple[LogEntry, bytes] | None:
+        """A revision with its hash, if it is known here; it is forgotten with that."""
+        return self._known.pop((contract, revision), None)

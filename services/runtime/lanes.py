@@ -11,25 +11,29 @@ from collections.abc import Sequence
 
 from contracts_schema.rows import Lane, OutboxRow, PublishRow
 from services.ports import Store, Telemetry
+from services.reconciliation.log import LogEntry, read_entry
 from services.reconciliation.policy import Rules
 from services.runtime import outgoing
-from services.runtime.known import KnownStates
+from services.runtime.known import KnownRevisions, KnownStates
 from services.runtime.outgoing import Topics
 
 AT_A_TIME = 500
+STATES_AT_A_TIME = 50  # what is read must still be what is known when it is rendered
 
 
 class Lanes:
-    """Renders rows of the outbox. `known` are contracts whose states need not be decoded again; `record_bytes` is the
-    most that a record may have."""
+    """Renders rows of the outbox. `states` and `revisions` are those that this worker still has decoded;
+    `record_bytes` is the most that a record may have."""
 
     def __init__(
-        self, store: Store, rules: Rules, topics: Topics, known: KnownStates, record_bytes: int, telemetry: Telemetry
-    ) -> None:
+        self, store: Store, rules: Rules, topics: Topics, states: KnownStates, revisions: KnownRevisions,
+        record_bytes: int, telemetry: Telemetry,
+    ) -> None:  # fmt: skip
         self._store = store
         self._rules = rules
         self._topics = topics
-        self._known = known
+        self._states = states
+        self._revisions = revisions
         self._record_bytes = record_bytes
         self._telemetry = telemetry
 
@@ -50,26 +54,35 @@ class Lanes:
     async def _decisions(self, wanted: Sequence[tuple[str, int]]) -> list[PublishRow]:
         rows: list[PublishRow] = []
         for at in range(0, len(wanted), AT_A_TIME):
-            log = await self._store.revisions(wanted[at : at + AT_A_TIME])
-            rows += outgoing.decision_rows(log, self._topics.decisions, self._record_bytes)
+            entries = await self._entries(wanted[at : at + AT_A_TIME])
+            rows += outgoing.decision_rows(entries, self._topics.decisions, self._record_bytes)
         return rows
+
+    async def _entries(self, wanted: Sequence[tuple[str, int]]) -> list[tuple[LogEntry, bytes]]:
+        """These revisions with their hashes, in order: those just committed here, all others from the log."""
+        found = {pair: known for pair in wanted if (known := self._revisions.take(*pair)) is not None}
+        others = [pair for pair in wanted if pair not in found]
+        for row in await self._store.revisions(others) if others else ():
+            found[row.contract, row.revision] = (read_entry(row), row.head)
+        return [found[pair] for pair in wanted if pair in found]
 
     async def _snapshots(self, wanted: Sequence[tuple[str, str]]) -> list[PublishRow]:
         by_contract: dict[str, dict[str, None]] = {}
         for contract, milestone in wanted:
             by_contract.setdefault(contract, {})[milestone] = None
         names, rows = list(by_contract), list[PublishRow]()
-        for at in range(0, len(names), AT_A_TIME):
-            states = await self._store.states_of(names[at : at + AT_A_TIME])
-            for name in names[at : at + AT_A_TIME]:
+        for at in range(0, len(names), STATES_AT_A_TIME):
+            some = names[at : at + STATES_AT_A_TIME]
+            states = await self._store.states_of(some)
+            for name in some:
                 rows += self._snapshots_of(name, list(by_contract[name]), states.get(name))
-                await asyncio.sleep(0)  # rendering takes time in which batches and heartbeats want their turn
+            await asyncio.sleep(0)  # rendering takes time in which batches and heartbeats want their turn
         return rows
 
     def _snapshots_of(self, contract: str, milestones: Sequence[str], state: bytes | None) -> list[PublishRow]:
         pairs = [(contract, milestone) for milestone in milestones]
         try:
-            states = {} if state is None else {contract: self._known.look(contract, state)}
+            states = {} if state is None else {contract: self._states.look(contract, state)}
             return outgoing.snapshot_rows(pairs, states, self._rules, self._topics.snapshots, self._record_bytes)
         except Exception as defect:  # noqa: BLE001 -- contained: a contract that cannot be shown must not stop the lane
             self._telemetry.event("error", "snapshot left out", contract=contract, error=type(defect).__name__)

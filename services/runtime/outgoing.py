@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from contracts_schema.commands import Command, DecisionRecord, QuarantineRecord, Snapshot
 from contracts_schema.rows import Lane, LogRow, PublishRow, Quarantined
-from services.reconciliation.log import LogEntry, read_entry
+from services.reconciliation.log import LogEntry
 from services.reconciliation.policy import Rules
 from services.reconciliation.state import State
 from services.reconciliation.view import snapshot, standings
@@ -146,13 +146,12 @@ def packed_milestones(body: bytes) -> list[tuple[str, str]]:
     return _milestones.decode(body)
 
 
-def decision_rows(log: Sequence[LogRow], topic: str, limit: int = RECORD_BYTES) -> list[PublishRow]:
-    """Every changed decision of these revisions, keyed by contract."""
+def decision_rows(entries: Sequence[tuple[LogEntry, bytes]], topic: str, limit: int = RECORD_BYTES) -> list[PublishRow]:
+    """Every changed decision of these revisions (each with its hash), keyed by contract."""
 
     def row_of(record: DecisionRecord) -> PublishRow:
         return PublishRow(topic, record.contract.encode(), _JSON, encode(record), record.contract)
 
-    entries = [(read_entry(row), row.head) for row in log]
     return [fitted(row_of, decision_of(e, d, head), limit) for e, head in entries for d in e.decisions]
 
 

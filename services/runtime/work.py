@@ -17,6 +17,7 @@ from contracts_schema.facts import ABOUT_MESSAGES, Address, ContractRegistered, 
 from contracts_schema.records import Record
 from contracts_schema.rows import Changes, PublishRow, Review, StateRow
 from services.ports import Batch, Store
+from services.reconciliation.log import LogEntry
 from services.reconciliation.merge import Merged
 from services.reconciliation.policy import Rules
 from services.reconciliation.react import REVIEW, UNPARK, Outcome, Reaction, react
@@ -72,6 +73,7 @@ class Work:
         record_bytes: int = RECORD_BYTES,
     ) -> None:  # fmt: skip
         self.report = Report()
+        self.entries: list[LogEntry] = []  # of the rows for the log, one each
         self._reader = reader
         self._rules = rules
         self._topics = topics
@@ -279,6 +281,7 @@ class Work:
         said = self.report.said
         for row, entry in zip(reaction.rows, reaction.entries, strict=True):
             self._changes.log.append(row)
+            self.entries.append(entry)
             said.commands += [self._row_of(command) for command in commands_of(row, entry)]
             if entry.decisions:
                 said.revisions.append((row.contract, row.revision))

@@ -50,7 +50,7 @@ async def working(
     publisher, health = KafkaPublisher(kafka), Health(())
     await store.keep_rulebook(rules.rulebook)
     hallway = Hallway(store, Reader(settings.source_table(), rules, cluster), rules, names, RELEASE)
-    lanes = Lanes(store, rules, names, hallway.known, publisher.max_record_bytes, telemetry)
+    lanes = Lanes(store, rules, names, hallway.states, hallway.revisions, publisher.max_record_bytes, telemetry)
     relay = Relay(store, publisher, lanes, Leases(store, OWNER, settings.worker.lease_s), telemetry, health)
     holdings = Holdings(store, OWNER, cluster, settings.worker.batch)
     feed = AssignedFeed(kafka, topics, holdings.assigned, holdings.revoked)

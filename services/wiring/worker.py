@@ -160,7 +160,7 @@ class _House:
         )  # fmt: skip
         self.publisher = KafkaPublisher(connection, PublisherSettings(max_record_bytes=most))
         hallway = Hallway(store, Reader(sources, rules, cluster), rules, topics, RELEASE, most)
-        lanes = Lanes(store, rules, topics, hallway.known, most, telemetry)
+        lanes = Lanes(store, rules, topics, hallway.states, hallway.revisions, most, telemetry)
         self.relays = [
             Relay(
                 store, self.publisher, lanes, Leases(store, owner, settings.worker.lease_s), telemetry, health, wanted

@@ -32,9 +32,10 @@ from servers.kafka_topics import make_topics  # noqa: E402 -- as above
 from servers.postgres import start_postgres  # noqa: E402 -- as above
 
 from connectors.migrations import upgrade  # noqa: E402 -- as above
+from contracts_schema.rows import Lane  # noqa: E402 -- as above
 from services.reconciliation.state import decode_state  # noqa: E402 -- as above
 
-CONTRACTS, MILESTONES, PARTITIONS = 2_000, 3, 12  # as many partitions as the set-up makes
+CONTRACTS, MILESTONES, PARTITIONS = 2_000, 3, 24  # as many partitions as the set-up makes
 EVENT_TOPICS = ("project.events", "erp.events", "operator.events")
 OUT = ("finance.commands", "milestone.decisions", "milepost.quarantine", "finance.events", "bench.commands")
 SAFE = {"min.insync.replicas": "1", "unclean.leader.election.enable": "false", "retention.ms": "-1"}
@@ -148,7 +149,7 @@ async def milepost_round(bench: Bench, number: int) -> dict[str, float]:
     try:
         first = await until(lambda: read_by_now(connection, prefix), "the first batch")
         began, cpu = time.perf_counter(), worker.cpu_s()
-        await until(lambda: _all_read(connection, prefix, count), "all events are read")
+        await until(lambda: _all_said(connection, prefix, count), "all events are read and all commands out")
         seconds, cpu = time.perf_counter() - began, worker.cpu_s() - cpu
         await until(lambda: _outbox_empty(connection), "the outbox is empty")
         memory = worker.memory_mb()
@@ -169,8 +170,11 @@ async def _registered(connection: asyncpg.Connection) -> bool:
     )
 
 
-async def _all_read(connection: asyncpg.Connection, prefix: str, count: int) -> bool:
-    return await read_by_now(connection, prefix) >= count
+async def _all_said(connection: asyncpg.Connection, prefix: str, count: int) -> bool:
+    """Whether all events are committed and every command that follows from them is published."""
+    if await read_by_now(connection, prefix) < count:
+        return False
+    return await connection.fetchval("SELECT count(*) FROM outbox WHERE lane = $1", Lane.COMMANDS.value) == 0
 
 
 async def _outbox_empty(connection: asyncpg.Connection) -> bool:

@@ -43,7 +43,7 @@ def test_facts_plans_states_entries_commands_decisions_and_snapshots(records):
                     assert encode_plan(decode_plan(fact.body.plan)) == fact.body.plan
             for command in commands_of(row, entry):
                 assert msgspec.json.decode(msgspec.json.encode(command), type=c.Command) == command
-            for said in decision_rows([row], "t"):
+            for said in decision_rows([(read_entry(row), row.head)], "t"):
                 record = msgspec.json.decode(said.value, type=c.DecisionRecord)
                 assert json.loads(msgspec.json.encode(record)) == json.loads(said.value)
         state = story.state(contract)
