@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tables.steps import read
+from tables.steps import SCENARIOS
 
 from contracts_schema.reasons import BLOCKING, PARTIAL, PROOFS, REMEDIES, WAIVABLE, ExceptionCode, HoldReason
 from services.reconciliation.checks import CHECKS
@@ -12,7 +12,6 @@ from services.reconciliation.checks import CHECKS
 ROOT = Path(__file__).parents[2]
 ROOM = ROOT / "services/reconciliation"
 DECISIONS = (ROOM / "DECISIONS.md").read_text()
-SCENARIOS = [scenario for path in sorted((ROOT / "tests/tables").glob("*.txt")) for scenario in read(path)]
 NO_TABLE = {ExceptionCode.UNDECIDED: "tests/unit/test_react.py"}  # takes a defect of our own, which no source can tell
 
 

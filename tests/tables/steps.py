@@ -177,3 +177,6 @@ def moment(text: str) -> datetime:
     if len(text) == 10:
         return datetime.fromisoformat(text).replace(tzinfo=UTC) + timedelta(hours=8)
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+SCENARIOS = [scenario for path in sorted(Path(__file__).parent.glob("*.txt")) for scenario in read(path)]

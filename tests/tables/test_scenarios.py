@@ -1,14 +1,9 @@
 """Runs every scenario of the tables beside this file."""
 
-from pathlib import Path
-
 import pytest
-from tables.steps import Scenario, read, run
+from tables.steps import SCENARIOS, Scenario, run
 
 from contracts_schema.money import format_amount
-
-HERE = Path(__file__).parent
-SCENARIOS = [scenario for path in sorted(HERE.glob("*.txt")) for scenario in read(path)]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: f"{s.file}: {s.title}")

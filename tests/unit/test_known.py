@@ -1,0 +1,61 @@
+"""What a worker keeps decoded: it counts only while the store's row holds the very bytes."""
+
+from builders import Story, a_contract, met, registered
+
+from contracts_schema.rows import LogRow
+from services.reconciliation.log import read_entry
+from services.reconciliation.state import State, encode_state
+from services.runtime.known import KnownRevisions, KnownStates
+
+
+def kept(known, contract="C-1", revision=1):
+    """A state that is kept as the store has it."""
+    state = State(contract, revision)
+    known.keep(contract, encode_state(state), state)
+    return state
+
+
+def test_a_state_is_taken_once_and_then_belongs_to_whoever_took_it():
+    known = KnownStates()
+    state = kept(known)
+    raw = encode_state(state)
+    assert known.look("C-1", raw) is state
+    assert known.take("C-1", raw) is state
+    again = known.take("C-1", raw)
+    assert again is not state
+    assert again == state
+
+
+def test_a_state_that_the_store_no_longer_holds_does_not_count():
+    known = KnownStates()
+    kept(known)
+    newer = encode_state(State("C-1", 2))
+    assert known.look("C-1", newer).revision == 2
+    assert known.take("C-1", newer).revision == 2
+
+
+def test_states_that_were_not_touched_for_longest_give_way():
+    most = 3 * len(encode_state(State("C-1", 1)))
+    known = KnownStates(most)
+    first, *others = [kept(known, f"C-{n}") for n in range(4)]
+    assert known.look("C-0", encode_state(first)) is not first
+    assert all(known.look(s.contract, encode_state(s)) is s for s in others)
+
+
+def test_a_state_kept_anew_is_counted_once():
+    most = 2 * len(encode_state(State("C-1", 1)))
+    known = KnownStates(most)
+    other = kept(known, "C-2")
+    for _ in range(5):
+        kept(known, "C-1")
+    assert known.look("C-2", encode_state(other)) is other
+
+
+def test_a_revision_is_handed_out_once_and_the_oldest_give_way():
+    rows: list[LogRow] = Story().tell(registered(a_contract()), met()).log()
+    entries = [read_entry(row) for row in rows]
+    known = KnownRevisions(most=1)
+    known.keep(rows, entries)
+    assert known.take("C-1", 1) is None
+    assert known.take("C-1", 2) == (entries[1], rows[1].head)
+    assert known.take("C-1", 2) is None
