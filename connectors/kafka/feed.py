@@ -207,7 +207,7 @@ class KafkaFeed:
             runs = list(
                 (await self._consumer.getmany(*ready, timeout_ms=round(timeout_s * 1000), max_records=1)).values()
             )
-            if runs and not self._rebalancing:
+            if runs and limit > 1 and not self._rebalancing:
                 runs += await self._buffered(ready, limit - 1)
         return runs
 

@@ -24,6 +24,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
 from connectors.kafka.connection import ENVELOPE, KafkaConnection, as_ours
+from contracts_schema.errors import ConfigurationError
 from contracts_schema.rows import PublishRow
 
 _FAREWELL_S = 2  # a request under way may still be answered
@@ -78,6 +79,13 @@ class KafkaPublisher:
             TransientError: at least one was not confirmed; publishing all of them again does no harm.
             ConfigurationError: the broker refuses one: a topic is missing, access is denied, the record too large.
         """
+        for row in rows:
+            if (size := _size(row)) > self.max_record_bytes:
+                raise ConfigurationError(
+                    [
+                        f"kafka: a record of {size} bytes for {row.topic} is too large: {self.max_record_bytes} is the most"
+                    ]
+                )
         if rows:
             await self._deadlined(self._publish(rows), f"publish {len(rows)} records")
 
@@ -127,6 +135,10 @@ class KafkaPublisher:
                 await work
         except (KafkaError, TimeoutError) as error:
             raise as_ours(error, doing) from error
+
+
+def _size(row: PublishRow) -> int:
+    return len(row.key) + len(row.value or b"") + sum(len(name) + len(value) for name, value in row.headers)
 
 
 async def _batches(producer: Any, rows: Sequence[PublishRow]) -> AsyncIterator[tuple[str, int, Any]]:
