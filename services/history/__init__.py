@@ -1,0 +1,1 @@
+"""Looking back and looking ahead, pure: a contract's log folded, proven, replayed under other rules, and packed."""
