@@ -24,7 +24,7 @@ from services.reconciliation.review import next_review
 from services.reconciliation.revise import Revision, revise, unpark
 from services.reconciliation.state import Arrival, State
 from services.reconciliation.subject import content_of, identity_of
-from services.reconciliation.versions import Rejection, register
+from services.reconciliation.versions import Rejection, put_in_force, register, version_in_force
 
 UNPARK = "unparked"
 REVIEW = "review"
@@ -162,6 +162,15 @@ REPEATED = "the message was quarantined before, and a repeat repeats the verdict
 
 def replay(state: State, entry: LogEntry, rules: Rules) -> Revision:
     """Do one logged revision again, under the rules it was taken by: the same row comes out (law 12)."""
+    thoroughly, moved = refold(state, entry)
+    return revise(state, entry.facts, entry.moment, entry.cause, rules, thoroughly=thoroughly, moved=moved)
+
+
+def refold(state: State, entry: LogEntry) -> tuple[bool, bool]:
+    """Fold the facts of one logged revision into the state again, without the decision: whether all milestones are to
+    be decided, and whether parked facts were let in."""
+    if entry.facts or entry.cause == UNPARK:
+        catch_up(state, entry.moment)
     seen = Seen(state.seen)
     moved = entry.cause == UNPARK and unpark(state)[1]
     index = index_of(state.plans[state.in_force].plan) if state.in_force else None
@@ -174,4 +183,11 @@ def replay(state: State, entry: LogEntry, rules: Rules) -> Revision:
     state.seen = seen.packed()
     if entry.cause == REVIEW:
         state.review = None
-    return revise(state, entry.facts, entry.moment, entry.cause, rules, thoroughly=seen.unsettled, moved=moved)
+    return seen.unsettled, moved
+
+
+def catch_up(state: State, moment: int) -> None:
+    """Put in force the version whose day had come by `moment`: where that changed no decision, no revision says so."""
+    version = version_in_force(state, moment)
+    if state.in_force and version != state.in_force:
+        put_in_force(state, version)

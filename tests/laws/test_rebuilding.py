@@ -1,9 +1,9 @@
 """Law 12: the log is the truth. And what is decided in part is what would have been decided as a whole."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
-from builders import START, Story, a_contract, a_milestone, attached, met, registered
+from builders import START, Story, a_contract, a_milestone, an_amendment, attached, met, registered
 from hypothesis import given, note
 from hypothesis import strategies as st
 from laws.histories import PEOPLE, batches, histories, summary
@@ -82,6 +82,17 @@ def test_a_log_that_was_tampered_with_does_not_chain():
 def test_a_fact_let_in_without_changing_a_decision_is_in_the_log():
     plan = a_contract(a_milestone(requires=["met", "evidence:fat"]))
     story = Story().tell_together(attached(), registered(plan)).tell(met())
+    rebuilt = State("C-1")
+    for row in story.log():
+        assert replay(rebuilt, read_entry(row), story.rules).row == row
+    assert story.released() == rebuilt.milestones["M1"].released == 10_000
+
+
+def test_a_version_that_came_into_force_without_a_word_is_in_force_for_what_is_merged_next():
+    keyed = a_milestone(requires=["met"], refs={"pm": ["issue:1"]})
+    story = Story().tell(registered(a_contract(a_milestone(requires=["met"]))))
+    story.tell(registered(a_contract(keyed, version=2, amendment=an_amendment(effective_from="2026-03-05"))))
+    story.clock(datetime(2026, 3, 6, tzinfo=UTC)).tell(met(None, key="issue:1"))
     rebuilt = State("C-1")
     for row in story.log():
         assert replay(rebuilt, read_entry(row), story.rules).row == row
