@@ -81,11 +81,8 @@ class KafkaPublisher:
         """
         for row in rows:
             if (size := _size(row)) > self.max_record_bytes:
-                raise ConfigurationError(
-                    [
-                        f"kafka: a record of {size} bytes for {row.topic} is too large: {self.max_record_bytes} is the most"
-                    ]
-                )
+                fault = f"kafka: a record of {size} bytes for {row.topic} is too large"
+                raise ConfigurationError([f"{fault}: {self.max_record_bytes} is the most"])
         if rows:
             await self._deadlined(self._publish(rows), f"publish {len(rows)} records")
 
