@@ -8,7 +8,20 @@ from __future__ import annotations
 import sys
 
 # Each module adds its commands to the app.
-from services.cli import act, collect, contract, demo, export, gate, operate, quarantine, setup, trial, worker  # noqa: F401
+from services.cli import (  # noqa: F401
+    act,
+    collect,
+    contract,
+    demo,
+    export,
+    gate,
+    history,
+    operate,
+    quarantine,
+    setup,
+    trial,
+    worker,
+)
 from services.cli.app import app
 
 __all__ = ["app", "main"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
 
@@ -63,6 +63,18 @@ def working(sentence: str) -> Iterator[None]:
 
     with Console(stderr=True).status(plain(sentence)):
         yield
+
+
+@contextmanager
+def counting(sentence: str) -> Iterator[Callable[[int, str], None]]:
+    """Show on a terminal how far long work has come; what is yielded takes the number done and the last one's name."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _name: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(plain(sentence)) as shown:
+        yield lambda done, name: shown.update(plain(f"{done} {sentence}, {name}"))
 
 
 def plain(value: object) -> str:
