@@ -112,11 +112,11 @@ class MilepostProcess(ServerProcess):
 
     def ready(self):
         told = self.log.read_text() if self.log.exists() else ""
-        ports = re.findall(r'"http": ?"http://[^":]+:(\d+)"|health on port (\d+)', told)
+        ports = re.findall(r'"http": ?"http://[^":]+:(\d+)"', told)
         if not ports:
             return False
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{''.join(ports[-1])}/readyz", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{ports[-1]}/readyz", timeout=5) as answer:
                 return answer.status == 200
         except OSError:
             return False

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -26,14 +25,15 @@ from services.runtime.collect import Collector, Means, Pace, collect
 from services.runtime.health import Health, pages
 from services.runtime.leases import Leases
 from services.wiring import RELEASE, doors
+from services.wiring.serving import address, told_to_stop
 
 STALLED_S = 900.0  # a slow system may take some minutes for a page; that is no reason to be started anew
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 READY = "started"
 
 
-async def run(config: Path, stop: asyncio.Event, on_ready: Callable[[int], None]) -> None:
-    """Collect until `stop`. `on_ready` is given the port on which webhooks and the pages of health are served.
+async def run(config: Path) -> None:
+    """Collect until told to stop. The log says at which address webhooks and the pages of health are served.
 
     Raises:
         ConfigurationError: the set-up is not fit; every fault is named.
@@ -59,8 +59,10 @@ async def run(config: Path, stop: asyncio.Event, on_ready: Callable[[int], None]
         leases = Leases(store, f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}", settings.worker.lease_s)
         means = Means(publisher, cursor, leases, telemetry, health)
         collectors = [await _collector(stack, settings, name, rest, means) for name, rest in rests.items()]
-        on_ready(await stack.enter_async_context(serving(app, settings.http.host, settings.http.port)))
+        port = await stack.enter_async_context(serving(app, settings.http.host, settings.http.port))
         health.fine(READY)
+        telemetry.event("info", "ready", http=address(settings.http.host, port), pid=os.getpid())
+        stop = told_to_stop()
         await collect(collectors, leases, stop)
         await stop.wait()
 

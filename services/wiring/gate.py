@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import secrets
-import signal
 import socket
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -36,7 +35,7 @@ from services.gate.loop import Gate, Pace, Tenure
 from services.gate.scan import Scan
 from services.runtime.health import Health, pages
 from services.wiring import RELEASE, doors
-from services.wiring.serving import serving
+from services.wiring.serving import serving, told_to_stop
 
 START_S = 60.0  # how long a start waits for what does not answer
 CONNECTIONS = 12  # of each gate: looks, and around each release a second one
@@ -145,9 +144,7 @@ def finance_of(system: s.FinanceSettings) -> TrytonFinance | HttpFinance:
 
 async def _live(gates: Collection[Gate]) -> None:
     """Run all gates until told to stop, or until one ends by an error, which is raised."""
-    told, loop = asyncio.Event(), asyncio.get_running_loop()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(sign, told.set)
+    told = told_to_stop()
     running = [asyncio.create_task(gate.run()) for gate in gates]
     stop = asyncio.create_task(told.wait())
     try:

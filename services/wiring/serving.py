@@ -1,30 +1,20 @@
-"""The pages of a process over HTTP: an ASGI application of FastStream's, served by uvicorn."""
+"""What every long-running process has: its pages over HTTP, and a way to be told to stop."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
-import uvicorn
 from faststream.asgi import AsgiFastStream
 
-from contracts_schema.errors import ConfigurationError
+from connectors import http_server
 from services.settings import Http
 
-FAREWELL_S = 2
 
-
-class _Server(uvicorn.Server):
-    """Leaves signals to the process."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-@contextlib.asynccontextmanager
+@asynccontextmanager
 async def serving(routes: Sequence[tuple[str, Any]], http: Http) -> AsyncIterator[str]:
     """Serve these routes for the block; the address, with the port that was taken where it is 0.
 
@@ -32,20 +22,18 @@ async def serving(routes: Sequence[tuple[str, Any]], http: Http) -> AsyncIterato
         ConfigurationError: the address cannot be had.
     """
     app = AsgiFastStream(asgi_routes=routes, logger=None)
-    config = uvicorn.Config(
-        app, http.host, http.port, lifespan="off", log_config=None, access_log=False,
-        timeout_graceful_shutdown=FAREWELL_S,
-    )  # fmt: skip
-    try:
-        listening = config.bind_socket()
-    except (OSError, SystemExit):
-        raise ConfigurationError([f"http: {http.host}:{http.port} cannot be listened on; is it taken?"]) from None
-    server = _Server(config)
-    running = asyncio.create_task(server.serve([listening]))
-    host, port = listening.getsockname()[:2]
-    try:
-        yield f"http://{host}:{port}"
-    finally:
-        server.should_exit = True
-        await asyncio.gather(running, return_exceptions=True)
-        listening.close()
+    async with http_server.serving(app, http.host, http.port) as port:
+        yield address(http.host, port)
+
+
+def address(host: str, port: int) -> str:
+    """Where a server that listens there is found."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def told_to_stop() -> asyncio.Event:
+    """Set by SIGTERM or SIGINT."""
+    told, loop = asyncio.Event(), asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, told.set)
+    return told

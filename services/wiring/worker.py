@@ -7,7 +7,6 @@ import contextlib
 import gc
 import os
 import secrets
-import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,7 +33,7 @@ from services.runtime.relay import EXPLAINING, Relay
 from services.runtime.upkeep import Upkeep
 from services.runtime.worker import Worker
 from services.wiring import RELEASE, doors
-from services.wiring.serving import serving
+from services.wiring.serving import serving, told_to_stop
 
 START_S = 60.0  # how long a start waits for a broker or a database that does not answer
 FLUSH_S = 5.0
@@ -103,7 +102,7 @@ async def _work(settings: s.Settings, owner: str, telemetry: Telemetry, store: P
         async for attempt in _patiently():
             with attempt:
                 await house.upkeep.begin()
-        await house.live(_told_to_stop())
+        await house.live(told_to_stop())
 
 
 async def _examine(settings: s.Settings, store: PostgresStore) -> str:
@@ -131,14 +130,6 @@ def _patiently() -> AsyncRetrying:
         retry=retry_if_exception_type(TransientError), stop=stop_after_delay(START_S),
         wait=wait_random_exponential(0.2, 5), reraise=True,
     )  # fmt: skip
-
-
-def _told_to_stop() -> asyncio.Event:
-    """Set by SIGTERM or SIGINT."""
-    told, loop = asyncio.Event(), asyncio.get_running_loop()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(sign, told.set)
-    return told
 
 
 class _House:

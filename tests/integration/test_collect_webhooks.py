@@ -95,6 +95,9 @@ async def test_a_broker_that_is_down_is_503_and_nothing_is_lost_by_the_one_who_t
     assert {record.value for record in await records(own_kafka.bootstrap, topic)} == {BODY}
 
 
+READY = r'"http": ?"(http://[^"]+)"'  # in the log
+
+
 class Collecting(ServerProcess):
     """`milepost collect` on a config."""
 
@@ -105,11 +108,11 @@ class Collecting(ServerProcess):
 
     @property
     def url(self):
-        (port,) = re.findall(r"on port (\d+)", self.log.read_text())
-        return f"http://127.0.0.1:{port}"
+        (address,) = re.findall(READY, self.log.read_text())
+        return address
 
     def ready(self):
-        return self.log.exists() and "on port" in self.log.read_text()
+        return self.log.exists() and re.search(READY, self.log.read_text()) is not None
 
 
 @pytest.fixture
