@@ -43,6 +43,7 @@ from services.runtime.routing import (
     keys_to_claim,
     parked_row,
 )
+from services.runtime.totals import record_totals
 
 _decoder = Decoder(Fact)
 
@@ -316,6 +317,8 @@ class Work:
         for outcome in self.report.outcomes:
             counts[outcome.merged.value] = counts.get(outcome.merged.value, 0) + 1
         counts["quarantined_records"] = len(self.report.quarantined)
+        set_aside = {f"{q.topic}/{q.partition}/{q.offset}": q.fault for q in self._changes.quarantine}
+        counts |= record_totals(self._records.keys(), set_aside, self.report.outcomes, self.report.ignored)
         return {name: n for name, n in counts.items() if n}
 
 

@@ -11,6 +11,7 @@ from contracts_schema.errors import ConfigurationError, TransientError
 from contracts_schema.rows import Lane, LeaseState, Partition, PartitionState
 from services.ports import Store
 from services.reconciliation.calendar import datetime_of, show_moment
+from services.runtime.totals import PREFIX
 from services.settings import Settings
 from services.wiring import doors
 
@@ -90,7 +91,7 @@ async def status(settings: Settings, *, quick: bool = False) -> Status:
             for lane in Lane
             if (waits := backlog.get(lane)) is not None
         ),
-        today={outcome: n for totals in counts.values() for outcome, n in totals.items()},
+        today={name: n for totals in counts.values() for name, n in totals.items() if not name.startswith(PREFIX)},
         leases=tuple(_lease(lease) for lease in leases), faults=tuple(faults),
     )  # fmt: skip
 

@@ -73,7 +73,8 @@ def at(story, when, *events):
 @pytest.mark.parametrize(
     ("value", "digits", "text"),
     [(Fraction(1, 3), 1, "0.3"), (Fraction(1, 20), 1, "0.1"), (Fraction(-1, 20), 1, "-0.1"),
-     (Fraction(-1, 50), 1, "0.0"), (7, 0, "7"), (Fraction(5, 2), 0, "3"), (Fraction(-5, 2), 0, "-3"), (Fraction(1999, 100), 1, "20.0")],
+     (Fraction(-1, 50), 1, "0.0"), (7, 0, "7"), (Fraction(5, 2), 0, "3"), (Fraction(-5, 2), 0, "-3"),
+     (Fraction(1999, 100), 1, "20.0")],
 )  # fmt: skip
 def test_a_number_is_rounded_half_away_from_zero(value, digits, text):
     assert written(value, digits) == text
