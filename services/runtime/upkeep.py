@@ -101,6 +101,9 @@ class Upkeep:
         before = await self._clock.now() - self._rules.policy.parked_days_max * DAY_US
         forgotten = await self._store.forget_parked(before, SWEPT_AT_A_TIME)
         self._telemetry.count("milepost_parked_expired_total", forgotten)
+        tally = await self._store.tally()
+        self._telemetry.gauge("milepost_parked", tally["parked"])
+        self._telemetry.gauge("milepost_quarantine_open", tally["quarantine"])
 
     async def wake(self, contracts: Collection[str], cause: str) -> None:
         """Have these contracts looked at now, by whichever worker comes first."""
