@@ -5,7 +5,8 @@ What needs the version before (`replaces`, a changed opening) is checked where t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from fractions import Fraction
 
 from pydantic import ValidationError
@@ -13,9 +14,11 @@ from pydantic import ValidationError
 from contracts_schema import plan as p
 from contracts_schema import registration_document as d
 from contracts_schema.errors import Refused
-from contracts_schema.money import format_amount, parse_amount
+from contracts_schema.faults import Fault, Path, fault, shown
+from contracts_schema.money import DECIMALS, format_amount, parse_amount
 from contracts_schema.registration_document import Registration, registration_schema
 from contracts_schema.registration_faults import plan_faults
+from contracts_schema.registration_repair import readable
 
 DEFAULT_REQUIRES = ("met", "signed_off", "invoiced")
 
@@ -30,37 +33,68 @@ def read_registration(document: object) -> p.Plan:
     """
     plan = check_registration(document)
     if isinstance(plan, list):
-        raise Refused("registration refused: " + "; ".join(plan))
+        raise Refused("registration refused: " + "; ".join(fault.sentence for fault in plan))
     return plan
 
 
-def check_registration(document: object) -> p.Plan | list[str]:
+def check_registration(document: object) -> p.Plan | list[Fault]:
     """The plan that a registration document describes, or every fault that is in it."""
     try:
         registration = Registration.model_validate(document)
     except ValidationError as error:
-        return [*_faults(error)]
-    faults = [*plan_faults(registration)]
-    if faults:
+        return [*_shape_faults(document, error), *_faults_of_the_rest(document, error)]
+    faults = [*plan_faults(registration, {m.id for m in registration.milestones})]
+    if registration.currency not in DECIMALS:
         return faults
-    plan, faults = _plan(registration)
-    return faults or plan
+    plan, more = _plan(registration)
+    return faults + more or plan
 
 
-def _faults(error: ValidationError) -> Iterator[str]:
-    for fault in error.errors(include_url=False):
-        field = ".".join(str(part) for part in fault["loc"]) or "the document"
-        if fault["type"] == "extra_forbidden":
-            yield f"{field} is no field of a registration"
-        elif fault["type"] == "missing":
-            yield f"{field} is missing"
+def _shape_faults(document: object, error: ValidationError) -> Iterator[Fault]:
+    for one in error.errors(include_url=False):
+        path = tuple(_named(document, one["loc"]))
+        field = shown(path) or "the document"
+        if one["type"] == "extra_forbidden":
+            yield Fault(path, f"{field} is no field of a registration{_nearest(path)}")
+        elif one["type"] == "missing":
+            yield Fault(path[:-1], f"{field} is missing")
         else:
-            yield f"{field}: {_shown(fault['input'])} {fault['msg'].removeprefix('Value error, ')}"
+            yield Fault(path, f"{field}: {_value(one['input'])} {one['msg'].removeprefix('Value error, ')}")
 
 
-def _shown(value: object) -> str:
+def _named(document: object, path: Sequence[int | str]) -> Iterator[int | str]:
+    """The path with milestones by their ids, as people know them."""
+    for n, step in enumerate(path):
+        if n == 1 and path[0] == "milestones" and isinstance(step, int) and isinstance(document, dict):
+            milestone = document["milestones"][step]
+            name = milestone.get("id") if isinstance(milestone, dict) else None
+            yield name if isinstance(name, str) else step
+        elif step != "[key]":
+            yield step
+
+
+def _nearest(path: Path) -> str:
+    """What an unknown field was probably meant to be."""
+    fields = d.MilestoneDocument if path[0] == "milestones" and len(path) == 3 else Registration
+    near = get_close_matches(str(path[-1]), fields.model_fields, 1)
+    return f"; did you mean {near[0]}?" if near and len(path) in (1, 3) else ""
+
+
+def _value(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _faults_of_the_rest(document: object, error: ValidationError) -> list[Fault]:
+    """What else is wrong, beside faults of shape; sums are not looked at, since parts of them are missing."""
+    registration = readable(document, error)
+    if registration is None or not isinstance(document, dict):
+        return []
+    names = {str(m["id"]) for m in document["milestones"] if isinstance(m, dict) and "id" in m}
+    faults = [*plan_faults(registration, names)]
+    if document.get("currency") not in DECIMALS:
+        return faults
+    return faults + _plan(registration, whole=False)[1]
 
 
 class _Amounts:
@@ -68,27 +102,36 @@ class _Amounts:
 
     def __init__(self, currency: str) -> None:
         self.currency = currency
-        self.faults: list[str] = []
+        self.faults: list[Fault] = []
 
-    def minor(self, field: str, text: str | None) -> int | None:
+    def minor(self, path: Path, text: str | None) -> int | None:
         if text is None:
             return None
         try:
             minor = parse_amount(text, self.currency)
         except ValueError as error:
-            self.faults.append(f"{field}: {error}")
+            self.wrong(path, str(error))
             return 0
         if minor < 0:
-            self.faults.append(f"{field}: {text} is negative")
+            self.wrong(path, f"{text} is negative")
         return minor
 
+    def wrong(self, path: Path, text: str) -> None:
+        self.faults.append(fault(path, text))
 
-def _plan(r: d.Registration) -> tuple[p.Plan, list[str]]:
+    def show(self, minor: int) -> str:
+        return format_amount(minor, self.currency)
+
+
+def _plan(r: d.Registration, *, whole: bool = True) -> tuple[p.Plan, list[Fault]]:
+    """The plan and what is wrong with its amounts; sums only where the registration is `whole`."""
     read = _Amounts(r.currency)
-    cap = read.minor("value_cap", r.value_cap)
-    band = read.minor("rounding_band", r.rounding_band)
+    cap = read.minor(("value_cap",), r.value_cap)
+    if cap == 0 and not read.faults:
+        read.wrong(("value_cap",), "above zero nothing could ever be released; leave it out (rule C7)")
+    band = read.minor(("rounding_band",), r.rounding_band)
     band = len(r.milestones) if band is None else band
-    values, unallocated = _values(r, cap, band, read)
+    values, unallocated = _values(r, cap, band, read, whole)
     milestones = tuple(_milestone(m, values.get(m.id), read) for m in r.milestones)
     plan = p.Plan(
         contract=r.contract, version=r.version, title=r.title, buyer=r.buyer.id, buyer_name=r.buyer.name,
@@ -102,22 +145,37 @@ def _plan(r: d.Registration) -> tuple[p.Plan, list[str]]:
         rates=tuple(p.Rate(x.from_, x.rate, x.valid_from) for x in r.rates),
         amendment=p.Amendment(**r.amendment.model_dump()) if r.amendment else None, milestones=milestones,
     )  # fmt: skip
+    if whole:
+        _terms_within_value(plan, read)
     return plan, read.faults
 
 
-def _values(r: d.Registration, cap: int | None, band: int, read: _Amounts) -> tuple[dict[str, int], int]:
+def _terms_within_value(plan: p.Plan, read: _Amounts) -> None:
+    """An advance, or a cap of the retention, above all there is to pay (rules C4, C5)."""
+    value = sum(m.value or 0 for m in plan.milestones if m.contingency_for is None)
+    value = value if plan.value_cap is None else min(value, plan.value_cap)
+    advance = plan.advance.amount if plan.advance else 0
+    kept = (plan.retention.cap if plan.retention else None) or 0
+    for path, minor in ((("advance", "amount"), advance), (("retention", "cap"), kept)):
+        if minor > value:
+            read.wrong(path, f"{read.show(minor)} is more than the {read.show(value)} that the contract is worth")
+
+
+def _values(r: d.Registration, cap: int | None, band: int, read: _Amounts, whole: bool) -> tuple[dict[str, int], int]:
     """Each payable milestone's value; percentages are of the cap, rounded down, the rest goes to the last (rule B2)."""
     values: dict[str, int] = {}
     for m in r.milestones:
         if m.value is not None:
-            values[m.id] = read.minor(f"milestones.{m.id}.value", m.value) or 0
-            if values[m.id] <= 0:
-                read.faults.append(f"milestones.{m.id}.value: {m.value} is not above zero (rule B1)")
+            path = ("milestones", m.id, "value")
+            values[m.id] = read.minor(path, m.value) or 0
+            if m.value.strip("0.") == "":
+                read.wrong(path, f"{m.value} is not above zero (rule B1)")
     parts = [m for m in r.milestones if m.percent is not None]
     if not parts:
         return values, 0
     if cap is None:
-        read.faults.append(f"milestones.{parts[0].id}.percent: a percentage needs a value_cap (rule B2)")
+        read.wrong(("milestones", parts[0].id, "percent"), "a percentage needs a value_cap (rule B2)")
+    if cap is None or not whole:
         return values, 0
     for m in parts:
         values[m.id] = int(cap * Fraction(m.percent or "0") / 100)
@@ -125,16 +183,14 @@ def _values(r: d.Registration, cap: int | None, band: int, read: _Amounts) -> tu
     rest = cap - planned
     regular = [m for m in parts if not m.contingency_for]
     if rest < -band:
-        over = format_amount(-rest, r.currency)
-        read.faults.append(
-            f"milestones: the percentages add up to {over} more than value_cap, beyond the rounding band (rule B2)"
-        )
+        text = f"the percentages add up to {read.show(-rest)} more than value_cap, beyond the rounding band (rule B2)"
+        read.wrong(("milestones",), text)
     elif abs(rest) <= band and regular:
         values[regular[-1].id] += rest
         rest = 0
-    read.faults += [
-        f"milestones.{m.id}.percent: {m.percent} percent of value_cap is nothing" for m in parts if values[m.id] <= 0
-    ]
+    for m in parts:
+        if values[m.id] <= 0:
+            read.wrong(("milestones", m.id, "percent"), f"{m.percent} percent of value_cap is nothing")
     return values, max(0, rest)
 
 
@@ -142,11 +198,10 @@ def _milestone(m: d.MilestoneDocument, value: int | None, read: _Amounts) -> p.M
     requires = tuple(m.requires) if m.requires is not None else DEFAULT_REQUIRES if m.payable else ()
     opening = None
     if m.opening:
-        released = read.minor(f"milestones.{m.id}.opening.released", m.opening.released) or 0
-        if released > (value or 0):
-            read.faults.append(
-                f"milestones.{m.id}.opening.released: {m.opening.released} is more than the value (rule B8)"
-            )
+        path = ("milestones", m.id, "opening", "released")
+        released = read.minor(path, m.opening.released) or 0
+        if value is not None and released > value:
+            read.wrong(path, f"{m.opening.released} is more than the value (rule B8)")
         opening = p.Opening(released, m.opening.as_of, m.opening.reference, m.opening.approved_by)
     return p.Milestone(
         id=m.id, title=m.title, kind=m.kind, value=value, due=m.due, tolerance_days=m.tolerance_days,
@@ -165,16 +220,16 @@ def _retention(r: d.Retention | None, read: _Amounts) -> p.Retention | None:
     if r is None:
         return None
     steps = tuple(p.RetentionStep(s.rate_percent, s.until_percent, s.returns_percent) for s in r.steps)
-    return p.Retention(steps, read.minor("retention.cap", r.cap), r.release_on, r.defects_days)
+    return p.Retention(steps, read.minor(("retention", "cap"), r.cap), r.release_on, r.defects_days)
 
 
 def _advance(a: d.Advance | None, read: _Amounts) -> p.Advance | None:
-    return p.Advance(read.minor("advance.amount", a.amount) or 0, a.recoup_percent) if a else None
+    return p.Advance(read.minor(("advance", "amount"), a.amount) or 0, a.recoup_percent) if a else None
 
 
 def _sign_off(s: d.SignOff, read: _Amounts) -> p.SignOff:
     authority = tuple(
-        p.Authority(a.person, a.role, read.minor("sign_off.authority.up_to", a.up_to), a.from_, a.until)
-        for a in s.authority
+        p.Authority(a.person, a.role, read.minor(("sign_off", "authority", n, "up_to"), a.up_to), a.from_, a.until)
+        for n, a in enumerate(s.authority)
     )
     return p.SignOff(s.quorum, tuple(s.roles), s.due_working_days, authority)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any
 
 import yaml
 from msgspec import Struct
 from msgspec.json import decode, encode
 
+from contracts_schema.faults import Path
 from contracts_schema.plan import Plan
 from contracts_schema.registration import check_registration
 
@@ -24,7 +25,7 @@ class Document(Struct, frozen=True):
     plan: Plan
 
 
-def read_documents(paths: list[Path]) -> tuple[list[Document], list[str]]:
+def read_documents(paths: list[FilePath]) -> tuple[list[Document], list[str]]:
     """The registrations in the files, and every fault. Nothing is to be sent where there is one."""
     found: list[Document] = []
     faults: list[str] = []
@@ -43,7 +44,7 @@ def read_documents(paths: list[Path]) -> tuple[list[Document], list[str]]:
     return found, faults or _twice(found)
 
 
-def _read(path: Path, text: str) -> tuple[list[Document], list[str]]:
+def _read(path: FilePath, text: str) -> tuple[list[Document], list[str]]:
     try:
         nodes = [node for node in yaml.compose_all(text, yaml.SafeLoader) if node is not None]
         contents = [content for content in yaml.safe_load_all(text) if content is not None]
@@ -62,7 +63,7 @@ def _read(path: Path, text: str) -> tuple[list[Document], list[str]]:
             continue
         plan = check_registration(sent)
         if isinstance(plan, list):
-            faults += twice + [f"{path}:{_line(node, fault)}: {fault}" for fault in plan]
+            faults += twice + [f"{path}:{line_of(node, fault.path)}: {fault.sentence}" for fault in plan]
         elif twice:
             faults += twice
         else:
@@ -102,9 +103,8 @@ def _doubled(node: yaml.Node) -> Iterator[tuple[str, int]]:
             pending += at.value
 
 
-def _line(node: yaml.Node, fault: str) -> int:
-    """The line of the field that a fault begins with, or of the nearest part around it."""
-    path = fault.partition(":")[0].partition(" is ")[0].split(".")
+def line_of(node: yaml.Node, path: Path) -> int:
+    """The line of the part to which a path leads, or of the nearest part around it."""
     line = node.start_mark.line
     for step in path:
         found = _step(node, step)
@@ -114,16 +114,16 @@ def _line(node: yaml.Node, fault: str) -> int:
     return int(line) + 1
 
 
-def _step(node: yaml.Node, step: str) -> tuple[int, yaml.Node] | None:
+def _step(node: yaml.Node, step: str | int) -> tuple[int, yaml.Node] | None:
     """One step into a mapping by key, into a list by position or by the id of the part."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if key.value == step:
                 return key.start_mark.line, value
     if isinstance(node, yaml.SequenceNode):
-        if step.isdecimal() and int(step) < len(node.value):
-            part = node.value[int(step)]
-            return part.start_mark.line, part
+        if isinstance(step, int):
+            part = node.value[step] if step < len(node.value) else None
+            return None if part is None else (part.start_mark.line, part)
         for part in node.value:
             named = _step(part, "id")
             if named is not None and getattr(named[1], "value", None) == step:

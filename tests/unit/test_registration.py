@@ -51,7 +51,7 @@ def test_what_is_left_out_has_its_default():
         (milestone_with(value="0.00"), "is not above zero"),
         (milestone_with(value="-1.00"), "is negative"),
         (milestone_with(value="1.0"), "decimal string with 2 decimals"),
-        (milestone_with(value=1.5), "milestones.0.value"),
+        (milestone_with(value=1.5), "milestones.M1.value"),
         (a_contract(a_milestone() | {"percent": "10"}, value_cap="10.00"), "exclude each other"),
         (a_contract({"id": "M1", "title": "M1", "kind": "payment"}), "needs a value or a percent"),
         (milestone_with(after=["M9"]), "'M9' is no milestone"),
