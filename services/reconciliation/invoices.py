@@ -167,6 +167,7 @@ def _add(
 def _invoice(
     number: str, identifiers: frozenset[str], unit: str | None, slots: list[Slot], plan: Plan, rules: Rules
 ) -> Invoice | None:
+    slots = _newest_at_each_address(slots)
     by_source: dict[str, list[Slot]] = {}
     for slot in slots:
         by_source.setdefault(slot.source, []).append(slot)
@@ -188,6 +189,17 @@ def _invoice(
         issuers=tuple(sorted({(s.source, s.body.by) for s in slots if isinstance(s.body.by, str)})),
         facts=chosen.facts, conflict=conflict("invoice", chosen, words),
     )  # fmt: skip
+
+
+def _newest_at_each_address(slots: list[Slot]) -> list[Slot]:
+    """A source that names supplier or unit otherwise, or leaves the unit out, still speaks of the same invoice: at one
+    address its newest word counts, and nothing is added twice (rules A1, C3)."""
+    newest: dict[tuple[str, f.Address], Slot] = {}
+    for slot in slots:
+        place = (slot.source, slot.address)
+        if place not in newest or slot.order > newest[place].order:
+            newest[place] = slot
+    return list(newest.values())
 
 
 def _net_word(source: str, slots: list[Slot]) -> Word:

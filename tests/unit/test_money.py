@@ -132,6 +132,15 @@ def test_an_invoice_without_a_unit_is_that_of_the_only_one_stated():
     assert story.commands[-1]["targets"][0]["business_unit"] == "north"
 
 
+def test_one_source_that_names_unit_or_supplier_otherwise_does_not_add_to_the_same_invoice():
+    plan, ours = a_milestone("M1", "200.00", requires=["invoiced"]), {"id": "SUP-1", "identifiers": ["DE1"]}
+    again = invoice("100.00", supplier="DE1", state="paid")
+    story = told(invoice("100.00", business_unit="north"), invoice("100.00"), again, milestones=[plan], supplier=ours)
+    assert (story.released(), story.position().targets[0].net.minor) == (10_000, 10_000)
+    story.tell(invoice("100.00", business_unit="north", state="cancelled"))
+    assert story.position().allowed == 0
+
+
 def test_one_supplier_under_any_identifier_is_one():
     plan, ours = a_milestone(requires=["invoiced"]), {"id": "SUP-1", "identifiers": ["DE1", "0088:9"]}
     other = invoice("50.00", source="ap", supplier="X", supplier_identifiers=["0088:9"])
