@@ -35,9 +35,9 @@ def rarely(draw, once_in=10):
 
 
 @st.composite
-def plans(draw, version=1, *, replaces=False, openings=False):
+def plans(draw, version=1, *, replaces=False, openings=False, currency=None):
     """A registration of up to three milestones with any of the terms that contracts have."""
-    currency = draw(few(["EUR", "EUR", "EUR", "JPY", "KWD"]))
+    currency = currency or draw(few(["EUR", "EUR", "EUR", "JPY", "KWD"]))
     names = [n for n in NAMES if not rarely(draw, 3)] or ["M1"]
     milestones = [draw(milestone(n, names, currency)) for n in names]
     if replaces and "M1" in names and version > 1 and draw(st.booleans()):
@@ -80,6 +80,7 @@ def milestone(draw, name, names, currency):
 @st.composite
 def terms(draw, milestones, currency, version):
     chosen = {}
+    worth = sum(int(m["value"].replace(".", "")) for m in milestones if "contingency_for" not in m)
     if rarely(draw, 3):
         steps = draw(
             few(
@@ -91,10 +92,12 @@ def terms(draw, milestones, currency, version):
             )
         )
         chosen["retention"] = {"steps": steps} | draw(
-            few([{}, {"cap": money(700, currency)}, {"release_on": milestones[-1]["id"], "defects_days": 3}])
+            few(
+                [{}, {"cap": money(min(700, worth), currency)}, {"release_on": milestones[-1]["id"], "defects_days": 3}]
+            )
         )
     if rarely(draw, 4):
-        chosen["advance"] = {"amount": money(3000, currency), "recoup_percent": "20"}
+        chosen["advance"] = {"amount": money(min(3000, worth), currency), "recoup_percent": "20"}
     if rarely(draw, 4):
         chosen["value_cap"] = money(12000, currency)
     if rarely(draw, 4):
@@ -300,7 +303,7 @@ def histories(draw, *, versions=True, replaces=False, openings=False, least=3, m
             events = draw(_mixed(events, proofs_of(terms_of, plan)))
     registrations = [registered(plan)]
     if versions and draw(st.booleans()):
-        registrations.append(registered(draw(plans(2, replaces=replaces))))
+        registrations.append(registered(draw(plans(2, replaces=replaces, currency=plan["currency"]))))
     for registration in registrations:
         events.insert(draw(few([0, 0, 0, len(events) // 2, len(events)])), registration)
     now, records = START, []
