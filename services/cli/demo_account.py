@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from contracts_schema.commands import Amount, ConflictLine, ReasonLine
-    from services.wiring.demo_outcome import Outcome, Sent
+    from services.wiring.demo_outcome import Chain, Outcome, Sent
 
 NEXT = """[bold]What to do next[/bold]
   {milepost} demo --write story
@@ -37,10 +37,10 @@ class Account:
 
     def show(self) -> None:
         """Everything, in the order in which a reader asks."""
-        self._console.rule(f"[bold]Contract {escape(self._outcome.contract)}")
+        self._console.rule(f"[bold]{escape(' and '.join(self._outcome.contracts))}")
         for part in (self._milestones, self._conflicts, self._set_aside, self._parked, self._commands, self._ledger):
             part()
-        self._chain()
+        self._chains()
         self._console.print("\n" + NEXT.format(milepost=escape(self._program)))
         self._console.print(f"\n[dim]{self._outcome.seconds} s; everything that was started has been stopped.[/dim]")
 
@@ -95,11 +95,10 @@ class Account:
         for finding in self._outcome.findings:
             self._console.print(f"  [dim]drift: {escape(finding)}[/dim]")
 
-    def _chain(self) -> None:
-        chain = self._outcome.chain
-        verdict = "[green]whole[/green]" if chain.whole else "[red]BROKEN[/red]"
-        said = f"  {chain.revisions} revisions, every hash computed again: {verdict}; newest {chain.head[:16]}..."
-        self._say("The log, in which each revision is bound to all before it", [said])
+    def _chains(self) -> None:
+        self._say(
+            "The logs, in which each revision is bound to all before it", [_chain(c) for c in self._outcome.chains]
+        )
 
     def _table(self, *columns: str, money: tuple[int, ...] = ()) -> Table:
         table = Table(box=None, pad_edge=True, header_style="dim", padding=(0, 2, 0, 0))
@@ -116,6 +115,12 @@ class Account:
             self._console.print(f"\n[bold]{title}[/bold]")
             for line in lines:
                 self._console.print(line)
+
+
+def _chain(chain: Chain) -> str:
+    verdict = "[green]whole[/green]" if chain.whole else "[red]BROKEN[/red]"
+    told = f"{chain.revisions} revisions, every hash computed again: {verdict}; newest {chain.head[:16]}..."
+    return f"  {escape(chain.contract)}: {told}"
 
 
 def _money(amount: Amount) -> str:

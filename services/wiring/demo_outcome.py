@@ -60,8 +60,9 @@ class Parked(Struct, frozen=True):
 
 
 class Chain(Struct, frozen=True):
-    """The contract's log: how many revisions, the newest hash, and whether every link holds."""
+    """A contract's log: how many revisions, the newest hash, and whether every link holds."""
 
+    contract: str
     revisions: int
     head: str
     whole: bool
@@ -70,7 +71,7 @@ class Chain(Struct, frozen=True):
 class Outcome(Struct):
     """Everything that there is to show."""
 
-    contract: str
+    contracts: list[str]
     records: int
     milestones: list[Milestone]
     commands: list[Sent]
@@ -79,7 +80,7 @@ class Outcome(Struct):
     findings: list[str]
     quarantine: list[SetAside]
     parked: list[Parked]
-    chain: Chain
+    chains: list[Chain]
     seconds: float = 0.0
 
 
@@ -90,7 +91,7 @@ async def gather(
     """Everything, as it stands now."""
     topics = settings.topics
     return Outcome(
-        contract=story.contract,
+        contracts=list(story.contracts),
         records=sum(len(scene.letters) for scene in story.scenes),
         milestones=_milestones(listener, topics.snapshots, topics.decisions),
         commands=_commands(listener, topics.commands, [system.topic for system in settings.finance.values()]),
@@ -98,14 +99,16 @@ async def gather(
         ledger_calls=ledger.calls,
         findings=[found.finding for found in findings],
         quarantine=[_set_aside(r.value or b"") for r in listener.of(topics.quarantine)],
-        parked=await _parked(store, story.contract),
-        chain=await _chain(store, story.contract),
+        parked=await _parked(store, story.contracts),
+        chains=[await _chain(store, contract) for contract in story.contracts],
     )
 
 
 def _milestones(listener: Listener, snapshots: str, decisions: str) -> list[Milestone]:
-    newest = {s.milestone: s for s in (decode(r.value, type=Snapshot) for r in listener.of(snapshots) if r.value)}
-    decided = {d.milestone: d for d in (decode(r.value or b"", type=DecisionRecord) for r in listener.of(decisions))}
+    shown = (decode(record.value, type=Snapshot) for record in listener.of(snapshots) if record.value)
+    newest = {(s.contract, s.milestone): s for s in shown}
+    said = (decode(record.value or b"", type=DecisionRecord) for record in listener.of(decisions))
+    decided = {(d.contract, d.milestone): d for d in said}
     return [Milestone(newest[name], decided[name]) for name in sorted(newest)]
 
 
@@ -124,12 +127,12 @@ def _set_aside(raw: bytes) -> SetAside:
     return SetAside(f"{r.topic}/{r.partition}/{r.offset}", r.source, r.sentence, r.size, r.sha256)
 
 
-async def _parked(store: Store, contract: str) -> list[Parked]:
-    """What no contract claims, and what the contract claims but cannot place."""
+async def _parked(store: Store, contracts: Sequence[str]) -> list[Parked]:
+    """What no contract claims, and what a contract claims but cannot place."""
     rows = [*await store.parked(LISTED_MOST), *await store.stranded(LISTED_MOST)]
     homeless = [Parked(row.origin, [key for _, key in row.keys], row.reason) for row in rows]
-    raw = await store.state(contract)
-    slots = decode_state(raw).slots.values() if raw else ()
+    states = [decode_state(raw) for raw in (await store.states_of(contracts)).values()]
+    slots = (slot for state in states for slot in state.slots.values())
     return homeless + [Parked(slot.fact, list(slot.address.keys), slot.parked) for slot in slots if slot.parked]
 
 
@@ -140,4 +143,4 @@ async def _chain(store: Store, contract: str) -> Chain:
     for row in log:
         whole = whole and is_chained(row, previous)
         previous = row.head
-    return Chain(len(log), previous.hex(), whole and bool(log))
+    return Chain(contract, len(log), previous.hex(), whole and bool(log))

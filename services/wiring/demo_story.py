@@ -52,7 +52,7 @@ class Scene(NamedTuple):
 class Story(NamedTuple):
     """The whole story and the configuration it is played under."""
 
-    contract: str
+    contracts: tuple[str, ...]
     scenes: tuple[Scene, ...]
     config: Mapping[str, Any]
 
@@ -79,7 +79,7 @@ def read_story() -> Story:
         Scene(scene["title"], tuple(_letter(record, topics) for record in scene["records"]), scene["so"])
         for scene in story["scenes"]
     )
-    return Story(story["contract"], scenes, config)
+    return Story(tuple(story["contracts"]), scenes, config)
 
 
 def write_for_try(folder: Path) -> tuple[Path, Path]:

@@ -62,11 +62,13 @@ class Watch:
 
     async def _is_at_rest(self) -> bool:
         await self._listener.caught_up()
+        stands = {p.partition.topic: p.next or 0 for p in await self._store.partitions()}
+        if any(stands.get(topic, 0) < self._listener.end(topic) for topic in self._topics):
+            return False
         if Lane.COMMANDS in await self._store.backlog() or await self._wanted.answers(1):
             return False
-        stands = {p.partition.topic: p.next or 0 for p in await self._store.partitions()}
-        read = all(stands.get(topic, 0) >= self._listener.end(topic) for topic in self._topics)
-        return read and self._newest_commands() <= self._answered()
+        await self._listener.caught_up()  # with what was said meanwhile
+        return self._newest_commands() <= self._answered()
 
     async def _is_everything_seen(self) -> bool:
         named = {target.invoice for command in self._said() for target in command.targets}
