@@ -104,11 +104,13 @@ def settled_by(case: Case) -> dict[str, int]:
 
 
 def _oldest_settled(case: Case, carried: Carried) -> dict[str, int]:
-    left, settled = carried.amount - sum(carried.settled.values()), dict(carried.settled)
+    settled = dict(carried.settled)
+    left = max(0, carried.amount - sum(settled.get(i.identity, 0) for i in case.counting))
     for invoice in sorted(case.counting, key=lambda i: (i.issued_on, i.number)):
-        if invoice.issued_on.isoformat() <= (carried.until or "") and invoice.worth is not None and invoice.worth > 0:
-            part = min(left, ceil(invoice.worth))
-            settled[invoice.identity] = settled.get(invoice.identity, 0) + part
+        if invoice.issued_on.isoformat() <= (carried.until or "") and invoice.worth is not None:
+            known = settled.get(invoice.identity, 0)
+            part = min(left, max(0, ceil(invoice.worth) - known))
+            settled[invoice.identity] = known + part
             left -= part
     return settled
 

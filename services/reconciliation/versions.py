@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from hashlib import blake2b
 from typing import NamedTuple
 
 from msgspec import structs
 
 from contracts_schema import facts as f
+from contracts_schema.faults import Fault, fault
 from contracts_schema.plan import Plan, decode_plan, encode_plan
 from services.reconciliation.calendar import midnight
 from services.reconciliation.crosswalk import Index, index_of
@@ -26,9 +28,9 @@ def register(state: State, fact: f.Fact) -> Rejection | bool:
     body = fact.body
     assert isinstance(body, f.ContractRegistered)  # noqa: S101 -- callers sort by kind
     plan = decode_plan(body.plan)
-    fault = _against_version_before(state, plan)
-    if fault:
-        return Rejection(f"registration refused: {fault}")
+    faults = faults_against(state, plan)
+    if faults:
+        return Rejection("registration refused: " + "; ".join(fault.sentence for fault in faults))
     order, content = order_of(fact, content_of(fact)), _content(plan)
     known = state.plans.get(plan.version)
     if known is None:
@@ -48,19 +50,34 @@ def _content(plan: Plan) -> bytes:
     return blake2b(encode_plan(plan), digest_size=8).digest()
 
 
-def _against_version_before(state: State, plan: Plan) -> str | None:
+def faults_against(state: State, plan: Plan) -> list[Fault]:
+    """Everything that makes a plan impossible as a successor of the version before it (rules B4, B8, E3)."""
     before = max((v for v in state.plans if v < plan.version), default=None)
-    if before is None:
-        return None
-    old = index_of(state.plans[before].plan)
+    return [] if before is None else [*_faults_after(index_of(state.plans[before].plan), plan, state)]
+
+
+def _faults_after(old: Index, plan: Plan, state: State) -> Iterator[Fault]:
+    before = old.plan.version
+    if plan.currency != old.plan.currency:
+        text = f"version {before} is in {old.plan.currency}; a contract keeps its currency, register another one"
+        yield fault(("currency",), text)
+    payable = {name for m in plan.milestones if m.value is not None for name in m.replaces}
+    names = {m.id for m in plan.milestones}
     for m in plan.milestones:
+        at = ("milestones", m.id)
         for name in m.replaces:
-            if name not in old.milestones:
-                return f"milestones.{m.id}.replaces: {name!r} is no milestone of version {before} (rule B4)"
-        known = old.milestones.get(m.id)
-        if m.opening is not None and (known is None or known.opening != m.opening):
-            return f"milestones.{m.id}.opening: an opening belongs to version 1 and cannot change (rule B8)"
-    return None
+            known = old.milestones.get(name)
+            if known is None:
+                yield fault((*at, "replaces"), f"{name!r} is no milestone of version {before} (rule B4)")
+            elif known.value is not None and name not in payable:
+                yield fault((*at, "replaces"), f"nothing is payable in what replaces {name!r} (rule E3)")
+        opened = old.milestones.get(m.id)
+        if m.opening is not None and (opened is None or opened.opening != m.opening):
+            yield fault((*at, "opening"), "an opening belongs to version 1 and cannot change (rule B8)")
+        heirs = names.intersection(_heirs(state, m.id))
+        if heirs:
+            text = f"{m.id!r} was replaced by {', '.join(sorted(heirs))}; what is new needs an id of its own (rule E3)"
+            yield fault(at, text)
 
 
 def version_in_force(state: State, moment: int) -> int:
@@ -93,11 +110,14 @@ def next_version_begins(state: State, moment: int) -> int | None:
 def put_in_force(state: State, version: int) -> Index:
     """Put a version in force and carry over what was released under other names."""
     index = index_of(state.plans[version].plan)
+    known = set(state.milestones)
     for name in index.milestones:
         state.milestones.setdefault(name, MilestoneState())
     if state.in_force == 0:
         _open_balances(state, index)
-    _carry_over(state, index)
+    _carry_over(state, index, known)
+    for name in index.milestones:
+        state.milestones[name].replaced_by = ()
     state.in_force = version
     _bind_keys_anew(state)
     return index
@@ -111,37 +131,74 @@ def _open_balances(state: State, index: Index) -> None:
             known.carried = Carried(milestone.opening.released, {}, milestone.opening.as_of.isoformat())
 
 
-def _carry_over(state: State, index: Index) -> None:
-    """What replaced milestones had released goes to their successors, in plan order, up to their values (rule E3)."""
+def _carry_over(state: State, index: Index, known: Collection[str]) -> None:
+    """What replaced milestones had released goes to their successors, in plan order, up to their values (rule E3).
+
+    Where an amendment is taken back, or a milestone comes back whose successors leave, it goes the same way back.
+    `known` are the milestones that were in force before, in any version.
+    """
     successors: dict[str, list[str]] = {}
-    for name, milestone in index.milestones.items():
-        for replaced in milestone.replaces:
-            successors.setdefault(replaced, []).append(name)
-    for replaced, names in successors.items():
-        old = state.milestones.get(replaced)
-        if old is None or old.replaced_by:
-            continue
-        _distribute(state, index, old, names)
-        old.replaced_by = tuple(names)
-        old.released = 0
+    for name in index.milestones:
+        for left in dict.fromkeys([*_replaced(state, index, name, known), *_heirs(state, name)]):
+            if left not in index.milestones:
+                successors.setdefault(left, []).append(name)
+    for left, names in successors.items():
+        old = state.milestones[left]
+        if not old.replaced_by:
+            _distribute(state, index, old, names)
+            old.replaced_by, old.released, old.carried = tuple(names), 0, None
+
+
+def _heirs(state: State, name: str) -> Iterator[str]:
+    """Those to whom what a replaced milestone had released has come in the end."""
+    known = state.milestones.get(name)
+    for heir in known.replaced_by if known else ():
+        if state.milestones[heir].replaced_by:
+            yield from _heirs(state, heir)
+        else:
+            yield heir
+
+
+def _replaced(state: State, index: Index, name: str, known: Collection[str]) -> Iterator[str]:
+    """The milestones that one replaces and that have been in force: those that it names, or, where versions between
+    never came into force, those that had been replaced there. Iterative: chains may be long."""
+    asked, pending = {name}, [*index.milestones[name].replaces]
+    if name not in known:
+        pending += _replaced_between(state, index, name)
+    while pending:
+        other = pending.pop(0)
+        if other in known:
+            yield other
+        elif other not in asked:
+            asked.add(other)
+            pending += _replaced_between(state, index, other)
+
+
+def _replaced_between(state: State, index: Index, name: str) -> Iterator[str]:
+    """What a milestone that has never been in force replaces in any version before this one."""
+    for version in sorted(v for v in state.plans if v < index.plan.version):
+        milestone = index_of(state.plans[version].plan).milestones.get(name)
+        yield from milestone.replaces if milestone else ()
 
 
 def _distribute(state: State, index: Index, old: MilestoneState, names: list[str]) -> None:
     left = old.released
-    settled = _settled_by_last_command(old)
+    settled, until = _settled(old), old.carried.until if old.carried else None
     for n, name in enumerate(names):
         heir = state.milestones[name]
         room = max(0, (index.milestones[name].value or 0) - heir.released)
         part = min(left, room)
         rest = left - part if n == len(names) - 1 else 0
         before = heir.carried or Carried(0)
-        heir.carried = Carried(before.amount + part, _merged(before.settled, settled), before.until)
+        last_day = max((day for day in (before.until, until) if day), default=None)
+        heir.carried = Carried(before.amount + part, _merged(before.settled, settled), last_day)
         heir.released += part + rest
         left -= part
 
 
-def _settled_by_last_command(old: MilestoneState) -> dict[str, int]:
-    return dict(old.last.paid) if old.last else {}
+def _settled(old: MilestoneState) -> dict[str, int]:
+    """What of each invoice has been paid: under the milestone itself, and under those that it had replaced."""
+    return _merged(old.last.paid if old.last else {}, old.carried.settled if old.carried else {})
 
 
 def _merged(a: dict[str, int], b: dict[str, int]) -> dict[str, int]:

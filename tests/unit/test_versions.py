@@ -134,3 +134,61 @@ def test_the_invoice_paid_under_the_old_milestone_is_not_payable_under_the_new_o
     assert story.commands[-1]["targets"][0]["payable_to_date"]["amount"] == "0.00"
     story.tell(invoice("60.00", "I-2", key="line:1"))
     assert story.released("M2") == 10_000
+
+
+def renamed(number, name, old, value="100.00", **amendment):
+    plan = a_milestone(name, value, requires=["invoiced"], replaces=old, refs={"portal": ["line:1"]})
+    return version(number, plan, amendment=amendment)
+
+
+def test_an_invoice_paid_two_names_ago_is_not_payable_again():
+    story = Story().tell(version(1, a_milestone("M1", requires=["invoiced"], refs={"portal": ["line:1"]})))
+    story.tell(invoice("40.00", "I-1", key="line:1"), renamed(2, "M2", ["M1"]), renamed(3, "M3", ["M2"]))
+    assert (story.released("M3"), story.position("M3").carried) == (4_000, 4_000)
+    story.tell(invoice("60.00", "I-2", key="line:1"))
+    assert story.released("M3") == 10_000
+    assert [t["payable_to_date"]["amount"] for t in story.commands[-1]["targets"]] == ["0.00", "60.00"]
+
+
+def test_an_invoice_from_before_milepost_is_not_payable_under_another_name():
+    plan = a_milestone(requires=["invoiced"], refs={"portal": ["line:1"]}, **OPENED)
+    story = Story().tell(version(1, plan), invoice("40.00", "I-1", key="line:1", issued_on="2026-01-10"))
+    story.tell(renamed(2, "M2", ["M1"]), renamed(3, "M3", ["M2"]))
+    assert (story.released("M3"), story.position("M3").carried) == (4_000, 4_000)
+
+
+def test_a_version_that_was_never_in_force_passes_on_what_it_would_have_taken_over():
+    story = Story().tell(version(1, M1), met(), renamed(2, "M2", ["M1"], state="proposed"), renamed(3, "M3", ["M2"]))
+    assert (story.released("M3"), story.position("M3").carried) == (10_000, 10_000)
+
+
+def test_an_amendment_that_is_taken_back_gives_back_what_it_had_taken_over():
+    story = Story().tell(version(1, M1), met(), renamed(2, "M2", ["M1"]))
+    assert story.released("M2") == 10_000
+    story.tell(renamed(2, "M2", ["M1"], state="rejected"))
+    assert (story.released("M1"), story.position("M1").carried) == (10_000, 10_000)
+    assert "M2" not in story.standings()
+
+
+def test_a_contract_keeps_its_currency():
+    story = Story().tell(version(1, M1), version(2, M1, currency="USD"))
+    assert "currency: version 1 is in EUR" in story.quarantined[0]
+
+
+def test_a_replaced_milestone_comes_back_only_when_its_successors_leave():
+    story = Story().tell(version(1, M1), met(), renamed(2, "M2", ["M1"]))
+    story.tell(version(3, M1, a_milestone("M2", requires=["invoiced"])))
+    assert "'M1' was replaced by M2" in story.quarantined[0]
+    story.tell(version(3, a_milestone("M1", requires=["met"], replaces=["M2"])))
+    assert (story.released("M1"), story.position("M1").carried) == (10_000, 10_000)
+
+
+def test_what_was_payable_is_not_replaced_by_what_is_not():
+    story = Story().tell(version(1, M1), version(2, a_milestone("M2", None, replaces=["M1"])))
+    assert "nothing is payable in what replaces 'M1'" in story.quarantined[0]
+
+
+def test_every_fault_against_the_version_before_is_told_at_once():
+    story = Story().tell(version(1, M1))
+    story.tell(version(2, a_milestone("M2", replaces=["M8", "M9"], **OPENED), currency="USD"))
+    assert all(said in story.quarantined[0] for said in ("currency:", "'M8'", "'M9'", "belongs to version 1"))
