@@ -109,7 +109,9 @@ class MemoryWanted:
 
     async def findings(self) -> Sequence[Finding]:
         """What people should know, oldest first."""
-        found = [Finding(self.finance, k.row.subject, k.finding, k.since) for k in self._all() if k.finding]
+        found = [
+            Finding(self.finance, k.row.subject, k.finding, k.since, k.row.memory) for k in self._all() if k.finding
+        ]
         return sorted(found, key=lambda finding: (finding.since, finding.subject))
 
     async def refusals(self, limit: int) -> Sequence[Refusal]:

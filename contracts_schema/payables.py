@@ -130,9 +130,13 @@ class Finished(Struct):
 
 
 class Finding(Struct, frozen=True):
-    """Something about an invoice in finance that people should know: unclaimed, lifted by hand, too late, split."""
+    """Something about an invoice in finance that people should know: unclaimed, lifted by hand, too late, split.
+
+    `memory` is what the gate remembers of the invoice, with every single difference.
+    """
 
     finance: str
     subject: str
     finding: str
     since: int
+    memory: bytes = b""

@@ -102,7 +102,8 @@ REFUSE = """
 """
 LISTINGS = "select contract, milestone from gate_listing where finance = $1 and subject = $2 order by 1, 2"
 FINDINGS = """
-    select finance, subject, finding, since from gate_invoice where finance = $1 and finding <> '' order by since
+    select finance, subject, finding, since, memory from gate_invoice
+    where finance = $1 and finding <> '' order by since, subject
 """
 REFUSALS = "select origin, command_id, sentence, at from gate_refusal where finance = $1 order by id desc limit $2"
 
@@ -261,7 +262,9 @@ class PostgresWanted:
     async def findings(self) -> Sequence[Finding]:
         """What people should know, oldest first."""
         rows = await self._database.fetch(FINDINGS, self._finance)
-        return [Finding(finance, subject, finding, epoch_microseconds(at)) for finance, subject, finding, at in rows]
+        return [
+            Finding(name, subject, told, epoch_microseconds(at), memory) for name, subject, told, at, memory in rows
+        ]
 
     async def refusals(self, limit: int) -> Sequence[Refusal]:
         """Refused commands, newest first."""

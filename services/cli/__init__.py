@@ -18,6 +18,7 @@ from services.cli import (  # noqa: F401
     history,
     operate,
     quarantine,
+    report,
     setup,
     trial,
     worker,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from services.cli.app import DEFAULT_CONFIG, AsJson, Config, app
+
+if TYPE_CHECKING:
+    from services.wiring.reporting import DriftFound
 
 
 @app.command("gate")
@@ -21,25 +24,53 @@ def gate(
 
 
 @app.command("drift")
-def drift(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Show where finance differs from what is wanted: unclaimed, lifted by hand, too late, not to be split; and
-    commands that were not believed.
+def drift(
+    contracts: Annotated[
+        list[str] | None, typer.Argument(metavar="[CONTRACT]...", help="Contracts; left out: all.", show_default=False)
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    patience: Annotated[
+        int, typer.Option("--unanswered-after", min=0, help="Seconds after which a command without an answer counts.")
+    ] = 3600,
+    check: Annotated[bool, typer.Option("--check", help="End with 1 where anything differs.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show where finance differs from what was commanded, since when, how much money it concerns, and what to do.
+
+    Paid without release or while held, holds that came too late, holds lifted by hand or placed by others, invoices
+    cancelled or amended after their release, unclaimed ones, commands unanswered, rejected or not believed.
     """
-    import asyncio
+    from services import settings
+    from services.cli.words import counting, give_up, print_json, run
+    from services.wiring.places import read_place
+    from services.wiring.reporting import drift as ask
 
-    from msgspec.json import encode
-
-    from services.reconciliation.calendar import show_moment
-    from services.settings import load
-    from services.wiring.gate import found
-
-    findings, refusals = asyncio.run(found(load(config)))
+    names = [read_place(name).contract for name in contracts or ()]
+    with counting("contracts compared") as progress:
+        found = run(ask(settings.load(config), names, patience, progress))
     if as_json:
-        typer.echo(encode({"findings": findings, "refusals": refusals}))
-        return
-    for finding in findings:
-        typer.echo(f"{show_moment(finding.since)}  {finding.finance}  {finding.subject}  {finding.finding}")
-    for refusal in refusals:
-        typer.echo(f"{show_moment(refusal.at)}  refused {refusal.origin}  {refusal.sentence}")
-    if not findings and not refusals:
-        typer.echo("finance is as it is wanted")
+        print_json(found)
+    else:
+        _tell(found)
+    if found.faults:
+        give_up(*found.faults)
+    if check and found.findings:
+        give_up(f"{len(found.findings)} differences")
+
+
+def _tell(found: DriftFound) -> None:
+    from services.cli.words import print_table, say
+    from services.reporting.drift import totals
+
+    rows = [
+        (d.kind, d.age_days, d.finance, " ".join(d.milestones), d.invoice,
+         f"{d.amount.amount} {d.amount.currency}" if d.amount else "", d.detail)
+        for d in found.findings
+    ]  # fmt: skip
+    columns = ("what", "days", "finance", "milestones", "invoice", "concerns", "detail")
+    print_table(columns, rows, "finance is as it is wanted")
+    advice = dict.fromkeys((d.kind, d.advice) for d in found.findings)
+    sums = totals(found.findings)
+    for kind, remedy in advice:
+        concerned = ", ".join(f"{a.amount} {a.currency}" for (k, _), a in sorted(sums.items()) if k == kind)
+        say("", f"{kind}{f' ({concerned})' if concerned else ''}:", f"  {remedy}")

@@ -12,10 +12,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from msgspec import Struct
 
+from contracts_schema.drift import Difference, DriftKind
 from contracts_schema.errors import ConfigurationError, TransientError
 from contracts_schema.payables import Bill, Called, CallState, Finished
 from contracts_schema.rows import FenceLost, PublishRow
 from services.gate.answers import Voice, observed, settled, worse
+from services.gate.findings import differences, since
 from services.gate.judge import NOT_THERE, Tried, judged
 from services.gate.memory import (
     BillMemory,
@@ -83,7 +85,7 @@ class Driver:
             except (TransientError, ConfigurationError) as silent:  # the key may have been withdrawn: people must act
                 log.warning("%s: %s does not answer: %s", subject, self._voice.finance, silent)
                 self.counts["finance_silent"] += 1
-                await look.finish(self._later(look, str(silent)))
+                await look.finish(self._later(look, memory, str(silent), await self._wanted.now()))
                 return
             await look.finish(await self._told(look, sight, orders, memory))
 
@@ -175,6 +177,9 @@ class Driver:
             answers += [answer] if answer else []
             if result.state in ("unknown", "rejected") or (result.state == "waiting" and result != NOT_THERE):
                 findings.append(f"{order.contract}/{order.milestone}: {result.state}: {result.detail}")
+        found = differences(sight.outlooks, memory.bills, results)
+        memory.differences = since(found, memory.differences, now)
+        findings = findings or [f"{d.invoice}: {d.detail}" for d in found]
         states = {result.state for result in results.values()}
         changed = bool(answers) or any(sight.called.values())
         tries = 0 if changed else look.row.tries + 1
@@ -227,10 +232,14 @@ class Driver:
         watched = [o for o in sight.outlooks if o.stopped or o.orders]
         return manner.settled_s if any(o.bill.state == "open" for o in watched) else None
 
-    def _later(self, look: Look, why: str) -> Finished:
+    def _later(self, look: Look, memory: InvoiceMemory, why: str, now: int) -> Finished:
+        """Nothing could be asked; what was known before is still so, as far as anybody knows."""
         tries = look.row.tries + 1
         again_s = min(self._manner.most_s, self._manner.first_s * 2 ** min(tries, 20))
-        return Finished(look.row.memory, tries, again_s, finding=f"finance does not answer: {why}"[:2000])
+        known = [d for d in memory.differences if d.kind is not DriftKind.FINANCE_SILENT]
+        silent = Difference(DriftKind.FINANCE_SILENT, look.row.subject.partition(":")[2], why[:2000])
+        memory.differences = since([*known, silent], memory.differences, now)
+        return Finished(encode_memory(memory), tries, again_s, finding=f"finance does not answer: {why}"[:2000])
 
 
 def orders_of(memory: ContractMemory, contract: str, milestone: str, subject: str) -> list[Order]:

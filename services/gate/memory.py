@@ -10,6 +10,8 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 
+from contracts_schema.drift import Difference
+
 State = Literal["applied", "already_applied", "waiting", "rejected", "superseded", "unknown"]
 FINAL: frozenset[State] = frozenset({"applied", "already_applied", "rejected", "superseded"})
 
@@ -79,6 +81,7 @@ class BillMemory(Struct):
 
     `held`: line to the orders under which our block was last confirmed; `freed`: lines seen free while they might be
     paid; `lifted`: lines whose block somebody else took away, told once; `told`: what was last said of each holder.
+    `net`: the invoice's net (minor units) when a line of it was first seen free under the orders `net_mark`.
     """
 
     held: dict[str, str] = {}
@@ -87,12 +90,15 @@ class BillMemory(Struct):
     told: dict[str, bool] = {}
     tellings: int = 0
     unclaimed: bool = False
+    net: int | None = None
+    net_mark: str = ""
 
 
 class InvoiceMemory(Struct):
-    """All invoices in finance that bear one number."""
+    """All invoices in finance that bear one number, and in what they differ from what is wanted."""
 
     bills: dict[str, BillMemory] = {}
+    differences: list[Difference] = []
 
 
 _encoder = Encoder()

@@ -41,7 +41,13 @@ def remembered(outlook: Outlook, memory: BillMemory, called: dict[str, Called]) 
             if line.state == "open" or done:
                 freed.add(line.id)
     unclaimed = not outlook.orders and outlook.claimed and outlook.bill.state == "open" and outlook.bill.gross > 0
-    return replace(memory, held=held, freed=sorted(freed), lifted=sorted(lifted), unclaimed=unclaimed)
+    net = memory.net if memory.net_mark == outlook.mark else None
+    if net is None and freed:
+        net = outlook.bill.net
+    return replace(
+        memory, held=held, freed=sorted(freed), lifted=sorted(lifted), unclaimed=unclaimed, net=net,
+        net_mark=outlook.mark,
+    )  # fmt: skip
 
 
 def sightings(outlook: Outlook, memory: BillMemory) -> list[Seen]:
