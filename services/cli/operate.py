@@ -63,22 +63,45 @@ def _tell(found: Status, every: bool) -> None:
 
 
 @app.command("explain")
-def explain(target: Anywhere, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Say why a milestone stands where it does.
+def explain(
+    target: Anywhere,
+    config: Config = DEFAULT_CONFIG,
+    known_at: Annotated[
+        str | None, typer.Option("--known-at", help="As Milepost knew it at this moment.", show_default=False)
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="As it was in the business world on this day.", show_default=False)
+    ] = None,
+    facts: Annotated[bool, typer.Option("--facts", help="Show the facts also where no milestone is named.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say why a milestone stands where it does, now or in the past.
 
-    What is held by which reason, since when, by which facts, who can clear it, and what would release how much.
+    What is held by which reason, since when, by which facts and why these count, who can clear it, and what would
+    release how much. --known-at (2026-03-01T12:00:00Z, or a day: its end) shows what had been decided by then from
+    what had arrived by then. --as-of (a day) shows that day with all that is known today: facts that are about a later
+    day (met on, received on, signed at, issued on, paid on, ...) do not count, and the days before it are decided one
+    by one by today's rules, as if every fact had been known on its own day; what finance had really been told by then
+    stands beside it.
     """
     from services import settings
+    from services.runtime.past import as_json as plain
+    from services.runtime.past import grounds_sentences, told_sentences
     from services.runtime.sentences import sentences
-    from services.wiring.looking import explain as ask
+    from services.wiring.history import explain as ask
     from services.wiring.places import read_place
 
-    found = run(ask(settings.load(config), read_place(target)))
+    if known_at is not None and as_of is not None:
+        give_up("--known-at and --as-of are two questions: ask one of them", code=2)
+    place = read_place(target)
+    found = run(ask(settings.load(config), place, known_at, as_of))
     if as_json:
-        print_json(found)
+        print_json([plain(one) for one in found])
         return
-    for account in found:
-        say(*sentences(account), "")
+    for one in found:
+        shown = grounds_sentences(one) if facts or place.milestone else []
+        said = told_sentences(one) if as_of is not None else []
+        say(*sentences(one.account), *said, *shown, "")
 
 
 @app.command("conflicts")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from contracts_schema.reasons import HoldReason
 from contracts_schema.rows import LogRow
 from services.history.rulebooks import Shelf
 from services.reconciliation.log import Decided, LogEntry, Said
 from services.reconciliation.policy import Rules
-from services.reconciliation.react import refold, replay
+from services.reconciliation.react import catch_up, refold, replay
 from services.reconciliation.revise import Revision
 from services.reconciliation.state import LastCommand, State, packed
 from services.reconciliation.versions import put_in_force, version_in_force
@@ -24,6 +25,8 @@ class Fold:
     def __init__(self, contract: str, shelf: Shelf) -> None:
         self.state = State(contract)
         self.decided: dict[str, Decided] = {}
+        self.said: dict[str, Said] = {}
+        self.taken = 0  # revisions whose decisions were taken as logged
         self._shelf = shelf
 
     def take(self, row: LogRow, entry: LogEntry) -> Revision | None:
@@ -36,23 +39,33 @@ class Fold:
             redone = None
         else:
             redone = replay(self.state, entry, rules)
-        self._as_logged(row, entry)
+        if redone is None or redone.entry is None or redone.entry.decisions != entry.decisions:
+            self._as_logged(entry)
+        self._note(row, entry)
         return redone
 
-    def _as_logged(self, row: LogRow, entry: LogEntry) -> None:
+    def _note(self, row: LogRow, entry: LogEntry) -> None:
         state = self.state
         state.revision, state.head, state.rulebook = entry.revision, row.head, entry.rulebook
         state.moment = max(state.moment, entry.moment)
         for decided in entry.decisions:
             self.decided[decided.milestone] = decided
-            known = state.milestones.get(decided.milestone)
+            if decided.said is not None:
+                self.said[decided.milestone] = decided.said
+
+    def _as_logged(self, entry: LogEntry) -> None:
+        """Take the decisions of a revision as they were logged."""
+        self.taken += 1
+        for decided in entry.decisions:
+            known = self.state.milestones.get(decided.milestone)
             if known is None:
                 continue
             known.released = decided.released
-            known.since = {reason.code: reason.since for reason in decided.reasons}
+            others = {name: since for name, since in known.since.items() if name not in HoldReason.__members__}
+            known.since = others | {reason.code: reason.since for reason in decided.reasons}
             if decided.said is not None:
                 known.last = last_command(decided, decided.said, entry.revision)
-                state.sequence = decided.said.sequence
+                self.state.sequence = decided.said.sequence
 
     def rules(self, otherwise: Rules) -> Rules:
         """The rules by which the contract was last decided, as far as they can still be used."""
@@ -83,4 +96,6 @@ def folded(contract: str, log: Iterable[tuple[LogRow, LogEntry]], shelf: Shelf, 
         if until is not None and entry.moment > until:
             break
         fold.take(row, entry)
+    if until is not None:
+        catch_up(fold.state, until)
     return fold

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from services.reconciliation.react import catch_up
-from services.reconciliation.state import MilestoneState, Slot, State, decode_state, encode_state
+from services.reconciliation.state import State, decode_state, encode_state
 
-# What the log does not tell: when the contract was last looked at without a change, and what waits for an upgrade.
-_NOT_TOLD = {"moment", "review", "decided_on", "rulebook", "frozen", "deferred"}
+# What the log does not tell: when the contract was last looked at without a change, when it is due for the next look,
+# and what waits for an upgrade.
+_NOT_TOLD = {"moment", "review", "decided_on", "rulebook", "frozen", "deferred", "notices_due"}
+# Of a milestone: when it is due for the next look, and the digest of its last decision, whose form belongs to the
+# program that wrote it. Where decisions were taken as logged, what only deciding can tell is not compared either.
+_NOT_TOLD_OF_MILESTONES = {"review": None, "decided": b"", "notices_due": None}
+_ONLY_DECIDING_TELLS: dict[str, object] = {"since": {}, "notices": {}}
 
 
-def state_faults(stored: State, folded: State) -> Iterator[str]:
-    """A sentence for everything that the stored state has otherwise than its log says."""
-    a, b = _comparable(stored), _comparable(folded)
+def state_faults(stored: State, folded: State, *, taken: bool = False) -> Iterator[str]:
+    """A sentence for everything that the stored state has otherwise than its log says. `taken`: decisions of some
+    revisions were taken as logged, by rules that this program does not have."""
+    a, b = _comparable(stored, taken), _comparable(folded, taken)
     catch_up(b, stored.moment)
     for name in State.__struct_fields__:
         here, there = getattr(a, name), getattr(b, name)
@@ -41,19 +47,15 @@ def _entries(name: str, here: dict[str, object], there: dict[str, object]) -> It
             yield f"{name}: {named}: {said or 'differs'}"
 
 
-def _comparable(state: State) -> State:
-    """A copy without what the log does not tell of single parts: where records lay, when a milestone is due for a
-    look, and the digest of what was last decided of it, whose form belongs to the program that wrote it."""
+def _comparable(state: State, taken: bool) -> State:
+    """A copy without what the log does not tell of single parts, such as where records lay."""
     copy = decode_state(encode_state(state))
+    blank = _NOT_TOLD_OF_MILESTONES | (_ONLY_DECIDING_TELLS if taken else {})
     for slot in copy.slots.values():
-        _forget(slot)
+        slot.waiting = None
     for milestone in copy.milestones.values():
-        _forget(milestone)
+        for name in blank.keys() & set(milestone.__struct_fields__):
+            setattr(milestone, name, blank[name])
+    if taken and hasattr(copy, "notices"):
+        copy.notices = {}
     return copy
-
-
-def _forget(part: Slot | MilestoneState) -> None:
-    if isinstance(part, Slot):
-        part.waiting = None
-    else:
-        part.review, part.decided = None, b""

@@ -57,7 +57,7 @@ def verify(contract: str, rows: Sequence[LogRow], stored: State | None, books: B
     if stored is None:
         proof.faults.append(Fault(contract, 0, "state", "the store has no state of this contract, but a log"))
     elif verifier.is_readable:
-        found = state_faults(stored, verifier.fold.state)
+        found = state_faults(stored, verifier.fold.state, taken=verifier.fold.taken > 0)
         proof.faults += [Fault(contract, stored.revision, "state", sentence) for sentence in found]
     return proof
 

@@ -4,18 +4,27 @@ store or to a topic."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import date, datetime, timedelta
 
 from msgspec import DecodeError, Struct
 
-from contracts_schema.errors import Refused
+from contracts_schema.errors import ConfigurationError, Refused
 from contracts_schema.rows import LogRow
-from services.history.rulebooks import Books
+from services.history import business
+from services.history.business import zone_of
+from services.history.fold import folded
+from services.history.rulebooks import Books, Shelf
 from services.history.verify import Fault, Proof, verify
 from services.ports import Store
-from services.reconciliation.log import read_entry
+from services.reconciliation.calendar import midnight, moment_of, show_moment
+from services.reconciliation.log import LogEntry, read_entry
 from services.reconciliation.state import State, decode_state
+from services.runtime import past
+from services.runtime.past import Explained
 from services.settings import Settings
 from services.wiring import doors
+from services.wiring.looking import known
+from services.wiring.places import Place
 
 PAGE = 500
 READS = 5  # how often a contract is read anew that a worker changes meanwhile
@@ -116,3 +125,88 @@ async def _books(store: Store, rows: Sequence[LogRow]) -> Books:
             continue
     found = {name: await store.rulebook(name) for name in sorted(names)}
     return {name: book for name, book in found.items() if book is not None}
+
+
+async def explain(
+    settings: Settings, place: Place, known_at: str | None = None, as_of: str | None = None
+) -> list[Explained]:
+    """The account of a milestone, or of all of a contract: now, as it was known at a moment, or as it was on a day.
+
+    Raises:
+        Refused: there is none, or there was none then.
+        ConfigurationError: the moment or the day is none.
+    """
+    async with doors.open_store(settings) as store:
+        if known_at is None and as_of is None:
+            state = await known(store, place.contract)
+            return _some(past.explained(in_force(state), settings.rules(), place.milestone), place, state)
+        history = await read_history(store, place.contract)
+    log = entries_of(place.contract, history.rows)
+    if as_of is not None:
+        return _on_day(settings, place, history, log, as_of)
+    moment = read_moment("--known-at", known_at or "", zone_of([entry for _, entry in log]))
+    fold = folded(place.contract, log, Shelf(history.books), moment)
+    if fold.state.revision == 0:
+        raise Refused(f"nothing was known of {place.contract!r} at {show_moment(moment)}")
+    state = in_force(fold.state)
+    return _some(past.known_at(fold, fold.rules(settings.rules()), moment, place.milestone), place, state)
+
+
+def _on_day(
+    settings: Settings, place: Place, history: History, log: list[tuple[LogRow, LogEntry]], as_of: str
+) -> list[Explained]:  # fmt: skip
+    day = read_day("--as-of", as_of)
+    entries = [entry for _, entry in log]
+    found = business.as_of(place.contract, entries, settings.rules(), day)
+    ended = midnight(day + timedelta(days=1), found.zone) - 1
+    then = folded(place.contract, log, Shelf(history.books), ended)
+    return _some(past.on_day(found, then, day, place.milestone), place, in_force(found.state))
+
+
+def entries_of(contract: str, rows: Sequence[LogRow]) -> list[tuple[LogRow, LogEntry]]:
+    """The log, decoded. Raises Refused where it cannot be read: `milepost verify` then says more."""
+    try:
+        return [(row, read_entry(row)) for row in rows]
+    except DecodeError as error:
+        raise Refused(f"the log of {contract!r} cannot be read: {error}; see milepost verify {contract}") from None
+
+
+def in_force(state: State) -> State:
+    """The state, where a version of the plan is in force. Raises Refused where none is."""
+    if state.in_force == 0:
+        raise Refused(f"no version of {state.contract!r} is in force: its amendment waits for approval or its day")
+    return state
+
+
+def _some(found: list[Explained], place: Place, state: State) -> list[Explained]:
+    if not found:
+        names = ", ".join(state.milestones)
+        raise Refused(f"contract {place.contract!r} has no milestone {place.milestone!r}; it has {names}")
+    return found
+
+
+def read_moment(option: str, text: str, zone: str) -> int:
+    """A moment (µs): ISO 8601 with its zone, or a day, which means its end in the contract's zone.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    try:
+        if len(text) == len("2026-03-01"):
+            return midnight(date.fromisoformat(text) + timedelta(days=1), zone) - 1
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ConfigurationError(
+            [f"{option}: {text!r} is no moment: write 2026-03-01T12:00:00Z, or 2026-03-01 for the end of that day"]
+        )
+    return moment_of(moment)
+
+
+def read_day(option: str, text: str) -> date:
+    """A day. Raises ConfigurationError where it is none."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError([f"{option}: {text!r} is no day: write it as 2026-03-01"]) from None

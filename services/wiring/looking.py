@@ -21,7 +21,6 @@ from services.runtime.explain import Account, accounts
 from services.runtime.sentences import show
 from services.settings import Settings
 from services.wiring import doors
-from services.wiring.places import Place
 from services.wiring.sending import load
 
 
@@ -173,19 +172,6 @@ async def known(store: Store, contract: str) -> State:
     if state is None or not state.plans:
         raise Refused(f"no contract {contract!r} is registered")
     return state
-
-
-async def explain(settings: Settings, place: Place) -> list[Account]:
-    """The account of a milestone, or of all of a contract. Raises Refused where there is none."""
-    async with doors.open_store(settings) as store:
-        state = await known(store, place.contract)
-    if state.in_force == 0:
-        raise Refused(f"no version of {place.contract!r} is in force yet: its amendment waits for approval or its day")
-    found = accounts(state, settings.rules(), place.milestone)
-    if not found:
-        names = ", ".join(state.milestones)
-        raise Refused(f"contract {place.contract!r} has no milestone {place.milestone!r}; it has {names}")
-    return found
 
 
 async def conflicts(settings: Settings, contract: str | None, limit: int) -> list[ConflictView]:

@@ -7,7 +7,12 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 from laws.histories import PEOPLE, batches, histories, summary
 from laws.profiles import tried
-from looking_back import books, prove
+from looking_back import books, log_of, prove
+
+from services.history.fold import folded
+from services.history.rulebooks import Shelf
+from services.runtime.explain import accounts
+from services.runtime.past import known_at
 
 
 def told(data):
@@ -33,3 +38,38 @@ def test_any_history_proves(data):
     story, kept = told(data)
     for contract in story.contracts():
         assert prove(story, kept=kept, contract=contract) == []
+
+
+@tried(48)
+@given(st.data())
+def test_what_was_known_at_a_moment_is_what_had_been_decided_by_then(data):
+    records = data.draw(histories(replaces=True, openings=True))
+    note(summary(records))
+    story = Story(people=PEOPLE)
+    seen = {}
+    for batch in data.draw(batches(records)):
+        story.carry(batch)
+        if data.draw(st.booleans()):
+            story.clock(story.now + timedelta(days=data.draw(st.integers(0, 9))))
+        for contract in story.contracts():
+            state = story.state(contract)
+            seen[contract, state.moment] = state.revision, shown(state, story.rules)
+    for (contract, moment), (revision, expected) in seen.items():
+        fold = folded(contract, log_of(story, contract), Shelf(books(story)), moment)
+        if fold.state.in_force and fold.state.revision == revision:  # else more happened at that very moment
+            found = known_at(fold, story.rules, moment)
+            assert [one.account.milestone for one in found] == [*expected]
+            for one in found:
+                for now, then in zip(words(one.account), expected[one.account.milestone], strict=True):
+                    assert now == then
+
+
+def shown(state, rules):
+    return {a.milestone: words(a) for a in accounts(state, rules)} if state.in_force else {}
+
+
+def words(account):
+    return (
+        account.status, account.value, account.released_to_date, account.held, account.carried, account.conflicts,
+        account.reasons, account.exceptions, account.targets, account.last_command,
+    )  # fmt: skip
