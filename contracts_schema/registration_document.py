@@ -6,6 +6,7 @@ What one field can show is checked here; `registration_faults.py` checks the who
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import date
 from fractions import Fraction
 from typing import Annotated, Any, Literal
@@ -17,7 +18,8 @@ from contracts_schema.records import IDENTIFIER, is_identifier
 
 def _plain_date(value: object) -> object:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        return date.fromisoformat(value)
+        with suppress(ValueError):  # no such day
+            return date.fromisoformat(value)
     if isinstance(value, date):
         return value
     raise ValueError("is not a date of the form 2026-12-31")

@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from contracts_schema import facts as f
 from contracts_schema.errors import Refused, Unreadable
+from contracts_schema.plan import Plan, decode_plan
 from contracts_schema.reasons import WAIVABLE, HoldReason
 from services.reconciliation.calendar import datetime_of
 from services.reconciliation.policy import Rules
@@ -21,7 +22,8 @@ def admit(facts: tuple[f.Fact, ...], recorded_at: int, rules: Rules) -> None:
 
     Raises:
         Unreadable: a date or the event's own time lies implausibly far ahead; every address is in doubt.
-        Refused: a waiver that is not allowed, or a dispute over an amount that names no milestone.
+        Refused: a waiver that is not allowed, a dispute over an amount that names no milestone, or a change of the
+            plan that one person asked for and approved.
     """
     for fact in facts:
         sentence = _implausible(fact, recorded_at)
@@ -59,6 +61,8 @@ def _doubt(fact: f.Fact, recorded_at: int) -> f.Doubt:
 
 def _not_allowed(fact: f.Fact, rules: Rules) -> str | None:
     body = fact.body
+    if isinstance(body, f.ContractRegistered):
+        return approval_fault(fact.source, decode_plan(body.plan), rules)
     if isinstance(body, f.ReasonWaived):
         return _waiver_fault(fact.source, body, rules)
     if isinstance(body, f.DisputeOpened) and body.amount is not None:
@@ -67,6 +71,18 @@ def _not_allowed(fact: f.Fact, rules: Rules) -> str | None:
         if body.amount.minor < 0:
             return f"the amount in dispute is negative ({body.amount.minor} minor units)"
     return None
+
+
+def approval_fault(source: str, plan: Plan, rules: Rules) -> str | None:
+    """Why an approval does not count: one person, under whatever names, asked for the change and approved it."""
+    a = plan.amendment
+    if a is None or a.approved_by is None:
+        return None
+    asked, approved = rules.person(source, a.requested_by), rules.person(source, a.approved_by)
+    if asked != approved:
+        return None
+    names = f"{a.requested_by!r} and {a.approved_by!r} are one person, {asked!r}"
+    return f"amendment.approved_by: {names}; nobody approves their own change (rules B3, D5)"
 
 
 def _waiver_fault(source: str, body: f.ReasonWaived, rules: Rules) -> str | None:

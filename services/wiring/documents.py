@@ -17,6 +17,15 @@ from contracts_schema.registration import check_registration
 BYTES_MAX = 4 * 1024 * 1024
 
 
+class Loader(yaml.SafeLoader):
+    """Reads dates as the text they are, so that one that does not exist is a fault with its field and line."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, regexp) for tag, regexp in known if tag != "tag:yaml.org,2002:timestamp"]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 class Document(Struct, frozen=True):
     """One registration as it will be sent, the plan that it describes, and where it stands."""
 
@@ -46,8 +55,8 @@ def read_documents(paths: list[FilePath]) -> tuple[list[Document], list[str]]:
 
 def _read(path: FilePath, text: str) -> tuple[list[Document], list[str]]:
     try:
-        nodes = [node for node in yaml.compose_all(text, yaml.SafeLoader) if node is not None]
-        contents = [content for content in yaml.safe_load_all(text) if content is not None]
+        nodes = [node for node in yaml.compose_all(text, Loader) if node is not None]
+        contents = [content for content in yaml.load_all(text, Loader) if content is not None]
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         return [], [f"{path}{_mark(error)}: it is neither YAML nor JSON: {' '.join(str(error).split())[:200]}"]
     if not nodes:
