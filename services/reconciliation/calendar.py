@@ -1,10 +1,13 @@
-"""Days: what counts is the day in the contract's zone (rule B6)."""
+"""Days: what counts is the day in the contract's zone (rule B6). Working days are those of its holiday calendar."""
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+from contracts_schema.calendars import working_days
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -40,6 +43,42 @@ def day_of(moment: int, zone: str) -> date:
 def midnight(day: date, zone: str) -> int:
     """The moment (µs) at which a day begins in a zone; where the clock skips midnight, the first moment after."""
     return moment_of(datetime(day.year, day.month, day.day, tzinfo=_zone(zone)))
+
+
+@lru_cache(maxsize=16_384)
+def working_day(day: date, count: int, calendar: str | None) -> date:
+    """The `count`-th working day after a day; the day itself for 0; below 0, as many working days before it.
+
+    Without a calendar one works from Monday to Friday. Where time ends, its first or last day.
+    """
+    if count == 0:
+        return day
+    return _after(day, count, calendar) if count > 0 else _before(day, -count, calendar)
+
+
+def _after(day: date, count: int, calendar: str | None) -> date:
+    year = day.year
+    days = working_days(calendar, year)
+    at = bisect_right(days, day.toordinal()) + count - 1
+    while at >= len(days):
+        at, year = at - len(days), year + 1
+        if year > date.max.year:
+            return date.max
+        days = working_days(calendar, year)
+    return date.fromordinal(days[at])
+
+
+def _before(day: date, count: int, calendar: str | None) -> date:
+    year = day.year
+    days = working_days(calendar, year)
+    at = bisect_left(days, day.toordinal()) - count
+    while at < 0:
+        year -= 1
+        if year < date.min.year:
+            return date.min
+        days = working_days(calendar, year)
+        at += len(days)
+    return date.fromordinal(days[at])
 
 
 def show_moment(moment: int) -> str:

@@ -10,6 +10,7 @@ from msgspec.msgpack import Decoder, Encoder
 
 from contracts_schema.commands import Action, ConflictLine
 from contracts_schema.facts import Fact
+from contracts_schema.notices import Severity, Told
 from contracts_schema.rows import LogRow
 from services.reconciliation.targets import Target
 
@@ -51,8 +52,29 @@ class Decided(Struct, frozen=True, array_like=True):
     said: Said | None = None
 
 
+class ToldNotice(Struct, frozen=True, array_like=True):
+    """What people were told: a notice that opened, rose or cleared. `opened` is the revision in which it opened,
+    `amount` in minor units, `since` the day (ordinal) since which it stands."""
+
+    kind: str
+    milestone: str | None
+    cause: str
+    state: Told
+    opened: int
+    severity: Severity
+    step: int
+    owner: str
+    told_to: str
+    amount: int
+    currency: str
+    since: int
+    detail: str
+    facts: tuple[str, ...] = ()
+
+
 class LogEntry(Struct, frozen=True, array_like=True):
-    """One revision: its moment (µs), its cause, the facts applied in it, and every decision that changed."""
+    """One revision: its moment (µs), its cause, the facts applied in it, every decision that changed, and the notices
+    that people were told."""
 
     contract: str
     revision: int
@@ -63,6 +85,7 @@ class LogEntry(Struct, frozen=True, array_like=True):
     facts: tuple[Fact, ...]
     decisions: tuple[Decided, ...]
     unparked: tuple[str, ...] = ()
+    notices: tuple[ToldNotice, ...] = ()
 
 
 _encoder = Encoder()

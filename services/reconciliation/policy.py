@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.json import decode, encode
 
 from contracts_schema.plan import Plan
@@ -42,17 +42,55 @@ DEFAULT_AUTHORITY: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
+class NoticePolicy(Struct, frozen=True):
+    """When people are told, how red, and whom next. Days are working days of the contract's calendar.
+
+    `hold_days` is by hold reason and `escalate_after` by kind of notice, `default` for all others: how many days a
+    notice stands before it goes a step up, to the next of `escalate_to`. An amount is medium or large by percent of the
+    contract's value, or from those minor units on that `amounts` gives for its currency. `matrix` gives, for each
+    likelihood, the severity of a small, a medium and a large amount.
+    """
+
+    sign_off_reminder_days: int = 2
+    conflict_days: int = 3
+    dispute_days: int = 5
+    document_days: int = 20
+    hold_days: dict[str, int] = field(default_factory=lambda: {"default": 10, "MANUAL_HOLD": 5})
+    escalate_after: dict[str, tuple[int, ...]] = field(
+        default_factory=lambda: {
+            "default": (5, 10),
+            "DOCUMENT_EXPIRING": (10, 15),
+            "SIGN_OFF_DUE": (),
+            "SIGN_OFF_FLAGGED": (),
+        }
+    )
+    escalate_to: tuple[str, ...] = ("operator", "management")
+    medium_percent: str = "5"
+    large_percent: str = "20"
+    amounts: dict[str, tuple[int, int]] = {}
+    matrix: dict[str, tuple[str, str, str]] = field(default_factory=lambda: dict(MATRIX))
+
+
+MATRIX: Final[Mapping[str, tuple[str, str, str]]] = {
+    "possible": ("green", "green", "amber"),
+    "likely": ("green", "amber", "red"),
+    "happened": ("amber", "red", "red"),
+}
+
+
 class Policy(Struct, frozen=True):
     """Choices of the house that runs Milepost; each default is the careful one."""
 
     reassert_holds: bool = False
     parked_days_max: int = 400
+    notices: NoticePolicy = NoticePolicy()
 
 
 class Rules(Struct, frozen=True, dict=True):
     """Roles of sources, the people behind identities (`source:user` or a plain name), and the policy.
 
-    `finance` is the finance system of contracts that name none, where there is only one.
+    `finance` is the finance system of contracts that name none, where there is only one. `calendars` names the edition
+    of the holiday calendars.
     """
 
     roles: dict[str, Role]
@@ -60,6 +98,7 @@ class Rules(Struct, frozen=True, dict=True):
     policy: Policy = Policy()
     finance: str | None = None
     version: int = RULES_VERSION
+    calendars: str = ""
 
     @property
     def rulebook(self) -> Rulebook:
@@ -84,11 +123,12 @@ class Rules(Struct, frozen=True, dict=True):
 
 
 def make_rules(
-    roles: Mapping[str, Role], people: Mapping[str, list[str]], policy: Policy, finance: str | None = None
-) -> Rules:
+    roles: Mapping[str, Role], people: Mapping[str, list[str]], policy: Policy, finance: str | None = None,
+    calendars: str = "",
+) -> Rules:  # fmt: skip
     """Rules from the configuration's words (`people: {jane: ["erp-eu:17", "pm:jdoe"]}`)."""
     identities = {identity: person for person, known in people.items() for identity in known}
-    return Rules(dict(roles), identities, policy, finance)
+    return Rules(dict(roles), identities, policy, finance, calendars=calendars)
 
 
 def read_rules(content: bytes) -> Rules:

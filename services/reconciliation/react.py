@@ -20,7 +20,7 @@ from services.reconciliation.crosswalk import Index, index_of
 from services.reconciliation.log import LogEntry
 from services.reconciliation.merge import Merged, Seen, merge
 from services.reconciliation.policy import Rules
-from services.reconciliation.review import next_review
+from services.reconciliation.review import review_before
 from services.reconciliation.revise import Revision, revise, unpark
 from services.reconciliation.state import Arrival, State
 from services.reconciliation.subject import content_of, identity_of
@@ -134,9 +134,11 @@ class _Turn:
         """Run every review that fell due until `moment`, each at the moment it was due (rule A5)."""
         if self.applied and self._begins_new_day(moment):
             self.state.review = self._review_with_applied()
-        while self.state.review is not None and self.state.review <= moment:
-            self.close("facts")
-            due, self.state.review = self.state.review, None
+        while (due := self.state.review) is not None and due <= moment:
+            if self.applied:
+                self.close("facts")  # which says when the review falls due
+                continue
+            self.state.review = None
             self._note(revise(self.state, (), due, REVIEW, self.rules))
 
     def _begins_new_day(self, moment: int) -> bool:
@@ -148,7 +150,7 @@ class _Turn:
 
     def _review_with_applied(self) -> int | None:
         index = self._index()
-        return next_review(ContractCase(self.state, index, self.state.moment, self.rules)) if index else None
+        return review_before(ContractCase(self.state, index, self.state.moment, self.rules)) if index else None
 
     def _note(self, revision: Revision) -> None:
         if revision.row is not None and revision.entry is not None:

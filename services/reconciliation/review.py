@@ -1,4 +1,4 @@
-"""Reviews: the next moment at which the passing of time alone may change a decision (rules A5, B6)."""
+"""Reviews: the next moment at which the passing of time alone may change a decision, or bring a notice (A5, B6)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from datetime import date, timedelta
 from services.reconciliation.calendar import midnight
 from services.reconciliation.case import Case
 from services.reconciliation.contract_case import ContractCase
+from services.reconciliation.decide import decide
+from services.reconciliation.notices.turn import due_without_deciding
 from services.reconciliation.standing import of
 from services.reconciliation.versions import next_version_begins
 
@@ -25,7 +27,23 @@ def next_review(contract: ContractCase) -> int | None:
         if not kinds.isdisjoint(_DATED):
             known[name].review = _earliest(contract, _days(contract.cases[name]))
     moments = [known[name].review for name in contract.index.milestones]
+    notices = [day for name in contract.index.milestones if (day := known[name].notices_due) is not None]
+    if contract.state.notices_due is not None:
+        notices.append(contract.state.notices_due)
+    return _first(contract, moments, min(notices) if notices else None)
+
+
+def review_before(contract: ContractCase) -> int | None:
+    """The same of a contract with facts that are merged and not yet decided: it is decided to see, and thrown away."""
+    decide(contract)
+    moments = [_earliest(contract, _days(case)) for case in contract.cases.values()]
+    return _first(contract, moments, due_without_deciding(contract))
+
+
+def _first(contract: ContractCase, moments: list[int | None], notices_due: int | None) -> int | None:
     moments += [_earliest(contract, _defects_period(contract)), next_version_begins(contract.state, contract.moment)]
+    if notices_due is not None:
+        moments.append(midnight(date.fromordinal(notices_due), contract.plan.timezone))
     return min((m for m in moments if m is not None), default=None)
 
 

@@ -13,7 +13,9 @@ from services.reconciliation.contract_case import ContractCase, Touched
 from services.reconciliation.crosswalk import Index, Place, index_of
 from services.reconciliation.decide import Position, decide
 from services.reconciliation.issue import decided, is_due, remember, say
-from services.reconciliation.log import Decided, LogEntry, append
+from services.reconciliation.log import Decided, LogEntry, ToldNotice, append
+from services.reconciliation.notices.tell import since_when
+from services.reconciliation.notices.turn import tell_people
 from services.reconciliation.policy import Rules
 from services.reconciliation.review import next_review
 from services.reconciliation.standing import NO_KIND, Kinds
@@ -54,11 +56,12 @@ def revise(
     state.rulebook = rules.rulebook.hash
     state.decided_on = (state.in_force, contract.today.toordinal())
     decisions = [d for d in (_say(state, contract, p) for p in positions.values()) if d is not None]
+    told = tell_people(contract, {d.milestone for d in decisions}, thoroughly=touched is None)
     state.review = next_review(contract)
     parked = _park_ambiguous(state, contract)
-    if not (facts or decisions or moved):
+    if not (facts or decisions or moved or told):
         return NOTHING_CHANGED._replace(parked=parked)
-    return _write(state, facts, cause, rules, index, decisions)._replace(parked=parked)
+    return _write(state, facts, cause, rules, index, decisions, told)._replace(parked=parked)
 
 
 def _contract_case(state: State, index: Index, rules: Rules, touched: Touched | None) -> ContractCase:
@@ -106,7 +109,7 @@ def _say(state: State, contract: ContractCase, position: Position) -> Decided | 
     case = contract.cases[position.milestone]
     known = state.milestones[position.milestone]
     known.released = position.released
-    known.since = {r.code: known.since.get(r.code, state.moment) for r in position.reasons}
+    known.since = since_when(position, known.since, state.moment)
     digest = blake2b(packed((*position[:-1], case.completion.status)), digest_size=16).digest()
     said = None
     if case.milestone.value is not None and is_due(position, known.last):
@@ -120,13 +123,14 @@ def _say(state: State, contract: ContractCase, position: Position) -> Decided | 
 
 
 def _write(
-    state: State, facts: Sequence[Fact], cause: str, rules: Rules, index: Index | None, decisions: Sequence[Decided]
-) -> Revision:
+    state: State, facts: Sequence[Fact], cause: str, rules: Rules, index: Index | None, decisions: Sequence[Decided],
+    told: Sequence[ToldNotice] = (),
+) -> Revision:  # fmt: skip
     state.revision += 1
     finance = (index.plan.finance if index else None) or rules.finance
     entry = LogEntry(
         state.contract, state.revision, state.moment, cause, rules.rulebook.hash, finance, tuple(facts),
-        tuple(decisions),
+        tuple(decisions), notices=tuple(told),
     )  # fmt: skip
     row = append(entry, state.head)
     state.head = row.head

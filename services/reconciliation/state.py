@@ -101,8 +101,22 @@ class Carried(Struct, array_like=True):
     until: str | None = None
 
 
+class OpenNotice(Struct, array_like=True):
+    """A notice that was said and has not cleared: the revision that opened it, the day since which it stands (ordinal),
+    and the severity (0 is green) and the step that were last said."""
+
+    revision: int
+    since: int
+    severity: int
+    step: int
+
+
 class MilestoneState(Struct, array_like=True):
-    """What was decided for one milestone: released so far, carried, the last command, reasons and since when."""
+    """What was decided for one milestone: released so far, carried, the last command, reasons and since when.
+
+    `since` also has `~field` for conflicts and `!code` for exceptions. `notices` are those that are open, by kind and
+    cause; `notices_due` is the day (ordinal) on which time alone may bring another.
+    """
 
     released: int = 0
     carried: Carried | None = None
@@ -111,6 +125,8 @@ class MilestoneState(Struct, array_like=True):
     decided: bytes = b""
     replaced_by: tuple[str, ...] = ()
     review: int | None = None
+    notices: dict[str, OpenNotice] = {}
+    notices_due: int | None = None
 
 
 class Arrival(Struct, frozen=True, array_like=True):
@@ -125,7 +141,7 @@ class State(Struct, dict=True):
     """Everything about one contract.
 
     `decided_on` is the version and the day (ordinal) for which all milestones were last decided. `frozen` names the
-    release that could not decide the contract; `deferred` waits meanwhile.
+    release that could not decide the contract; `deferred` waits meanwhile. `notices` are those about all of it.
     """
 
     contract: str
@@ -145,6 +161,8 @@ class State(Struct, dict=True):
     decided_on: tuple[int, int] = (0, 0)
     frozen: str | None = None
     deferred: list[Arrival] = []
+    notices: dict[str, OpenNotice] = {}
+    notices_due: int | None = None
 
     @property
     def kept(self) -> dict[str, Any]:

@@ -45,11 +45,11 @@ def test_rebuilding_from_the_log_gives_the_same_rows_commands_and_state(data):
 
 def comparable(state):
     """All that the log determines. When nothing changed was last looked at, and where records lay, is not written."""
-    state.moment, state.review, state.decided_on = 0, None, (0, 0)
+    state.moment, state.review, state.notices_due, state.decided_on = 0, None, None, (0, 0)
     for slot in state.slots.values():
         slot.waiting = None
     for milestone in state.milestones.values():
-        milestone.review = None
+        milestone.review = milestone.notices_due = None
     return encode_state(state)
 
 

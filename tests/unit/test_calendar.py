@@ -6,7 +6,7 @@ import pytest
 from builders import Story, a_contract, a_milestone, met, micros, registered, said, waived
 
 from services.reconciliation.calendar import day_of, midnight, show_moment
-from services.reconciliation.policy import Policy, Rules, make_rules, read_rules
+from services.reconciliation.policy import NoticePolicy, Policy, Rules, make_rules, read_rules
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,8 @@ def test_documents_waivers_amendments_and_the_defects_period_call_for_reviews():
         "compliance": ["insurance"],
     }
     milestones = [a_milestone(requires=["met"]), a_milestone("M9", None, requires=["met"])]
-    story = Story().tell(registered(a_contract(*milestones, **terms)))
+    silent = NoticePolicy(hold_days={"default": 1_000}, document_days=1_000)  # notices have days of their own
+    story = Story(policy=Policy(notices=silent)).tell(registered(a_contract(*milestones, **terms)))
     story.tell(registered(a_contract(*milestones, version=2, amendment=amendment, **terms)))
     assert review(story) == "2026-09-01T00:00:00Z"
     story.tell(met("M9"))

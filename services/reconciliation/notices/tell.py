@@ -1,0 +1,167 @@
+"""What people are told: the causes that stand now against what was told before.
+
+A notice is told when it opens, when its step or its severity rises, and when it clears; nothing else, so that nobody is
+told twice. What was told is kept in the state, and stands in the log, from which it can be made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import NamedTuple
+
+from contracts_schema.notices import SEVERITIES, NoticeKind
+from contracts_schema.plan import Plan
+from services.reconciliation.calendar import working_day
+from services.reconciliation.contract_case import ContractCase
+from services.reconciliation.decide import Position
+from services.reconciliation.log import ToldNotice
+from services.reconciliation.notices import KINDS, concerns_of, concerns_of_all
+from services.reconciliation.notices.concern import HAPPENED, Concern, Since
+from services.reconciliation.notices.matrix import limits_of, severity
+from services.reconciliation.policy import NoticePolicy
+from services.reconciliation.state import OpenNotice
+
+Open = Mapping[str, OpenNotice]
+Found = Iterable[tuple[NoticeKind, Concern]]
+BETWEEN = "/"  # kind and cause; no kind has one
+
+
+class Standing(NamedTuple):
+    """A notice that stands today, as severe and as high as it is today; `next_step` is a day (ordinal)."""
+
+    kind: NoticeKind
+    concern: Concern
+    since: date
+    severity: int
+    step: int
+    next_step: list[int]
+
+
+class Outcome(NamedTuple):
+    """What is open now, what has to be told, and the next day (ordinal) on which time alone may bring more."""
+
+    open: dict[str, OpenNotice]
+    told: list[ToldNotice]
+    due: int | None
+
+
+class Teller:
+    """Compares what stands with what was told, for one revision of one contract."""
+
+    def __init__(self, plan: Plan, policy: NoticePolicy, today: date, revision: int) -> None:
+        self.plan = plan
+        self.policy = policy
+        self.today = today
+        self.revision = revision
+        self._limits: tuple[int, int] | None = None
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """From which amounts on it is medium, and large."""
+        self._limits = self._limits or limits_of(self.policy, self.plan)
+        return self._limits
+
+    def tell(self, milestone: str | None, known: Open, found: Found) -> Outcome:
+        """What follows for one milestone, or (None) for the whole contract."""
+        open_, told, due = dict[str, OpenNotice](), list[ToldNotice](), list[int]()
+        for kind, concern in found:
+            if concern.opens is not None and concern.opens > self.today:
+                due.append(concern.opens.toordinal())
+                continue
+            key = f"{kind}{BETWEEN}{concern.cause}"
+            was = known.get(key)
+            if key not in open_:
+                now = self.standing(kind, concern, was)
+                due += now.next_step
+                if was is None or now.severity > was.severity or now.step > was.step:
+                    told.append(self._said(milestone, now, was))
+                    was = self._known_from_now_on(now, was)
+                open_[key] = was
+        if known:
+            told += [self._cleared(milestone, key, was) for key, was in known.items() if key not in open_]
+        return Outcome(open_, told, min(due, default=None))
+
+    def standing(self, kind: NoticeKind, concern: Concern, was: OpenNotice | None) -> Standing:
+        """A concern that is open, as it stands today."""
+        since = concern.opens or (date.fromordinal(was.since) if was else self.today)
+        steps = self._steps(kind, since)
+        ahead = [day for day in steps if day > self.today]
+        step = len(steps) - len(ahead)
+        likely = concern.likelihood if concern.likelihood is not None else KINDS[kind].likelihood + step
+        how_red = severity(self.policy, self.limits, min(HAPPENED, likely), concern.amount)
+        return Standing(kind, concern, since, how_red, step, [day.toordinal() for day in ahead[:1]])
+
+    def _steps(self, kind: NoticeKind, since: date) -> list[date]:
+        """The days on which a notice goes a step up."""
+        after = self.policy.escalate_after
+        return [working_day(since, days, self.plan.calendar) for days in after.get(kind, after["default"])]
+
+    def _known_from_now_on(self, now: Standing, was: OpenNotice | None) -> OpenNotice:
+        """What has become milder is not told: the highest severity and step stay."""
+        since = now.since.toordinal()
+        if was is None:
+            return OpenNotice(self.revision, since, now.severity, now.step)
+        return OpenNotice(was.revision, since, max(now.severity, was.severity), max(now.step, was.step))
+
+    def _said(self, milestone: str | None, now: Standing, was: OpenNotice | None) -> ToldNotice:
+        c, owner = now.concern, owner_of(now)
+        return ToldNotice(
+            kind=now.kind, milestone=milestone, cause=c.cause, state="opened" if was is None else "raised",
+            opened=self.revision if was is None else was.revision, severity=SEVERITIES[now.severity], step=now.step,
+            owner=owner, told_to=told_to(self.policy, now.step, owner), amount=c.amount, currency=self.plan.currency,
+            since=now.since.toordinal(), detail=c.detail, facts=c.facts,
+        )  # fmt: skip
+
+    def _cleared(self, milestone: str | None, key: str, was: OpenNotice) -> ToldNotice:
+        kind, _, cause = key.partition(BETWEEN)
+        owner = KINDS[NoticeKind(kind)].owner
+        return ToldNotice(
+            kind=kind, milestone=milestone, cause=cause, state="cleared", opened=was.revision,
+            severity=SEVERITIES[was.severity], step=was.step, owner=owner,
+            told_to=told_to(self.policy, was.step, owner), amount=0,
+            currency=self.plan.currency, since=was.since, detail="it is cleared",
+        )  # fmt: skip
+
+
+def owner_of(now: Standing) -> str:
+    """Who must act."""
+    return now.concern.owner or KINDS[now.kind].owner
+
+
+def told_to(policy: NoticePolicy, step: int, owner: str) -> str:
+    """Whom a notice is told to: its owner first, then up the steps; the last one stays."""
+    return owner if step == 0 or not policy.escalate_to else policy.escalate_to[min(step, len(policy.escalate_to)) - 1]
+
+
+def since_when(position: Position, known: Since, moment: int) -> dict[str, int]:
+    """Since when each reason, `~conflict` and `!exception` of a position stands: `moment` where it is new."""
+    since: dict[str, int] = {r.code: known.get(r.code, moment) for r in position.reasons}
+    if position.conflicts or position.exceptions:
+        names = (*(f"~{c.field}" for c in position.conflicts), *(f"!{code}" for code in position.exceptions))
+        since |= {name: known.get(name, moment) for name in names}
+    return since
+
+
+def since_of(contract: ContractCase, milestone: str) -> Since:
+    """Since when each reason, conflict and exception of a milestone stands; now, where it is new."""
+    position, known = contract.positions[milestone], contract.state.milestones[milestone].since
+    return since_when(position, known, contract.moment)
+
+
+def standing_now(contract: ContractCase) -> dict[str | None, list[Standing]]:
+    """Every open notice as it stands now, by milestone (None: the contract), to be shown."""
+    teller = Teller(contract.plan, contract.rules.policy.notices, contract.today, contract.state.revision)
+    found: dict[str | None, list[Standing]] = {None: _open(teller, contract.state.notices, concerns_of_all(contract))}
+    for name, case in contract.cases.items():
+        concerns = concerns_of(case, contract.positions[name], since_of(contract, name))
+        found[name] = _open(teller, contract.state.milestones[name].notices, concerns)
+    return found
+
+
+def _open(teller: Teller, known: Open, found: Found) -> list[Standing]:
+    return [
+        teller.standing(kind, concern, was)
+        for kind, concern in found
+        if (was := known.get(f"{kind}{BETWEEN}{concern.cause}")) is not None
+    ]
