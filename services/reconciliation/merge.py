@@ -75,7 +75,7 @@ def merge(state: State, seen: Seen, fact: f.Fact, origin: str, index: Index | No
     confirmed = _note_edition(state, slot, fact)
     if seen.has(identity, content) or _is_same_doubt(slot, fact):
         return Merged.APPLIED if confirmed else Merged.DUPLICATE
-    id_clash = seen.has_identity(identity)
+    id_clash = seen.has_identity(identity) and not isinstance(fact.body, f.MessageUnreadable)  # which states nothing
     seen.add(identity, content)
     if slot is None:
         slot = state.slots[subject] = _new_slot(fact, content)

@@ -3,7 +3,7 @@
 from datetime import date
 from zlib import crc32
 
-from builders import a_contract, a_milestone
+from builders import Story, a_contract, a_milestone, met, registered
 from hypothesis import given
 from hypothesis import strategies as st
 from laws.profiles import tried
@@ -171,3 +171,11 @@ def test_an_unnumbered_invoice_whose_terms_change_contradicts_until_it_is_number
     assert contradicts(only(state))
     state, _ = merged([invoice(1, "a"), invoice(2, "b"), invoice(2, "c", 1)])
     assert not contradicts(only(state))
+
+
+def test_two_unreadable_messages_under_one_id_are_doubts_and_no_contradiction():
+    story = Story().tell(registered(a_contract(a_milestone(requires=["met"]))))
+    story.tell(met(status="done", event="g"), met(status="finished", event="g"))
+    assert story.reasons() == ["SOURCE_UNREADABLE", "NOT_MET"]
+    story.tell(met())
+    assert (story.reasons(), story.released()) == ([], 10_000)
