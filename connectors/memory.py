@@ -86,6 +86,14 @@ class MemoryBatch:
         self._taken += taken
         return taken
 
+    async def lock_invoices(self, keys: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """What is claimed under each that is known; batches do not overlap here."""
+        return await self.look_at_invoices(keys)
+
+    async def look_at_invoices(self, keys: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """What is claimed under each that is known."""
+        return {key: self._tables.invoices[key] for key in keys if key in self._tables.invoices}
+
     async def write(self, changes: Changes) -> None:
         """Put everything aside until the block ends. Raises ValueError for a revision that is in the log already."""
         for row in changes.log:
@@ -148,12 +156,14 @@ class MemoryStore:
         """The clock that was given."""
         return self._clock()
 
-    async def keep_rulebook(self, rulebook: Rulebook) -> bool:
-        """Store a rulebook; True if it is not the one last used."""
-        differs = self._tables.rulebook_in_use != rulebook.hash
-        self._tables.rulebooks.setdefault(rulebook.hash, rulebook)
-        self._tables.rulebook_in_use = rulebook.hash
-        return differs
+    async def keep_rulebook(self, rulebook: Rulebook, cause: str) -> int | None:
+        """Store a rulebook; where it is not the one last used, every contract is woken: how many there are."""
+        async with self._lock:
+            if self._tables.rulebook_in_use == rulebook.hash:
+                return None
+            self._tables.rulebooks.setdefault(rulebook.hash, rulebook)
+            self._tables.rulebook_in_use = rulebook.hash
+            return self._tables.wake_all(0, cause)
 
     async def rulebook(self, digest: str) -> Rulebook | None:
         """A rulebook by its hash."""
@@ -252,9 +262,7 @@ class MemoryStore:
     async def wake_all(self, moment: int, cause: str) -> int:
         """Wake every contract."""
         async with self._lock:
-            for contract in self._tables.states:
-                self._tables.wake(contract, moment, cause)
-            return len(self._tables.states)
+            return self._tables.wake_all(moment, cause)
 
     async def wakes(self, limit: int) -> Sequence[Review]:
         """The wake list, earliest first."""

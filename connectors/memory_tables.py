@@ -55,6 +55,7 @@ class Tables:
         self.outbox: dict[int, tuple[OutboxRow, int]] = {}
         self.quarantine: dict[str, tuple[Quarantined, str]] = {}
         self.wake_list: dict[tuple[str, str, bool], int] = {}  # contract, cause, whether another contract's batch
+        self.invoices: dict[bytes, bytes] = {}  # what all contracts claim, by key
         self.leases: dict[str, tuple[str, int, int]] = {}
         self.rulebooks: dict[str, Rulebook] = {}
         self.rulebook_in_use = ""
@@ -104,6 +105,9 @@ class Tables:
         for record in changes.quarantine:
             self._quarantine(record)
         self._park(changes)
+        self.invoices.update(changes.invoices)
+        for key in [key for key, claims in changes.invoices if not claims]:
+            del self.invoices[key]
         self._wake(changes, {*held, *(row.contract for row in changes.states)}, taken)
         self.counts.setdefault(day_of(moment), Counter()).update(changes.counts)
 
@@ -111,6 +115,12 @@ class Tables:
         """Wake a contract at `moment`, or when it was to be woken for this cause already, if that is earlier."""
         key = (contract, cause, foreign)
         self.wake_list[key] = min(moment, self.wake_list.get(key, moment))
+
+    def wake_all(self, moment: int, cause: str) -> int:
+        """Wake every contract; how many there are."""
+        for contract in self.states:
+            self.wake(contract, moment, cause)
+        return len(self.states)
 
     def reviews(self) -> list[Review]:
         """The wake list, earliest first."""

@@ -259,6 +259,29 @@ class MessageRedriven(Body, tag="message.redriven", frozen=True):
     digests: tuple[bytes, ...]
 
 
+class ClaimElsewhere(Struct, frozen=True, array_like=True):
+    """What one other contract claims of an invoice, by currency."""
+
+    contract: str
+    nets: tuple[Money, ...]
+
+
+class InvoiceClaimedElsewhere(Body, tag="invoice.claimed_elsewhere", frozen=True):
+    """Other contracts claim parts of an invoice of this one, and with them it is claimed for more than its total (rule
+    D8). Milepost finds it in the claims of all contracts and says it into the log of each.
+
+    `supplier` is the identifier by which this contract knows the invoice's supplier; `most` is what may be claimed
+    (None where the parts are in several currencies). `claims` are the first few, by contract; none: it is so no longer.
+    """
+
+    supplier: str
+    number: str
+    business_unit: str | None = None
+    most: Money | None = None
+    claims: tuple[ClaimElsewhere, ...] = ()
+    more: bool = False
+
+
 AnyBody = (
     Scheduled
     | Assessed
@@ -284,8 +307,10 @@ AnyBody = (
     | ContractRegistered
     | MessageUnreadable
     | MessageRedriven
+    | InvoiceClaimedElsewhere
 )
-ABOUT_MESSAGES = (MessageUnreadable, MessageRedriven)  # said about a message by its reader; no source can say it
+ABOUT_MESSAGES = (MessageUnreadable, MessageRedriven)  # said about a message by its reader
+BY_MILEPOST = (*ABOUT_MESSAGES, InvoiceClaimedElsewhere)  # what Milepost says itself; no source can say it
 
 # Fields of a kind that are Money on the wire; fields that state an actual date (rule A11).
 MONEY_FIELDS: dict[str, tuple[str, ...]] = {
@@ -306,7 +331,7 @@ ACTUAL_DATES: dict[str, str] = {
 # Kinds that may name the contract alone and then count for every milestone of it.
 CONTRACT_WIDE = frozenset(
     {"compliance.document", "hold.placed", "hold.lifted", "dispute.opened", "dispute.resolved", "reason.waived",
-     "message.unreadable", "message.redriven", "contract.registered"}
+     "message.unreadable", "message.redriven", "invoice.claimed_elsewhere", "contract.registered"}
 )  # fmt: skip
 
 

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from contracts_schema.money import Money
+
 
 class Partition(NamedTuple):
     """One partition of one topic."""
@@ -156,6 +158,21 @@ class LeaseState(NamedTuple):
     left: int
 
 
+class InvoiceClaim(Struct, frozen=True, array_like=True):
+    """What one contract claims of one invoice: the nets of all its parts and the totals stated, each by currency, and
+    the largest part in minor units.
+
+    `supplier` is the identifier by which the contract knows the supplier, `identifiers` are all that it has of it.
+    """
+
+    supplier: str
+    identifiers: tuple[str, ...]
+    business_unit: str | None
+    nets: tuple[Money, ...]
+    largest: int
+    totals: tuple[Money, ...]
+
+
 class Rulebook(Struct, frozen=True):
     """What decisions depend on beside facts: hash and content of rules version, policy, people, roles, calendars."""
 
@@ -164,7 +181,8 @@ class Rulebook(Struct, frozen=True):
 
 
 class Changes(Struct):
-    """Everything one batch writes. Wakes: one row a (contract, cause); a moment of None removes it."""
+    """Everything one batch writes. Wakes: one row a (contract, cause); a moment of None removes it. Invoices: what all
+    contracts claim under a key that the batch has locked; nothing where nobody claims it any more."""
 
     states: list[StateRow] = []
     log: list[LogRow] = []
@@ -175,4 +193,5 @@ class Changes(Struct):
     claimed: list[tuple[str, str, str]] = []
     unclaimed: list[tuple[str, str, str]] = []
     wakes: list[tuple[str, int | None, str]] = []
+    invoices: list[tuple[bytes, bytes]] = []
     counts: dict[str, int] = {}

@@ -72,7 +72,7 @@ def fact_kinds() -> dict[str, type[f.Body]]:
     return {kind: body for kind, body in sorted(kinds.items()) if kind not in _NOT_SENT}
 
 
-_NOT_SENT = ("contract.registered", "message.unreadable", "message.redriven")
+_NOT_SENT = ("contract.registered", "message.unreadable", "message.redriven", "invoice.claimed_elsewhere")
 
 
 def schemas() -> dict[str, Schema]:

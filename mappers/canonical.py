@@ -28,7 +28,7 @@ _ADDRESS = ("contract", "milestone", "ref", "version")
 _BODIES: dict[str, type[f.Body]] = {
     str(body.__struct_config__.tag): body
     for body in f.Body.__subclasses__()
-    if body not in (f.ContractRegistered, *f.ABOUT_MESSAGES)
+    if body not in (f.ContractRegistered, *f.BY_MILEPOST)
 }
 _STRICT_ROLES = ("operator", "register")  # whose misspelt fields are refused, never passed over (rule A11)
 

@@ -1,7 +1,7 @@
 """Ports: what the doing rooms need from the world. Connectors fit them by shape and never import this.
 
 The store's batch is one transaction. The order of its calls is fixed, because it is the order of locks:
-`fence`, `lock_keys`, `claims`, `load`, then reads, then one `write`; leaving the block commits.
+`fence`, `lock_keys`, `claims`, `load`, then reads, `lock_invoices`, then one `write`; leaving the block commits.
 """
 
 from __future__ import annotations
@@ -67,8 +67,17 @@ class Batch(Protocol):
         taken here is done with when `write` says None, or another moment, for it.
         """
 
+    async def lock_invoices(self, keys: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """Lock these keys of claimed invoices until commit, in sorted order; what is claimed under each that is known.
+
+        Comes once, after everything that waits for another lock.
+        """
+
+    async def look_at_invoices(self, keys: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """What is claimed under these keys, as it was last committed, without waiting for anybody."""
+
     async def write(self, changes: Changes) -> None:
-        """Write everything that the batch changed."""
+        """Write everything that the batch changed. Invoices are written under keys that it has locked."""
 
 
 class Store(Protocol):
@@ -99,8 +108,9 @@ class Store(Protocol):
     async def now(self) -> int:
         """The store's clock in microseconds since 1970: it bounds every revision's moment (rule A5)."""
 
-    async def keep_rulebook(self, rulebook: Rulebook) -> bool:
-        """Store the content of a rulebook under its hash; True if it differs from the one last used."""
+    async def keep_rulebook(self, rulebook: Rulebook, cause: str) -> int | None:
+        """Store the content of a rulebook under its hash, as the one in use. Where it is not the one last used, every
+        contract is woken for `cause` with it, both or neither; how many there are, None where nothing has changed."""
 
     async def outbox(self, lane: Lane, limit: int) -> Sequence[OutboxRow]:
         """The oldest rows of a lane, in order."""

@@ -51,6 +51,13 @@ PARKED_UNDER = """
     )
     order by p.arrival
 """
+# Under a key that nobody claims yet a row is written to lock it; what another batch wrote while we waited is returned.
+LOCK_INVOICES = """
+    insert into invoice_claim as held (key, claims)
+    select key, '' from unnest($1::bytea[]) with ordinality as wanted (key, n) order by n
+    on conflict (key) do update set claims = held.claims returning key, claims
+"""
+LOOK_AT_INVOICES = "select key, claims from invoice_claim where key = any($1::bytea[])"
 LOCK_DUE = """
     select c.id from wake w join contract c on c.id = w.contract
     where w.moment <= $1 order by w.moment, w.contract limit $2 for update of c skip locked
@@ -134,6 +141,18 @@ class PostgresBatch:
         self._held.update(held)
         self._taken.update(((contract, cause), ids) for contract, _, cause, ids in rows)
         return [Review(contract, when, cause) for contract, when, cause, _ in rows]
+
+    async def lock_invoices(self, keys: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """Lock these keys until the end, in sorted order; what is claimed under each that is known. One round trip."""
+        with answers():
+            rows = await self._connection.fetch(LOCK_INVOICES, sorted(set(keys)))
+        return {key: claims for key, claims in rows if claims}
+
+    async def look_at_invoices(self, keys: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """What is claimed under these keys, as it was last committed."""
+        with answers():
+            rows = await self._connection.fetch(LOOK_AT_INVOICES, list(keys))
+        return {key: claims for key, claims in rows if claims}
 
     async def write(self, changes: Changes) -> None:
         """Write everything that the batch changed, in one round trip (two where a fact is parked anew)."""

@@ -52,8 +52,11 @@ KEEP_RULEBOOK = """
         insert into rulebook (hash, content, used)
         values ($1, $2, coalesce((select used from last), 0) + 1)
         on conflict (hash) do update set used = excluded.used
+    ), woken as (
+        insert into wake (contract, moment, cause, from_other)
+        select id, 0, $3, true from contract where not exists (select from last where hash = $1) returning contract
     )
-    select hash from last
+    select (select hash from last), (select count(*) from woken)
 """
 FORGET = """
     with old as (
@@ -137,10 +140,10 @@ class PostgresStore(PostgresReads):
         """The database's clock in microseconds since 1970."""
         return epoch_microseconds(await self._database.fetchval("select clock_timestamp()"))
 
-    async def keep_rulebook(self, rulebook: Rulebook) -> bool:
-        """Store a rulebook; True if it is not the one last used."""
-        last = await self._database.fetchval(KEEP_RULEBOOK, rulebook.hash, rulebook.content)
-        return bool(last != rulebook.hash)
+    async def keep_rulebook(self, rulebook: Rulebook, cause: str) -> int | None:
+        """Store a rulebook; where it is not the one last used, every contract is woken: how many there are."""
+        ((last, woken),) = await self._database.fetch(KEEP_RULEBOOK, rulebook.hash, rulebook.content, cause)
+        return None if last == rulebook.hash else int(woken)
 
     async def outbox(self, lane: Lane, limit: int) -> Sequence[OutboxRow]:
         """The oldest rows of a lane, in order."""

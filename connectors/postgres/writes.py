@@ -78,6 +78,15 @@ QUARANTINE = """
             arrival = default, at = default, state = 'open', fault = excluded.fault, sentence = excluded.sentence
         where old.state = 'redriven'
     )"""
+INVOICES = """
+    invoiced as (
+        update invoice_claim c set claims = r.claims
+        from unnest({}::bytea[], {}::bytea[]) as r (key, claims) where c.key = r.key
+    )"""
+UNINVOICED = """
+    uninvoiced as (
+        delete from invoice_claim where key = any({}::bytea[])
+    )"""
 OWN_WAKES = """
     replaced as (
         delete from wake
@@ -131,7 +140,7 @@ async def run(connection: Connection, parts: Iterable[tuple[str, Columns]]) -> N
 
 
 def keep(changes: Changes) -> list[tuple[str, Columns]]:
-    """States, log, claims, outbox and quarantine."""
+    """States, log, claims of keys and of invoices, outbox and quarantine."""
     newest_states = {row.contract: row for row in changes.states}
     states = [(name, row.revision, row.state) for name, row in sorted(newest_states.items())]
     log = [(row.contract, row.revision, row.entry, row.previous, row.head) for row in changes.log]
@@ -140,6 +149,8 @@ def keep(changes: Changes) -> list[tuple[str, Columns]]:
         (LOG, columns(log, 5)),
         (CLAIMED, columns(sorted(changes.claimed), 3)),
         (UNCLAIMED, columns(sorted(set(changes.unclaimed).difference(changes.claimed)), 3)),
+        (INVOICES, columns([(key, claims) for key, claims in changes.invoices if claims], 2)),
+        (UNINVOICED, columns([(key,) for key, claims in changes.invoices if not claims], 1)),
         (OUTBOX, columns([(int(lane), body) for lane, body in changes.outbox], 2)),
         (QUARANTINE, columns([quarantine_columns(row) for row in first_of_id(changes.quarantine)], 14)),
     ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from contracts_schema.plan import Milestone, Plan
 from contracts_schema.reasons import HoldReason
-from services.reconciliation.invoices import Exact, Invoice, counts
+from services.reconciliation.invoices import Exact, Invoice, counts, identity_of
 from services.reconciliation.policy import Rules
 from services.reconciliation.receipt import Receipt, receipt
 from services.reconciliation.signatures import valid_signatures
@@ -46,6 +46,9 @@ class Finding(NamedTuple):
 class Case:
     """One milestone of one contract at one moment, in the words of those who are believed.
 
+    Of invoices claimed twice `claims` are those that this contract alone claims so, `elsewhere` those that others claim
+    too, with what says so; both by identity.
+
     `invoiced` is the sum of the nets of all invoices that count, exact, in minor units of the contract's currency;
     `claims` are invoices claimed twice, with a sentence each (rule D8); `signatures` are the valid ones with their
     persons (rule D4); `conflicts` are the fields about which systems differ. `found` is what the checks last found.
@@ -61,6 +64,7 @@ class Case:
     counting: list[Invoice]
     invoiced: Exact
     claims: Mapping[str, str]
+    elsewhere: Mapping[str, Slot]
     waived: frozenset[tuple[str, str]]
     signatures: list[tuple[str, Slot]]
     conflicts: list[Conflict]
@@ -177,6 +181,13 @@ def _invoices(case: Case) -> None:
     case.claims = contract.claims.get(case.milestone.id, {})
 
 
+def _elsewhere(case: Case) -> None:
+    told = of(case.standing, "invoice.claimed_elsewhere")
+    case.elsewhere = {
+        identity_of(s.body.supplier, s.body.number, s.body.business_unit): s for s in told if s.body.claims
+    }
+
+
 def _waived(case: Case) -> None:
     case.waived = _waivers(case) if "reason.waived" in case.standing else _NO_WAIVERS
 
@@ -194,6 +205,7 @@ PARTS: tuple[tuple[Kinds, Callable[[Case], None]], ...] = (
     (frozenset({"milestone.scheduled"}), _days),
     (frozenset({"value.agreed"}), _agreed),
     (frozenset({"invoice.received"}), _invoices),
+    (frozenset({"invoice.claimed_elsewhere"}), _elsewhere),
     (frozenset({"reason.waived"}), _waived),
     (frozenset({"sign_off.given", "milestone.assessed"}), _signatures),
 )

@@ -6,21 +6,15 @@ out anew. It can be thrown away at any time; a law proves that it then comes out
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
 from services.reconciliation.calendar import day_of
 from services.reconciliation.case import Case
+from services.reconciliation.claims import claimed_twice
 from services.reconciliation.crosswalk import Index, successors
-from services.reconciliation.invoices import (
-    Ledger,
-    claimed_twice,
-    ledger,
-    numbers_at,
-    seen_numbers,
-    sharing_invoices,
-)
+from services.reconciliation.invoices import Ledger, ledger, numbers_at, seen_numbers, sharing_invoices
 from services.reconciliation.policy import Rules
 from services.reconciliation.standing import EVERY_KIND, NO_KIND, Kinds, Standing, place
 from services.reconciliation.state import State
@@ -35,7 +29,8 @@ class ContractCase:
     """A contract at one moment: its plan in force and the cases of its milestones, in plan order.
 
     `wanted` are the milestones to decide now, with the kinds of facts that may have changed what is decided;
-    `positions` is what was last decided of each.
+    `positions` is what was last decided of each. `counted` are the invoice numbers that were looked at for this
+    decision, None all.
     """
 
     def __init__(self, state: State, index: Index, moment: int, rules: Rules) -> None:
@@ -47,13 +42,14 @@ class ContractCase:
         self.today: date = day_of(moment, self.plan.timezone)
         self.placed: dict[str, Standing] = {milestone: {} for milestone in index.milestones}
         self._slots = place(state, index, self.placed)
-        self._take_stock(ledger(self.placed, self.plan, rules))
+        self._take_stock(ledger(self.placed, self.plan, rules), None)
         self.cases: dict[str, Case] = {n: Case(self, m, self.placed[n]) for n, m in index.milestones.items()}
         self.wanted: Touched = dict.fromkeys(self.cases, EVERY_KIND)
         self.positions: dict[str, Position] = {}
 
-    def _take_stock(self, found: Ledger) -> None:
+    def _take_stock(self, found: Ledger, numbers: Collection[str] | None) -> None:
         self.ledger: Ledger = found
+        self.counted = numbers
         self.seen: Mapping[str, bool] = seen_numbers(found)
         self.claims: Mapping[str, Mapping[str, str]] = claimed_twice(found)
 
@@ -61,11 +57,12 @@ class ContractCase:
         """Bring it up to date with facts of these kinds at these milestones, merged since it was worked out."""
         self.moment = moment
         self._slots = place(self.state, self.index, self.placed, self._slots)
-        wanted = dict(touched)
+        wanted, self.counted = dict(touched), ()
         invoiced = [name for name, kinds in touched.items() if "invoice.received" in kinds]
         if invoiced:
             sharing = sharing_invoices(self.placed, invoiced)
-            self._take_stock(ledger(self.placed, self.plan, self.rules, numbers_at(self.placed, sharing)))
+            numbers = numbers_at(self.placed, sharing)
+            self._take_stock(ledger(self.placed, self.plan, self.rules, numbers), numbers)
             wanted |= {name: wanted.get(name, NO_KIND) | {"invoice.received"} for name in sharing}
         self.wanted = {name: wanted[name] for name in self.cases if name in wanted}
         for name, kinds in self.wanted.items():

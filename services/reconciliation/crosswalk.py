@@ -104,7 +104,7 @@ def precursors(milestone: Milestone) -> list[str]:
 
 _CONTRACT_WIDE = (
     f.ComplianceDocument, f.HoldPlaced, f.HoldLifted, f.DisputeOpened, f.DisputeResolved, f.ReasonWaived,
-    *f.ABOUT_MESSAGES, f.ContractRegistered,
+    *f.BY_MILEPOST, f.ContractRegistered,
 )  # fmt: skip
 
 

@@ -23,7 +23,8 @@ class Invoice(NamedTuple):
     """The part of one invoice that falls on one milestone, in the word of the highest authority that has spoken.
 
     `worth` is the net in minor units of the contract's currency (exact, None without a rate). `counts` says whether it
-    adds to what is invoiced; `payable` whether released money may settle it.
+    adds to what is invoiced; `payable` whether released money may settle it. `known_as` are all identifiers of the
+    supplier, from every part of the invoice.
     """
 
     identity: str
@@ -42,6 +43,7 @@ class Invoice(NamedTuple):
     issuers: tuple[tuple[str, str], ...]
     facts: tuple[str, ...]
     conflict: Conflict | None
+    known_as: frozenset[str]
 
     @property
     def stands(self) -> bool:
@@ -180,14 +182,14 @@ def _invoice(
     currency, minor = chosen.value[0] if len(chosen.value) == 1 else (body.net.currency, 0)
     ours = identifiers & {plan.supplier, *plan.supplier_identifiers}
     return Invoice(
-        identity=f"{min(ours or identifiers)}\x1f{number}\x1f{unit or ''}", number=number, supplier=body.supplier,
+        identity=identity_of(min(ours or identifiers), number, unit), number=number, supplier=body.supplier,
         supplier_identifiers=tuple(sorted(identifiers_of(body))), business_unit=unit, issued_on=body.issued_on,
         state=body.state, net=Money(minor, currency), total=_total(slots),
         credits=_credited(max(group, key=lambda s: s.order)),
         worth=_worth(minor, currency, body.issued_on, plan), right_supplier=bool(ours),
         source_keys=tuple(sorted({s.address.keys[-1] for s in slots if s.address.keys})),
         issuers=tuple(sorted({(s.source, s.body.by) for s in slots if isinstance(s.body.by, str)})),
-        facts=chosen.facts, conflict=conflict("invoice", chosen, words),
+        facts=chosen.facts, conflict=conflict("invoice", chosen, words), known_as=identifiers,
     )  # fmt: skip
 
 
@@ -200,6 +202,11 @@ def _newest_at_each_address(slots: list[Slot]) -> list[Slot]:
         if place not in newest or slot.order > newest[place].order:
             newest[place] = slot
     return list(newest.values())
+
+
+def identity_of(supplier: str, number: str, unit: str | None) -> str:
+    """What tells an invoice from all others of the contract."""
+    return f"{supplier}\x1f{number}\x1f{unit or ''}"
 
 
 def _net_word(source: str, slots: list[Slot]) -> Word:
@@ -246,25 +253,3 @@ def seen_numbers(found: Ledger) -> dict[str, bool]:
             if invoice.right_supplier:
                 seen[invoice.number] = seen.get(invoice.number, False) or invoice.stands
     return seen
-
-
-def claimed_twice(found: Ledger) -> dict[str, dict[str, str]]:
-    """Per milestone the invoices whose parts add up to more than their total (rule D8), with a sentence each."""
-    parts: dict[str, list[tuple[str, Invoice]]] = {}
-    for milestone, invoices in found.by_milestone.items():
-        for invoice in invoices:
-            if invoice.stands:
-                parts.setdefault(invoice.identity, []).append((milestone, invoice))
-    claims: dict[str, dict[str, str]] = {}
-    for same in parts.values():
-        if len(same) > 1 and (sentence := _claim_fault([i for _, i in same])):
-            for milestone, invoice in same:
-                claims.setdefault(milestone, {})[invoice.number] = sentence
-    return claims
-
-
-def _claim_fault(parts: list[Invoice]) -> str | None:
-    claimed = abs(sum(p.net.minor for p in parts))
-    totals = [abs(p.total.minor) for p in parts if p.total is not None]
-    most = max(totals) if totals else max(abs(p.net.minor) for p in parts)
-    return f"invoice {parts[0].number} is claimed with {claimed} of {most} minor units" if claimed > most else None

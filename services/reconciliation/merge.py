@@ -244,8 +244,8 @@ def is_void(state: State, slot: Slot) -> bool:
 
 
 def _parked(index: Index | None, fact: f.Fact) -> str | None:
-    """Why a new fact must wait; a doubt never waits, it falls on every milestone it may be about."""
-    if isinstance(fact.body, (*f.ABOUT_MESSAGES, f.ContractRegistered)):
+    """Why a new fact must wait. What Milepost says itself never does; a doubt falls on all that it may be about."""
+    if isinstance(fact.body, (*f.BY_MILEPOST, f.ContractRegistered)):
         return None
     home = Place.UNKNOWN if index is None else index.home(fact.address, fact.body)
     return home.value if home in (Place.UNKNOWN, Place.AMBIGUOUS) else None

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from contracts_schema.facts import ABOUT_MESSAGES, Address, Fact
 from contracts_schema.rows import LogRow
 from services.reconciliation.calendar import day_of
+from services.reconciliation.claims import renewed
 from services.reconciliation.contract_case import ContractCase, Touched
 from services.reconciliation.crosswalk import Index, Place, index_of
 from services.reconciliation.decide import Position, decide
@@ -53,6 +54,7 @@ def revise(
     touched = None if thoroughly or fresh or cause != FACTS else _touched(state, index, facts, rules)
     contract = _contract_case(state, index, rules, touched)
     positions = decide(contract, fresh)
+    state.claims = renewed(state.claims, contract.ledger, contract.counted)
     state.rulebook = rules.rulebook.hash
     state.decided_on = (state.in_force, contract.today.toordinal())
     decisions = [d for d in (_say(state, contract, p) for p in positions.values()) if d is not None]

@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 
 from contracts_schema.facts import Address, AnyBody, Fact
+from contracts_schema.rows import InvoiceClaim
 
 if TYPE_CHECKING:
     # The kind of a slot tells its body; readers pick slots by kind, which the type checker cannot follow.
@@ -141,7 +142,8 @@ class State(Struct, dict=True):
     """Everything about one contract.
 
     `decided_on` is the version and the day (ordinal) for which all milestones were last decided. `frozen` names the
-    release that could not decide the contract; `deferred` waits meanwhile. `notices` are those about all of it.
+    release that could not decide the contract; `deferred` waits meanwhile. `notices` are those about all of it. `claims`
+    is what the contract claims of each invoice number (rule D8); the value is replaced, never changed in place.
     """
 
     contract: str
@@ -163,6 +165,7 @@ class State(Struct, dict=True):
     deferred: list[Arrival] = []
     notices: dict[str, OpenNotice] = {}
     notices_due: int | None = None
+    claims: dict[str, tuple[InvoiceClaim, ...]] = {}
 
     @property
     def kept(self) -> dict[str, Any]:

@@ -31,6 +31,7 @@ _NAMED_BY: dict[type[f.Body], tuple[str, ...]] = {
     f.CommandAcknowledged: ("command_id",),
     f.PaymentMade: ("payment",),
     f.HoldObserved: ("invoice", "holder"),
+    f.InvoiceClaimedElsewhere: ("supplier", "number", "business_unit"),
     f.ContractRegistered: ("version",),
 }
 _BETWEEN = "\x1f"  # refused inside identifiers, so that parts cannot run together

@@ -1,6 +1,6 @@
 """The hallway: one batch of records through one transaction, the same for every store.
 
-    read -> [ fence, claims, load -> react -> write ] -> what the relay will publish
+    read -> [ fence, claims, load -> react -> others' invoices -> write ] -> what the relay will publish
 
 Nothing here knows Kafka or Postgres. `work.py` holds what happens between fence and write.
 """
@@ -18,8 +18,6 @@ from services.runtime.known import KnownRevisions, KnownStates
 from services.runtime.outgoing import RECORD_BYTES, Topics
 from services.runtime.reading import Reader, Reading
 from services.runtime.work import Report, Work
-
-CLOCK_AHEAD_US = 5_000_000  # how far a record's timestamp may run before the database's clock (rule A5)
 
 
 class DeadlyRecord(MessageError):
@@ -84,6 +82,4 @@ class Hallway:
         return work.report
 
     def _work(self, now: int) -> Work:
-        return Work(
-            self.reader, self.rules, self.topics, self.release, now + CLOCK_AHEAD_US, self.states, self.record_bytes
-        )
+        return Work(self.reader, self.rules, self.topics, self.release, now, self.states, self.record_bytes)

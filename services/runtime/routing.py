@@ -55,9 +55,14 @@ def parked_row(fact: Fact, record: Record, ambiguous: bool) -> ParkedRow:
 
 def claimed_keys(state: State) -> set[Key]:
     """Every key that a contract claims now, its own id among them."""
-    return {("", state.contract), *keys_in_force(state, state.in_force)}
+    return {("", state.contract), *keys_of_plan(plan_in_force(state))}
 
 
-def keys_in_force(state: State, version: int) -> set[Key]:
-    """The keys that one version of the plan claims; none for no version."""
-    return index_of(state.plans[version].plan).keys if version else set()
+def plan_in_force(state: State) -> bytes | None:
+    """The encoded plan in force. A version registered again has another plan under the same number."""
+    return state.plans[state.in_force].plan if state.in_force else None
+
+
+def keys_of_plan(plan: bytes | None) -> set[Key]:
+    """The keys that a plan claims; none for no plan."""
+    return index_of(plan).keys if plan is not None else set()

@@ -59,8 +59,8 @@ class Upkeep:
         Raises:
             TransientError: the store does not answer.
         """
-        if await self._store.keep_rulebook(self._rules.rulebook):
-            woken = await self._store.wake_all(0, RULEBOOK)
+        woken = await self._store.keep_rulebook(self._rules.rulebook, RULEBOOK)
+        if woken is not None:
             self._telemetry.event("info", "another rulebook", rulebook=self._rules.rulebook.hash, contracts=woken)
 
     def stop(self) -> None:

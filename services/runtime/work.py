@@ -1,7 +1,8 @@
 """The work of one transaction: which contract each fact goes to, what follows there, and everything to be written.
 
-Locks are taken in one order, offsets, then keys, then contracts, each sorted: two workers wait for each other but never
-in a circle. A contract's row is locked before it is loaded, so that two workers never decide one contract at once.
+Locks are taken in one order, offsets, then keys, then contracts, then claimed invoices, each sorted: two workers wait
+for each other but never in a circle. A contract's row is locked before it is loaded, so that two workers never decide
+one contract at once.
 """
 
 from __future__ import annotations
@@ -11,45 +12,37 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from msgspec import Struct, field
 from msgspec.msgpack import Decoder
 
-from contracts_schema.commands import Command
 from contracts_schema.errors import Refused, Unreadable
 from contracts_schema.facts import ABOUT_MESSAGES, Address, ContractRegistered, Fact
 from contracts_schema.records import Record
-from contracts_schema.rows import Changes, PublishRow, Review, StateRow
+from contracts_schema.rows import Changes, Review, StateRow
 from services.ports import Batch, Store
 from services.reconciliation.log import LogEntry
 from services.reconciliation.merge import Merged
 from services.reconciliation.policy import Rules
-from services.reconciliation.react import REVIEW, UNPARK, Outcome, Reaction, react
-from services.reconciliation.state import Arrival, State, decode_state, encode_state
+from services.reconciliation.react import REVIEW, UNPARK, Outcome, Reaction
+from services.reconciliation.state import Arrival, decode_state
+from services.runtime.claims import CLAIMS, settle_claims
+from services.runtime.containment import Containment, Step
 from services.runtime.known import KnownStates
-from services.runtime.outgoing import (
-    RECORD_BYTES,
-    Said,
-    Topics,
-    command_row,
-    commands_of,
-    fitted,
-    quarantine_row,
-    size_of,
-)
+from services.runtime.outgoing import RECORD_BYTES, Said, Topics, commands_of, quarantine_row
 from services.runtime.reading import Reader, Reading
 from services.runtime.routing import (
     Key,
     claimed_keys,
     contract_of,
-    keys_in_force,
     keys_of,
+    keys_of_plan,
     keys_to_claim,
     parked_row,
+    plan_in_force,
 )
+from services.runtime.sizes import CommandSizes
 from services.runtime.totals import record_totals
+from services.runtime.turn import NOWHERE, Turn
 
 _decoder = Decoder(Fact)
-
-
-class CommandTooLargeError(Exception):
-    """A command does not fit into a record, whatever is cut that only explains."""
+CLOCK_AHEAD_US = 5_000_000  # how far a record's timestamp may run before the database's clock (rule A5)
 
 
 class Report(Struct):
@@ -67,25 +60,24 @@ class Report(Struct):
 
 
 class Work:
-    """One transaction's work, gathered first and written at once."""
+    """One transaction's work, gathered first and written at once. `now` is the store's clock (µs)."""
 
     def __init__(
-        self, reader: Reader, rules: Rules, topics: Topics, release: str, bound: int, known: KnownStates,
+        self, reader: Reader, rules: Rules, topics: Topics, release: str, now: int, known: KnownStates,
         record_bytes: int = RECORD_BYTES,
     ) -> None:  # fmt: skip
         self.report = Report()
         self.entries: list[LogEntry] = []  # of the rows for the log, one each
         self._reader = reader
-        self._rules = rules
         self._topics = topics
-        self._release = release
-        self._bound = bound
+        self._now = now
+        self._bound = now + CLOCK_AHEAD_US
         self._known = known
-        self._record_bytes = record_bytes
+        self._sizes = CommandSizes(topics.commands, record_bytes)
+        self._containment = Containment(rules, release, self._sizes)
         self._changes = Changes()
         self._arrivals: dict[str, list[Arrival]] = {}
         self._records: dict[str, Record] = {}
-        self._states: dict[str, StateRow] = {}
 
     # -- which contract ------------------------------------------------------------------------------------------
 
@@ -149,8 +141,11 @@ class Work:
     async def decide(self, batch: Batch) -> None:
         """Let every contract react to what arrived for it."""
         states = await batch.load(sorted(self._arrivals))
-        for contract in sorted(self._arrivals):
-            self._react(contract, states.get(contract), self._arrivals[contract], self._bound, None)
+        turns = [
+            self._turn(contract, states.get(contract), [Step(self._arrivals[contract], self._bound)])
+            for contract in sorted(self._arrivals)
+        ]
+        await self._settle(batch, turns)
 
     async def look_again(self, batch: Batch, store: Store, due: Sequence[Review], until: int) -> None:
         """Look again at contracts that were woken."""
@@ -161,14 +156,14 @@ class Work:
         self.report.woken = len(causes)
         parked = await self._parked_for(batch, store, [c for c, why in causes.items() if UNPARK in why])
         states = await batch.load(sorted(causes))
+        turns = []
         for contract in sorted(causes):
-            raw = states.get(contract)
-            for cause in sorted(causes[contract] - {UNPARK, REVIEW}):
-                raw = self._react(contract, raw, (), until, cause)
-            if REVIEW in causes[contract]:
-                raw = self._react(contract, raw, (), until, REVIEW)
-            if UNPARK in causes[contract]:
-                self._react(contract, raw, parked.get(contract, ()), self._bound, UNPARK)
+            others = causes[contract] - {UNPARK, REVIEW}
+            steps = [Step((), until, cause) for cause in sorted(others - {CLAIMS})]
+            steps += [Step((), until, REVIEW)] if REVIEW in causes[contract] else []
+            steps += [Step(parked.get(contract, ()), self._bound, UNPARK)] if UNPARK in causes[contract] else []
+            turns.append(self._turn(contract, states.get(contract), steps, looks=bool(others)))
+        await self._settle(batch, turns)
 
     async def _parked_for(self, batch: Batch, store: Store, contracts: Sequence[str]) -> dict[str, list[Arrival]]:
         """What is parked under the keys of these contracts, taken out of parking."""
@@ -191,88 +186,37 @@ class Work:
                 found.setdefault(home, []).append(Arrival((fact,), row.timestamp, row.origin))
         return found
 
-    def _react(
-        self, contract: str, raw: bytes | None, arrivals: Sequence[Arrival], bound: int, wake: str | None
-    ) -> bytes:
-        """Let one contract react; its new state, encoded."""
-        state = self._known.take(contract, raw) if raw else State(contract)
-        before, review = state.in_force, state.review
-        if state.frozen == self._release:
-            state.deferred += arrivals
-            reaction = Reaction(outcomes=_deferred(arrivals))
-        else:
-            state, reaction = self._contained(state, raw, [*state.deferred, *arrivals], bound, wake)
-        self._keep(reaction)
-        self._claim(state, before, new=raw is None)
-        if (state.review != review or wake) and not state.frozen:
-            self._changes.wakes.append((contract, state.review, REVIEW))
-        encoded = encode_state(state)
-        self._states[contract] = StateRow(contract, state.revision, encoded)
-        self._known.keep(contract, encoded, state)
-        return encoded
+    def _turn(self, contract: str, raw: bytes | None, steps: Sequence[Step], *, looks: bool = False) -> Turn:
+        return Turn(contract, raw, steps, self._known, self._containment, looks=looks)
 
-    def _contained(
-        self, state: State, raw: bytes | None, arrivals: Sequence[Arrival], bound: int, wake: str | None
-    ) -> tuple[State, Reaction]:
-        """React; a defect freezes the contract: its facts are kept, its last command stands (§6)."""
-        contract = state.contract
-        try:
-            state.frozen, state.deferred = None, []
-            reaction = react(state, arrivals, bound, self._rules, wake=wake)
-            self._check_sizes(reaction)
-        except CommandTooLargeError as fault:
-            if wake is None:
-                return self._without_excess(contract, raw, arrivals, bound, fault)
-            return self._freeze(contract, raw, arrivals, fault)  # it came of what was known already
-        except Exception as defect:  # noqa: BLE001 -- contained: one contract must not stop its neighbours
-            return self._freeze(contract, raw, arrivals, defect)
-        return state, reaction
+    async def _settle(self, batch: Batch, turns: Sequence[Turn]) -> None:
+        """Let every contract know what others claim of its invoices; then what they decided counts."""
+        settled = await settle_claims(batch, turns, self._now)
+        self._changes.invoices += settled.rows
+        for turn in turns:
+            self._finish(turn)
+        self._changes.wakes += [(contract, 0, CLAIMS) for contract in settled.woken]
 
-    def _freeze(
-        self, contract: str, raw: bytes | None, arrivals: Sequence[Arrival], defect: Exception
-    ) -> tuple[State, Reaction]:
-        state = decode_state(raw) if raw else State(contract)
-        state.frozen, state.deferred = self._release, list(arrivals)
-        self.report.defects.append((contract, f"{type(defect).__name__}: {defect}"))
-        return state, Reaction(outcomes=_deferred(arrivals))
-
-    def _without_excess(
-        self, contract: str, raw: bytes | None, arrivals: Sequence[Arrival], bound: int, fault: CommandTooLargeError
-    ) -> tuple[State, Reaction]:
-        """Nothing may block the lane of commands: what makes one too large to send is refused, all else counts."""
-        state = decode_state(raw) if raw else State(contract)
-        state.deferred = []
-        if len(arrivals) < 2:
-            refused = [Outcome(a.origin, Merged.REFUSED, f.address, str(fault)) for a in arrivals for f in a.facts]
-            return state, Reaction(outcomes=refused)
-        whole = Reaction()
-        for arrival in arrivals:
-            waiting = state.deferred  # a defect on the way froze the contract
-            state, part = self._contained(state, encode_state(state), [*waiting, arrival], bound, None)
-            whole = joined(whole, part)
-        return state, whole
-
-    def _check_sizes(self, reaction: Reaction) -> None:
-        """Raises CommandTooLargeError. A row of the log is never eight times smaller than what is said of it."""
-        for row, entry in zip(reaction.rows, reaction.entries, strict=True):
-            if len(row.entry) > self._record_bytes // 8:
-                for command in commands_of(row, entry):
-                    size = size_of(self._row_of(command))
-                    if size > self._record_bytes:
-                        raise CommandTooLargeError(
-                            f"the command for {command.milestone} would have {size} bytes, more than "
-                            f"{self._record_bytes}: too many invoices stand at one milestone"
-                        )
-
-    def _row_of(self, command: Command) -> PublishRow:
-        return fitted(lambda c: command_row(c, self._topics.commands), command, self._record_bytes)
+    def _finish(self, turn: Turn) -> None:
+        state, encoded = turn.state, turn.encoded
+        if encoded is None:
+            return  # nothing came for a contract that is not there
+        self._known.keep(turn.contract, encoded, state)
+        if not turn.reacted:
+            return
+        self._keep(turn.reaction)
+        self.report.defects += [(turn.contract, defect) for defect in turn.defects]
+        self._claim(turn)
+        woken = any(step.wake for step in turn.steps)
+        if (state.review != turn.review_before or woken) and not state.frozen:
+            self._changes.wakes.append((turn.contract, state.review, REVIEW))
+        self._changes.states.append(StateRow(turn.contract, state.revision, encoded))
 
     # -- what is written -----------------------------------------------------------------------------------------
 
     def changes(self) -> Changes:
         """Everything to write, with the outbox packed."""
         self.report.said.quarantine += [quarantine_row(q, self._topics.quarantine) for q in self._changes.quarantine]
-        self._changes.states = list(self._states.values())
         self._changes.outbox = self.report.said.rows()
         self.report.rouses = any(moment == 0 for _, moment, _ in self._changes.wakes)
         self._changes.counts = self._counts()
@@ -283,14 +227,15 @@ class Work:
         for row, entry in zip(reaction.rows, reaction.entries, strict=True):
             self._changes.log.append(row)
             self.entries.append(entry)
-            said.commands += [self._row_of(command) for command in commands_of(row, entry)]
+            said.commands += [self._sizes.row_of(command) for command in commands_of(row, entry)]
             if entry.decisions:
                 said.revisions.append((row.contract, row.revision))
             said.milestones.update({(row.contract, d.milestone): None for d in entry.decisions})
         self.report.unparked += reaction.unparked
         self.report.ambiguous += reaction.ambiguous
         for outcome in reaction.outcomes:
-            self._told(outcome, None)
+            if outcome.origin != NOWHERE:
+                self._told(outcome, None)
 
     def _told(self, outcome: Outcome, fact: Fact | None) -> None:
         if fact is None or not isinstance(fact.body, ABOUT_MESSAGES):
@@ -301,16 +246,17 @@ class Work:
             self._changes.quarantine.append(self._reader.quarantined(record, "", error(outcome.sentence)))
             self.report.quarantined.append((outcome.origin, outcome.sentence))
 
-    def _claim(self, state: State, before: int, *, new: bool) -> None:
+    def _claim(self, turn: Turn) -> None:
         """Claim the keys of a plan that has come into force, and wake the contract for what waited under them."""
-        if new:
-            self._changes.claimed.append(("", state.contract, state.contract))
-        if state.in_force == before:
+        contract, plan = turn.contract, plan_in_force(turn.state)
+        if turn.raw is None:
+            self._changes.claimed.append(("", contract, contract))
+        if plan == turn.plan_before:
             return
-        now, was = keys_in_force(state, state.in_force), keys_in_force(state, before)
-        self._changes.claimed += [(source, key, state.contract) for source, key in sorted(now - was)]
-        self._changes.unclaimed += [(source, key, state.contract) for source, key in sorted(was - now)]
-        self._changes.wakes.append((state.contract, 0, UNPARK))
+        now, was = keys_of_plan(plan), keys_of_plan(turn.plan_before)
+        self._changes.claimed += [(source, key, contract) for source, key in sorted(now - was)]
+        self._changes.unclaimed += [(source, key, contract) for source, key in sorted(was - now)]
+        self._changes.wakes.append((contract, 0, UNPARK))
 
     def _counts(self) -> dict[str, int]:
         counts: dict[str, int] = {"read": len(self._records), "ignored": len(self.report.ignored)}
@@ -320,15 +266,3 @@ class Work:
         set_aside = {f"{q.topic}/{q.partition}/{q.offset}": q.fault for q in self._changes.quarantine}
         counts |= record_totals(self._records.keys(), set_aside, self.report.outcomes, self.report.ignored)
         return {name: n for name, n in counts.items() if n}
-
-
-def _deferred(arrivals: Sequence[Arrival]) -> list[Outcome]:
-    return [Outcome(a.origin, Merged.DEFERRED, fact.address) for a in arrivals for fact in a.facts]
-
-
-def joined(first: Reaction, then: Reaction) -> Reaction:
-    """Two reactions of one contract, one after the other."""
-    return Reaction(
-        [*first.rows, *then.rows], [*first.entries, *then.entries], [*first.outcomes, *then.outcomes],
-        [*first.unparked, *then.unparked], [*first.ambiguous, *then.ambiguous],
-    )  # fmt: skip

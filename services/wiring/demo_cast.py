@@ -31,6 +31,7 @@ from services.runtime.leases import Leases
 from services.runtime.outgoing import Topics
 from services.runtime.reading import Reader
 from services.runtime.relay import Relay
+from services.runtime.upkeep import RULEBOOK
 from services.runtime.worker import Worker
 from services.settings import Settings
 from services.wiring import RELEASE
@@ -48,7 +49,7 @@ async def working(
     """Worker and relay at work, until the block ends."""
     rules, names = settings.rules(), Topics(**settings.topics.model_dump())
     publisher, health = KafkaPublisher(kafka), Health(())
-    await store.keep_rulebook(rules.rulebook)
+    await store.keep_rulebook(rules.rulebook, RULEBOOK)
     hallway = Hallway(store, Reader(settings.source_table(), rules, cluster), rules, names, RELEASE)
     lanes = Lanes(store, rules, names, hallway.states, hallway.revisions, publisher.max_record_bytes, telemetry)
     relay = Relay(store, publisher, lanes, Leases(store, OWNER, settings.worker.lease_s), telemetry, health)

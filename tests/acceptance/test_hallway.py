@@ -297,16 +297,16 @@ async def test_another_rulebook_has_every_contract_looked_at(house):
 
 
 async def test_a_contract_that_cannot_be_decided_is_frozen_and_decided_by_the_next_release(house, monkeypatch):
-    import services.runtime.work as work_module
+    import services.runtime.containment as containment
 
-    records, react = work(), work_module.react
+    records, react = work(), containment.react
 
     def broken(state, *args, **kwargs):
         if state.contract == name(3) and state.in_force:
             raise ZeroDivisionError
         return react(state, *args, **kwargs)
 
-    monkeypatch.setattr(work_module, "react", broken)
+    monkeypatch.setattr(containment, "react", broken)
     process = await house.running()
     house.send(records)
     await house.settled()

@@ -664,8 +664,8 @@ async def test_many_workers_reach_for_a_lease_and_one_gets_it(store):
 
 async def test_a_rulebook_differs_from_the_one_last_used(store):
     one, two = Rulebook("sha256:1", b"one"), Rulebook("sha256:2", b"two")
-    answers = [await store.keep_rulebook(book) for book in (one, one, two, two, one)]
-    assert answers == [True, False, True, False, True]
+    answers = [await store.keep_rulebook(book, "rulebook") for book in (one, one, two, two, one)]
+    assert answers == [0, None, 0, None, 0]
     assert await store.rulebook("sha256:2") == two
     assert await store.rulebook("sha256:3") is None
 

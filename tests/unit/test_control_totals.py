@@ -39,7 +39,7 @@ def test_a_frozen_contract_defers_and_the_sum_still_holds(monkeypatch):
     def defect(*_args, **_more):
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr("services.runtime.work.react", defect)
+    monkeypatch.setattr("services.runtime.containment.react", defect)
     story.tell_together(met(), invoice("100.00"))
     monkeypatch.undo()
     assert counts(story)["record.deferred"] == 2

@@ -50,6 +50,6 @@ CHECKS: tuple[Row, ...] = (
     Row(R.NOT_INVOICED, invoice.invoiced, _INVOICES),
     Row(R.WRONG_SUPPLIER, invoice.from_the_supplier, _INVOICES),
     Row(R.INVOICE_EXCEEDS_VALUE, invoice.within_value, _INVOICES),
-    Row(R.INVOICE_CLAIMED_TWICE, invoice.claimed_once, _INVOICES),
+    Row(R.INVOICE_CLAIMED_TWICE, invoice.claimed_once, _INVOICES | {"invoice.claimed_elsewhere"}),
     Row(R.COMPLIANCE_EXPIRED, contract.documents_valid, frozenset({"compliance.document"})),
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from contracts_schema.money import format_amount
 from services.reconciliation.case import Case, Finding
+from services.reconciliation.claims import sentence
 
 
 def invoiced(case: Case) -> Iterator[Finding]:
@@ -38,7 +39,12 @@ def within_value(case: Case) -> Iterator[Finding]:
 
 
 def claimed_once(case: Case) -> Iterator[Finding]:
-    """No invoice is claimed on several milestones for more than its total (rule D8)."""
-    for number, sentence in sorted(case.claims.items()):
-        facts = tuple(f for i in case.invoices if i.number == number for f in i.facts)
-        yield Finding(number, sentence, facts)
+    """No invoice is claimed on several milestones, also of other contracts, for more than its total (rule D8)."""
+    if not (case.claims or case.elsewhere):
+        return
+    for invoice in sorted(case.invoices, key=lambda i: i.identity):
+        if invoice.stands and invoice.identity in case.claims:
+            yield Finding(invoice.number, case.claims[invoice.identity], invoice.facts)
+        if invoice.stands and invoice.identity in case.elsewhere:
+            told = case.elsewhere[invoice.identity]
+            yield Finding(invoice.number, sentence(told.body), (*invoice.facts, told.fact))

@@ -9,7 +9,7 @@ from services.reconciliation.merge import contradicts, is_redriven
 from services.reconciliation.standing import of
 from services.reconciliation.state import Slot
 
-ABOUT_MESSAGES = ("message.unreadable", "message.redriven")
+BY_MILEPOST = ("message.unreadable", "message.redriven", "invoice.claimed_elsewhere")
 
 
 def readable(case: Case) -> Iterator[Finding]:
@@ -26,7 +26,7 @@ def readable(case: Case) -> Iterator[Finding]:
 def _ended(doubt: Slot, case: Case) -> bool:
     """Whether the same source (of a canonical event: the same kind) has since said something readable."""
     for kind, slots in case.standing.items():
-        if kind in ABOUT_MESSAGES:
+        if kind in BY_MILEPOST:
             continue
         for slot in slots:
             same = slot.source == doubt.source and doubt.body.scope in (None, slot.kind, kind)
