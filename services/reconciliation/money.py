@@ -147,8 +147,20 @@ def _allowance(case: Case, base: _Base, kept: Exact, recouped: Exact) -> Allowan
         (R.ADVANCE_RECOUPED, recouped, "pays back the advance"),
         (R.LATE_DAMAGES, damages, f"{days} days late"),
     ):
-        amount = min(left, ceil(exact))
+        amount = min(left, ceil(exact)) if exact else 0
         if amount > 0:
             cuts.append(Cut(reason, amount, detail))
             left -= amount
-    return Allowance(left, tuple(cuts))
+    return Allowance(left, _of_what_is_held(case, cuts))
+
+
+def _of_what_is_held(case: Case, cuts: list[Cut]) -> tuple[Cut, ...]:
+    """What was carried is out: no rule holds any of it, so that cuts add up to no more than is held (D9)."""
+    if case.state.carried is None:
+        return tuple(cuts)
+    left, found = max(0, case.value - case.state.carried.amount), []
+    for cut in cuts:
+        if amount := min(left, cut.amount):
+            found.append(cut._replace(amount=amount))
+            left -= amount
+    return tuple(found)

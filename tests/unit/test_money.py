@@ -92,6 +92,18 @@ def test_the_cap_holds_against_what_was_carried_too():
     assert story.released("M2") == 1_000
 
 
+@pytest.mark.parametrize(
+    ("opened", "shown"), [("100.00", {}), ("95.00", {"RETENTION": 500}), ("40.00", {"RETENTION": 1000})]
+)
+def test_what_was_carried_is_out_and_no_rule_holds_any_of_it(opened, shown):
+    opening = {"released": opened, "as_of": "2026-02-28", "reference": "B", "approved_by": "anna"}
+    plan = [a_milestone("M1", requires=["met"], opening=opening)]
+    story = told(met(), milestones=plan, retention={"steps": [{"rate_percent": "10"}]})
+    assert (amounts(story), story.position().held) == (shown, sum(shown.values()))
+    story = told(disputed(), met(), milestones=plan)
+    assert amounts(story).get("DISPUTED", 0) == story.position().held
+
+
 def test_damages_take_no_more_than_is_left():
     terms = {"percent_per_day": "100", "cap_percent": "100"}
     plan = a_milestone(requires=["met"], due="2026-02-01", late_damages=terms)
