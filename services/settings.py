@@ -7,8 +7,10 @@ bootstrap_servers`. Secrets come from the environment or from files, never from 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Container, Mapping, Sequence
 from copy import deepcopy
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -18,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from contracts_schema.errors import ConfigurationError
 from contracts_schema.records import ROLES, Role, Source
+from services.notice_settings import NoticeSettings
 from services.reconciliation.policy import Policy, Rules, make_rules
 
 ENVIRONMENT = "MILEPOST__"
@@ -139,6 +142,39 @@ class PolicySettings(Part):
 
     reassert_holds: bool = False
     parked_days_max: int = Field(400, ge=1)
+    notices: NoticeSettings = NoticeSettings()
+
+    def policy(self) -> Policy:
+        """The same for the core."""
+        return Policy(self.reassert_holds, self.parked_days_max, self.notices.policy())
+
+
+class NamingRule(Part):
+    """How the house names one kind of thing: a pattern that the name must fit, and the words that explain it.
+
+    `kind` limits a rule about milestones, titles or deliverables to milestones of that kind.
+    """
+
+    of: Literal["contract", "milestone", "title", "deliverable", "evidence", "amendment"]
+    pattern: str = Field(max_length=500)
+    explanation: str = Field(min_length=1)
+    kind: Literal["project", "deliverable", "payment"] | None = None
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from None
+        return value
+
+
+class Naming(Part):
+    """The naming standard of the house, which `contract apply` and `config check` look after."""
+
+    policy: Literal["refuse", "warn"] = "refuse"
+    rules: list[NamingRule] = []
 
 
 class TopicNames(Part):
@@ -148,6 +184,7 @@ class TopicNames(Part):
     decisions: str = "milestone.decisions"
     snapshots: str = "milestone.snapshots"
     quarantine: str = "milepost.quarantine"
+    notices: str = "milestone.notices"
 
 
 class Http(Part):
@@ -166,6 +203,21 @@ class Worker(Part):
     session_s: float = Field(30, ge=1, le=300)
 
 
+class Ocds(Part):
+    """Who publishes exports in OCDS. `prefix`: of ocids, as Open Contracting has registered it; `uri` names the package
+    and should be where it can be found; `homepage`, `license` and `policy` are URIs too.
+    """
+
+    prefix: str | None = Field(None, pattern=r"^ocds-[a-z0-9]{6}$")
+    publisher: str | None = Field(None, min_length=1)
+    uri: str | None = Field(None, pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$")
+    scheme: str | None = None
+    uid: str | None = None
+    homepage: str | None = Field(None, pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$")
+    license: str | None = Field(None, pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$")
+    policy: str | None = Field(None, pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$")
+
+
 class Settings(Part):
     """The whole configuration."""
 
@@ -175,9 +227,12 @@ class Settings(Part):
     finance: dict[str, FinanceSettings] = {}
     policy: PolicySettings = PolicySettings()
     people: dict[str, list[str]] = {}
+    templates: str | None = None
+    naming: Naming = Naming()
     topics: TopicNames = TopicNames()
     http: Http = Http()
     worker: Worker = Worker()
+    ocds: Ocds = Ocds()
 
     def source_table(self) -> dict[str, Source]:
         """All sources by name; finance systems that the gate acts on are sources too."""
@@ -190,7 +245,7 @@ class Settings(Part):
         """What decisions depend on beside facts."""
         roles = {name: source.role for name, source in self.source_table().items()}
         only = next(iter(self.finance)) if len(self.finance) == 1 else None
-        return make_rules(roles, self.people, Policy(**self.policy.model_dump()), only)
+        return make_rules(roles, self.people, self.policy.policy(), only, f"holidays {version('holidays')}")
 
     def dsn(self) -> str:
         """The database's DSN, read now, so that it may be rotated."""

@@ -1,17 +1,20 @@
-"""`milepost contract apply|list|show`."""
+"""`milepost contract apply|list|show|history` and `milepost contract template list|show`."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from services.cli.app import DEFAULT_CONFIG, AsJson, Config, app
 from services.cli.options import Limit, Source, Timeout, Wait, within
-from services.cli.words import give_up, print_json, print_table, run, say, working
+from services.cli.words import give_up, print_json, print_table, run, say, warn, working
 
 contract = typer.Typer(no_args_is_help=True, help="Register contracts and look at them.")
+template = typer.Typer(no_args_is_help=True, help="Contract templates, to which a registration writes what differs.")
+contract.add_typer(template, name="template")
 app.add_typer(contract, name="contract")
 
 
@@ -21,6 +24,9 @@ def apply_(
     config: Config = DEFAULT_CONFIG,
     source: Source = None,
     check: Annotated[bool, typer.Option("--check", help="Only look for faults; nothing is sent.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be registered, templates expanded; nothing is sent.")
+    ] = False,
     wait: Wait = True,
     timeout: Timeout = 30,
     as_json: AsJson = False,
@@ -30,18 +36,27 @@ def apply_(
     Every fault of every file is listed, with its line, before anything is sent.
     """
     from services import settings
-    from services.wiring.contracts import apply
+    from services.wiring.contracts import apply, house_of
     from services.wiring.documents import read_documents
 
-    documents, faults = read_documents(files)
-    if faults:
-        give_up(*faults, "nothing was sent", code=2)
-    if check:
-        say(f"{len(documents)} registrations, no faults")
+    loaded = settings.load(config) if config.exists() or not (check or dry_run) else None
+    if loaded is None:
+        warn(f"without {config}, names, people and systems are not checked")
+    read = read_documents(files, house_of(loaded, source))
+    warn(*read.warnings)
+    if read.faults:
+        give_up(*read.faults, "nothing was sent", code=2)
+    if dry_run:
+        print_documents([document.content for document in read.documents], as_json)
+    elif check:
+        say(f"{len(read.documents)} registrations, no faults")
+    if loaded is None or check or dry_run:
         return
     with working("waiting for the verdict"):
-        verdicts = run(apply(settings.load(config), documents, source, within(wait, timeout)))
-    shown = [(d.plan.contract, d.plan.version, v.outcome, v.sentence) for d, v in zip(documents, verdicts, strict=True)]
+        verdicts = run(apply(loaded, read.documents, source, within(wait, timeout)))
+    shown = [
+        (d.plan.contract, d.plan.version, v.outcome, v.sentence) for d, v in zip(read.documents, verdicts, strict=True)
+    ]
     if as_json:
         print_json(verdicts)
     else:
@@ -80,14 +95,25 @@ def list_(
 def show(
     contract: Annotated[str, typer.Argument(help="The contract's id; %2F stands for a slash in it.")],
     config: Config = DEFAULT_CONFIG,
+    expanded: Annotated[
+        bool, typer.Option("--expanded", help="Print the whole document that is registered, as YAML.")
+    ] = False,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="With --expanded: this version.", show_default=False)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the plan in force, its versions, and where every milestone stands."""
+    """Show the plan in force, its versions, and where every milestone stands: baseline, due, forecast and met apart."""
     from services import settings
     from services.wiring.looking import show_contract
     from services.wiring.places import read_place
+    from services.wiring.versions import registered_document
 
-    found = run(show_contract(settings.load(config), read_place(contract).contract))
+    name = read_place(contract).contract
+    if expanded:
+        print_documents([run(registered_document(settings.load(config), name, version))], as_json)
+        return
+    found = run(show_contract(settings.load(config), name))
     if as_json:
         print_json(found)
         return
@@ -99,3 +125,62 @@ def show(
         for m in found.milestones
     ]  # fmt: skip
     print_table(columns, rows, "no version is in force yet")
+
+
+@contract.command("history")
+def history_(
+    contract: Annotated[str, typer.Argument(help="The contract's id; %2F stands for a slash in it.")],
+    config: Config = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """List the versions, newest first: state, reason, who asked and approved, and what each changed."""
+    from services import settings
+    from services.wiring.places import read_place
+    from services.wiring.versions import history
+
+    found = run(history(settings.load(config), read_place(contract).contract))
+    if as_json:
+        print_json(found)
+    else:
+        say(*(line for version in found for line in version.sentences()))
+
+
+@template.command("list")
+def list_templates(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """List the templates: those that come with Milepost, and the house's own (`templates: DIR`)."""
+    from services.wiring.contracts import templates_of
+
+    found = templates_of(config).lines()
+    if as_json:
+        print_json(found)
+    else:
+        rows = [(t.template, ", ".join(t.milestones), t.about) for t in found]
+        print_table(("template", "milestones", "for"), rows, "there are none")
+
+
+@template.command("show")
+def show_template(
+    name: Annotated[str, typer.Argument(help="The template's name.")],
+    config: Config = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Print a template with its comments: what a contract takes over, and how to write over it."""
+    from services.wiring.contracts import templates_of
+
+    found = templates_of(config).get(name)
+    if as_json:
+        print_json(found.content)
+    else:
+        sys.stdout.write(found.path.read_text(encoding="utf-8"))
+
+
+def print_documents(documents: list[dict[str, Any]], as_json: bool) -> None:
+    """Whole registrations, fit to be applied."""
+    if as_json:
+        print_json(documents)
+        return
+    import yaml
+
+    for n, document in enumerate(documents):
+        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
+        sys.stdout.write(("---\n" if n else "") + text)

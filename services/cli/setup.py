@@ -31,11 +31,12 @@ def check_config(
     """Check the configuration file and the environment; list every fault at once. Nothing is connected to."""
     from contracts_schema.errors import ConfigurationError
     from services import settings
+    from services.wiring.house import house_faults
     from services.wiring.setup import effective, file_faults
 
     try:
         loaded = settings.load(config)
-        faults = file_faults(loaded)
+        faults = file_faults(loaded) + house_faults(loaded)
     except ConfigurationError as error:
         loaded, faults = None, list(error.faults)
     if as_json:

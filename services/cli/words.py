@@ -53,6 +53,12 @@ def give_up(*sentences: str, code: int = 1) -> NoReturn:
     raise typer.Exit(code)
 
 
+def warn(*sentences: str) -> None:
+    """Say on standard error what people should know; the command goes on."""
+    for sentence in sentences:
+        sys.stderr.write(f"milepost: warning: {plain(sentence)}\n")
+
+
 @contextmanager
 def working(sentence: str) -> Iterator[None]:
     """Show on a terminal that something takes its time; in a pipe nothing is shown."""

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from pathlib import Path
 
 from msgspec.json import encode
 
 from contracts_schema.errors import MessageError
 from contracts_schema.facts import ContractRegistered
 from services.ports import Store
+from services.reconciliation.versions import faults_against
 from services.settings import Settings
+from services.settings import load as load_settings
 from services.wiring import doors
 from services.wiring.documents import Document
+from services.wiring.house import House
 from services.wiring.sending import Desk, Sent, Verdict, in_force, load, outcome_of, source_of
+from services.wiring.templates import Templates
 
 CONTRACT_SHOWN_MAX = 200
+
+
+def house_of(settings: Settings | None, source: str | None) -> House:
+    """The house that registers, and the name under which it speaks where that is clear."""
+    if settings is None:
+        return House(None)
+    registers = [name for name, s in settings.source_table().items() if s.role == "register"]
+    return House(settings, source or (registers[0] if len(registers) == 1 else ""))
+
+
+def templates_of(config: Path) -> Templates:
+    """The templates that come with Milepost and, where there is a configuration, the house's own."""
+    return House(load_settings(config) if config.exists() else None).templates
 
 
 async def apply(
@@ -34,6 +52,9 @@ async def _send(desk: Desk, store: Store, document: Document) -> Sent | Verdict:
     state = await load(store, plan.contract)
     known = state.plans.get(plan.version) if state else None
     event = event_id(document, None)
+    faults = faults_against(state, plan) if state else []
+    if faults:
+        return Verdict("refused", "; ".join(document.text.tell(faults)), plan.contract, event=event)
     try:
         draft = await desk.draft("contract.registered", plan.contract, document.content, event)
         if state is not None and known is not None:

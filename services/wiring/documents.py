@@ -1,29 +1,48 @@
-"""Registration documents in files: YAML or JSON, one or several each; every fault with the line it stands in."""
+"""Registration documents in files: YAML or JSON, one or several each; every fault with the line it stands in.
+
+A document may name a template; what is written over it is merged here, and only the whole registration is sent.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from msgspec import Struct
 from msgspec.json import decode, encode
 
-from contracts_schema.faults import Path
+from contracts_schema.errors import ConfigurationError
+from contracts_schema.faults import Fault, Path
 from contracts_schema.plan import Plan
 from contracts_schema.registration import check_registration
+from contracts_schema.template import NAMES_TEMPLATE, expand
+from services.wiring.house import House
+from services.wiring.templates import Loader, Template
 
 BYTES_MAX = 4 * 1024 * 1024
 
 
-class Loader(yaml.SafeLoader):
-    """Reads dates as the text they are, so that one that does not exist is a fault with its field and line."""
+class Text(NamedTuple):
+    """A document as it is written: its file, its nodes, and the template under it."""
 
-    yaml_implicit_resolvers = {
-        first: [(tag, regexp) for tag, regexp in known if tag != "tag:yaml.org,2002:timestamp"]
-        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+    path: FilePath
+    node: yaml.Node
+    template: Template | None = None
+
+    def at(self, path: Path) -> str:
+        """Where a part stands, as `file:line`: in the document, or in its template, whichever tells more."""
+        depth, line = _found(self.node, path)
+        if self.template is not None:
+            below, there = _found(self.template.node, path)
+            if below > depth:
+                return f"{self.path}:{line}: {self.template.path.name}:{there}"
+        return f"{self.path}:{line}"
+
+    def tell(self, faults: list[Fault]) -> list[str]:
+        """Faults as people read them."""
+        return [f"{self.at(fault.path)}: {fault.sentence}" for fault in faults]
 
 
 class Document(Struct, frozen=True):
@@ -32,52 +51,84 @@ class Document(Struct, frozen=True):
     where: str
     content: dict[str, Any]
     plan: Plan
+    text: Text
 
 
-def read_documents(paths: list[FilePath]) -> tuple[list[Document], list[str]]:
-    """The registrations in the files, and every fault. Nothing is to be sent where there is one."""
-    found: list[Document] = []
-    faults: list[str] = []
+class Reading(NamedTuple):
+    """The registrations in some files. Nothing is to be sent where there is a fault."""
+
+    documents: list[Document]
+    faults: list[str]
+    warnings: list[str]
+
+
+def read_documents(paths: list[FilePath], house: House | None = None) -> Reading:
+    """The registrations in the files, every fault, and what the house only wants people to know."""
+    whole = Reading([], [], [])
     for path in paths:
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            faults.append(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is no UTF-8 text'}")
+            whole.faults.append(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is no UTF-8 text'}")
             continue
         if len(text) > BYTES_MAX:
-            faults.append(f"{path} is larger than {BYTES_MAX} characters")
+            whole.faults.append(f"{path} is larger than {BYTES_MAX} characters")
             continue
-        documents, wrong = _read(path, text)
-        found += documents
-        faults += wrong
-    return found, faults or _twice(found)
+        for all_of_them, these in zip(whole, _read_file(path, text, house or House(None)), strict=True):
+            all_of_them += these  # type: ignore[operator]  # each list is of one kind
+    return whole if whole.faults else whole._replace(faults=_twice(whole.documents))
 
 
-def _read(path: FilePath, text: str) -> tuple[list[Document], list[str]]:
+def _read_file(path: FilePath, text: str, house: House) -> Reading:
     try:
         nodes = [node for node in yaml.compose_all(text, Loader) if node is not None]
         contents = [content for content in yaml.load_all(text, Loader) if content is not None]
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        return [], [f"{path}{_mark(error)}: it is neither YAML nor JSON: {' '.join(str(error).split())[:200]}"]
+        sentence = f"{path}{_mark(error)}: it is neither YAML nor JSON: {' '.join(str(error).split())[:200]}"
+        return Reading([], [sentence], [])
     if not nodes:
-        return [], [f"{path}: it holds no document"]
-    found, faults = [], []
+        return Reading([], [f"{path}: it holds no document"], [])
+    whole = Reading([], [], [])
     for node, content in zip(nodes, contents, strict=True):
-        where = f"{path}:{node.start_mark.line + 1}"
-        twice = [f"{path}:{line}: {key} stands twice" for key, line in _doubled(node)]
-        try:
-            sent = decode(encode(content))
-        except (TypeError, ValueError) as error:
-            faults.append(f"{where}: it cannot be written as JSON: {error}")
-            continue
-        plan = check_registration(sent)
-        if isinstance(plan, list):
-            faults += twice + [f"{path}:{line_of(node, fault.path)}: {fault.sentence}" for fault in plan]
-        elif twice:
-            faults += twice
-        else:
-            found.append(Document(where, sent, plan))
-    return found, faults
+        _read_document(Text(path, node), content, house, whole)
+    return whole
+
+
+def _read_document(text: Text, content: Any, house: House, whole: Reading) -> None:
+    """Read one document into the whole: as a registration, or as its faults."""
+    twice = [f"{text.path}:{line}: {key} stands twice" for key, line in _doubled(text.node)]
+    try:
+        sent = decode(encode(content))
+        text, sent, faults = _expanded(text, sent, house)
+    except (TypeError, ValueError) as error:
+        whole.faults.append(f"{text.at(())}: it cannot be written as JSON: {error}")
+        return
+    except ConfigurationError as error:
+        whole.faults.extend(f"{text.at((NAMES_TEMPLATE,))}: template: {sentence}" for sentence in error.faults)
+        return
+    plan = check_registration(sent)
+    if isinstance(plan, list):
+        faults += plan
+    else:
+        found = house.judge(plan)
+        faults += found.faults
+        whole.warnings.extend(text.tell(found.warnings))
+    whole.faults.extend(twice + text.tell(faults))
+    if not isinstance(plan, list) and not (twice or faults):
+        whole.documents.append(Document(text.at(()), sent, plan, text))
+
+
+def _expanded(text: Text, content: Any, house: House) -> tuple[Text, Any, list[Fault]]:
+    """The whole registration, where the document names a template.
+
+    Raises:
+        ConfigurationError: there is no such template, or it cannot be read.
+    """
+    if not isinstance(content, dict) or NAMES_TEMPLATE not in content:
+        return text, content, []
+    template = house.templates.get(content[NAMES_TEMPLATE])
+    sent, faults = expand(template.content, content)
+    return text._replace(template=template), sent, faults
 
 
 def _twice(documents: list[Document]) -> list[str]:
@@ -112,15 +163,16 @@ def _doubled(node: yaml.Node) -> Iterator[tuple[str, int]]:
             pending += at.value
 
 
-def line_of(node: yaml.Node, path: Path) -> int:
-    """The line of the part to which a path leads, or of the nearest part around it."""
-    line = node.start_mark.line
+def _found(node: yaml.Node, path: Path) -> tuple[int, int]:
+    """How many steps of a path can be followed, and the line to which they lead."""
+    line, depth = node.start_mark.line, 0
     for step in path:
         found = _step(node, step)
         if found is None:
             break
         line, node = found
-    return int(line) + 1
+        depth += 1
+    return depth, int(line) + 1
 
 
 def _step(node: yaml.Node, step: str | int) -> tuple[int, yaml.Node] | None:
