@@ -10,7 +10,9 @@ from laws.profiles import tried
 from looking_back import books, log_of, prove
 
 from services.history.fold import folded
+from services.history.replay import replay_contract
 from services.history.rulebooks import Shelf
+from services.history.whatif import under_rules, what_if
 from services.runtime.explain import accounts
 from services.runtime.past import known_at
 
@@ -73,3 +75,23 @@ def words(account):
         account.status, account.value, account.released_to_date, account.held, account.carried, account.conflicts,
         account.reasons, account.exceptions, account.targets, account.last_command,
     )  # fmt: skip
+
+
+@tried(48)
+@given(st.data())
+def test_any_history_done_again_by_the_same_rules_comes_out_the_same(data):
+    records = data.draw(histories(replaces=True, openings=True))
+    note(summary(records))
+    story = Story(people=PEOPLE)
+    for batch in data.draw(batches(records)):
+        story.carry(batch)
+        if data.draw(st.booleans()):
+            story.clock(story.now + timedelta(days=data.draw(st.integers(0, 9))))
+    for contract in story.contracts():
+        entries, state = [entry for _, entry in log_of(story, contract)], story.state(contract)
+        replayed = replay_contract(entries, state, story.rules, story.rules, {})
+        assert not replayed.differs, replayed
+        now = state.moment
+        assert what_if(state, story.rules, (), now).differences == []
+        again = under_rules(entries, state, story.rules, story.rules, (), now)
+        assert (again.differences, again.commands) == ([], [])

@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import msgspec
 import pytest
 from desk import Desk
 
@@ -15,7 +16,8 @@ def desk(tmp_path, capsys, monkeypatch):
     desk = Desk(tmp_path, capsys)
     desk.install(monkeypatch)
     desk("contract", "apply", desk.plan())
-    asyncio.run(desk.store.keep_rulebook(load(desk.config).rules().rulebook))
+    book = load(desk.config).rules().rulebook
+    desk.store._tables.rulebooks[book.hash] = book
     return desk
 
 
@@ -88,3 +90,108 @@ def test_explain_shows_a_day_with_all_that_is_known_today(desk):
 
 def moment(desk, seconds):
     return datetime_of(desk.clock() + seconds * 1_000_000).isoformat()
+
+
+def test_replay_says_that_nothing_would_come_out_otherwise(desk):
+    met(desk)
+    assert "1 contracts, 2 revisions: 0 would come out otherwise" in desk("replay", "--all")
+    assert desk.json("replay", "C-1")["differing"] == []
+    assert "name contracts, or say --all" in desk("replay", code=2)
+    assert "no contract 'C-9'" in desk("replay", "C-9", code=1)
+
+
+def test_replay_maps_anew_what_could_not_be_read(desk):
+    met(desk, time="2099-01-01T00:00:00Z")
+    assert desk.json("explain", "C-1/M1")[0]["reasons"][0]["code"] == "SOURCE_UNREADABLE"
+    assert desk.json("replay", "C-1")["differing"] == []
+    (record,) = desk.store._tables.quarantine
+    row, state = desk.store._tables.quarantine[record]
+    late = msgspec.structs.replace(row, timestamp=4_070_995_200_000)  # as a mapper would that thinks it plausible
+    desk.store._tables.quarantine[record] = late, state
+    found = desk.json("replay", "C-1", code=1)
+    (one,) = found["differing"]
+    assert one["facts"][0]["now"] == ["milestone.assessed pm/met-1"]
+    assert one["positions"][0]["why"][0] == "status is met, not scheduled"
+    assert found["records"][0]["now"] == ["milestone.assessed pm/met-1"]
+    assert "Now it says: milestone.assessed pm/met-1." in desk("replay", "--all", code=1)
+
+
+def test_what_if_an_amendment(desk):
+    met(desk, "M2")
+    plan = desk.plan().read_text().replace("version: 1", AMENDED).replace('"1500.00"', '"1600.00"')
+    found = desk.json("what-if", "--plan", desk.write("two.yaml", plan))
+    (one,) = found["positions"]
+    assert (one["milestone"], one["why"]) == ("M2", ["value is 1600.00, not 1500.00"])
+    assert [c["action"] for c in found["commands"]] == ["release"]
+    assert found["sums"] == [
+        {"currency": "EUR", "value": ["120000.00", "120100.00"], "released_to_date": ["1500.00", "1600.00"],
+         "held": ["118500.00", "118500.00"]}
+    ]  # fmt: skip
+    told = desk("what-if", "--plan", desk.write("two.yaml", plan))
+    assert "released 1500.00 -> 1600.00" in told
+    assert desk.json("contract", "show", "C-1")["revision"] == 2
+    assert "which is not among those named" in desk("what-if", "C-2", "--plan", desk.write("two.yaml", plan), code=2)
+    assert "two.yaml" in desk("what-if", "--plan", desk.write("two.yaml", "contract: C-1"), code=2)
+
+
+def test_what_if_an_amendment_counts_from_a_day(desk):
+    met(desk, "M2")
+    ahead = desk.plan().read_text().replace("version: 1", AMENDED_FROM.format(day="2099-01-01"))
+    told = desk("what-if", "--plan", desk.write("two.yaml", ahead.replace('"1500.00"', '"1600.00"')))
+    assert "the time passes until then" in told
+    past = desk.write("past.yaml", ahead.replace("2099-01-01", "2020-01-01").replace('"1500.00"', '"1200.00"'))
+    assert "M2: 1500.00 was released, 1200.00 would have been" in desk("what-if", "--plan", past)
+    desk("contract", "apply", past)
+    (row, *_) = desk.json("what-if", "C-1", "--version", 2)["since"]["C-1"]
+    assert (row["milestone"], row["more"]["amount"]) == ("M2", "-300.00")
+    assert "is not registered" in desk("what-if", "C-1", "--version", 7, code=1)
+    assert "needs the one contract" in desk("what-if", "--version", 2, code=2)
+    assert "no approved amendment" in desk("what-if", "C-1", "--version", 1, code=1)
+
+
+def test_what_if_facts_and_time(desk):
+    data = {"contract": "C-1", "milestone": "M2", "status": "met"}
+    lines = [
+        {"topic": "project.events", "timestamp": moment(desk, 0), "headers": event("met-2"), "value": data},
+        {
+            "topic": "project.events",
+            "timestamp": moment(desk, 0),
+            "headers": event("x"),
+            "value": data | {"contract": "C-9"},
+        },
+        {"topic": "project.events", "timestamp": moment(desk, 0), "value": "nonsense"},
+        {"clock": "2099-01-01T00:00:00Z"},
+    ]
+    facts = desk.write("facts.jsonl", "\n".join(map(json.dumps, lines)))
+    found = desk.json("what-if", "--facts", facts)
+    assert [p["milestone"] for p in found["positions"]] == ["M2"]
+    assert found["homeless"] == ["milestone.assessed pm/x: no contract, or several, claim it"]
+    assert found["set_aside"][0].startswith("line 3: ")
+    assert "no difference" in desk("what-if", "C-1", "--clock", "2099-01-01")
+    assert "is no moment" in desk("what-if", "C-1", "--clock", "soon", code=2)
+    assert "no JSON object" in desk("what-if", "--facts", desk.write("bad.jsonl", "["), code=2)
+    assert "cannot be read" in desk("what-if", "--facts", "/nowhere", code=2)
+    assert "say what to suppose" in desk("what-if", code=2)
+
+
+def test_what_if_another_policy_or_configuration_had_always_been_in_use(desk):
+    met(desk, "M2")
+    assert "no difference" in desk("what-if", "--policy", desk.write("policy.yaml", "policy: {reassert_holds: true}"))
+    other = desk.write("other.yaml", desk.config.read_text().replace("role: project", "role: supplier_portal"))
+    found = desk.json("what-if", "--with-config", other)
+    assert [p["why"][0] for p in found["positions"]] == ["status is scheduled, not met"]
+    assert "parked_days_max" in desk("what-if", "--policy", desk.write("bad.yaml", "parked_days_max: 0"), code=2)
+    assert "no mapping" in desk("what-if", "--policy", desk.write("bad.yaml", "[]"), code=2)
+
+
+AMENDED = """version: 2
+amendment: {id: A-1, state: approved, rationale: agreed, requested_by: rita, approved_by: anna}"""
+AMENDED_FROM = """version: 2
+amendment: {{id: A-1, state: approved, rationale: agreed, requested_by: rita, approved_by: anna,
+             effective_from: {day}}}"""
+
+
+def event(name):
+    return {
+        "ce_specversion": "1.0", "ce_id": name, "ce_source": "pm", "ce_type": "milepost.milestone.assessed.v1"
+    }  # fmt: skip
