@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from contracts_schema.plan import Milestone, Plan
@@ -51,7 +52,8 @@ class Case:
 
     `invoiced` is the sum of the nets of all invoices that count, exact, in minor units of the contract's currency;
     `claims` are invoices claimed twice, with a sentence each (rule D8); `signatures` are the valid ones with their
-    persons (rule D4); `conflicts` are the fields about which systems differ. `found` is what the checks last found.
+    persons (rule D4); `conflicts` are the fields about which systems differ. `found` is what each check last
+    found, waived or not.
     """
 
     completion: Completion
@@ -83,10 +85,8 @@ class Case:
 
     def renew(self, kinds: Kinds) -> None:
         """Work out anew what looks at facts of these kinds."""
-        for looks_at, work_out in PARTS:
-            if not kinds.isdisjoint(looks_at):
-                work_out(self)
-        self.conflicts = _conflicts(self)
+        for work_out in _parts_for(kinds):
+            work_out(self)
 
     def requires(self, proof: str) -> bool:
         """Whether a release needs this proof."""
@@ -94,7 +94,8 @@ class Case:
 
     def of(self, kind: str, authority: str) -> list[Slot]:
         """The slots of a kind whose sources have authority over it (rule A8)."""
-        return [s for s in of(self.standing, kind) if self.rules.rank(self.plan, authority, s.source) is not None]
+        slots = self.standing.get(kind)
+        return [s for s in slots if self.rules.rank(self.plan, authority, s.source) is not None] if slots else []
 
     def is_waived(self, reason: HoldReason, finding: Finding) -> bool:
         """Whether two persons have waived this reason for this cause, and the waiver has not ended."""
@@ -136,13 +137,13 @@ def _agreed_values(standing: Standing, plan: Plan, rules: Rules) -> Agreed:
     return Agreed(tuple(words), believed(words, rules, plan, "value"))
 
 
-def _conflicts(case: Case) -> list[Conflict]:
+def _conflicts(case: Case) -> None:
     """Every field about which systems differ (rule A9)."""
     found = [
         case.completion.conflict, case.due.conflict, case.forecast.conflict, case.baseline.conflict,
         case.agreed.conflict(case), case.receipt.conflict, *[i.conflict for i in case.invoices],
     ]  # fmt: skip
-    return [c for c in found if c is not None]
+    case.conflicts = [c for c in found if c is not None]
 
 
 def _waivers(case: Case) -> frozenset[tuple[str, str]]:
@@ -198,7 +199,11 @@ def _signatures(case: Case) -> None:
     case.signatures = valid_signatures(signed, case.plan, case.rules, case.value, went_back) if signed else []
 
 
-# The kinds of facts that each part of a case looks at. Signatures come after the completion that they depend on.
+# Facts of these kinds may differ from another system's (rule A9).
+CONFLICTING: Kinds = frozenset(
+    {"milestone.assessed", "milestone.scheduled", "value.agreed", "goods.received", "invoice.received"}
+)
+# The kinds of facts that each part of a case looks at. Parts come after those that they are made of.
 PARTS: tuple[tuple[Kinds, Callable[[Case], None]], ...] = (
     (frozenset({"milestone.assessed"}), _completion),
     (frozenset({"goods.received"}), _receipt),
@@ -208,4 +213,10 @@ PARTS: tuple[tuple[Kinds, Callable[[Case], None]], ...] = (
     (frozenset({"invoice.claimed_elsewhere"}), _elsewhere),
     (frozenset({"reason.waived"}), _waived),
     (frozenset({"sign_off.given", "milestone.assessed"}), _signatures),
+    (CONFLICTING, _conflicts),
 )
+
+
+@lru_cache(maxsize=1024)
+def _parts_for(kinds: Kinds) -> tuple[Callable[[Case], None], ...]:
+    return tuple(work_out for looks_at, work_out in PARTS if not kinds.isdisjoint(looks_at))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from contracts_schema.reasons import PROOFS, WAIVABLE, ExceptionCode
 from contracts_schema.reasons import HoldReason as R
 from services.reconciliation.case import Case, Finding
-from services.reconciliation.checks import CHECKS
+from services.reconciliation.checks import REASONS, checks_for
 from services.reconciliation.contract_case import ContractCase
 from services.reconciliation.crosswalk import Index
 from services.reconciliation.exceptions import exceptions_of
@@ -76,14 +76,12 @@ def _blocking(case: Case, kinds: Kinds) -> dict[R, list[Finding]]:
     of these kinds are made anew."""
     if case.milestone.value is None:
         return {}
-    before, case.found = case.found, {}
-    for reason, check, looks_at in CHECKS:
-        findings = before.get(reason) if kinds.isdisjoint(looks_at) else list(check(case))
-        if findings:
-            case.found[reason] = findings
+    for reason, check in checks_for(kinds):
+        case.found[reason] = list(check(case))
+    found = {reason: findings for reason in REASONS if (findings := case.found.get(reason))}
     if not case.waived:
-        return dict(case.found)
-    stands = {r: [f for f in found if r not in WAIVABLE or not case.is_waived(r, f)] for r, found in case.found.items()}
+        return found
+    stands = {r: [f for f in those if r not in WAIVABLE or not case.is_waived(r, f)] for r, those in found.items()}
     return {reason: findings for reason, findings in stands.items() if findings}
 
 

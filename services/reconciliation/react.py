@@ -78,6 +78,8 @@ class _Turn:
         self.reaction = Reaction()
         self.applied: list[Fact] = []
         self.moved = False
+        self._plan: bytes | None = None
+        self._known: Index | None = None  # the index of that plan
 
     def unpark(self, moments: Sequence[int]) -> None:
         """Let parked facts count, together with what arrives at `moments`; reviews that fell due before go first."""
@@ -118,8 +120,10 @@ class _Turn:
         self.close("registered")
 
     def _index(self) -> Index | None:
-        version = self.state.in_force
-        return index_of(self.state.plans[version].plan) if version else None
+        plan = self.state.plans[self.state.in_force].plan if self.state.in_force else None
+        if plan is not self._plan:
+            self._plan, self._known = plan, None if plan is None else index_of(plan)
+        return self._known
 
     def close(self, cause: str, *, decide_anyway: bool = False) -> None:
         """Decide what was merged, as one revision."""

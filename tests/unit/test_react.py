@@ -25,11 +25,10 @@ from msgspec.structs import replace
 from contracts_schema.reasons import HoldReason
 from contracts_schema.rows import OffsetRange, Partition
 from services.reconciliation import decide
-from services.reconciliation.checks import Row
+from services.reconciliation.checks import checks_for
 from services.reconciliation.log import read_entry
 from services.reconciliation.react import replay
 from services.reconciliation.revise import revise, unpark
-from services.reconciliation.standing import EVERY_KIND
 from services.reconciliation.state import State
 
 MET = a_contract(a_milestone(requires=["met"]))
@@ -167,7 +166,8 @@ def a_defect(case):
 def test_a_defect_freezes_one_contract_its_facts_are_kept_and_it_is_undecided(monkeypatch):
     story = Story().tell(registered(MET))
     # No source can cause a defect of our own, so one is put there.
-    monkeypatch.setattr(decide, "CHECKS", (*decide.CHECKS, Row(HoldReason.COMPLIANCE_EXPIRED, a_defect, EVERY_KIND)))
+    broken = ((HoldReason.COMPLIANCE_EXPIRED, a_defect),)
+    monkeypatch.setattr(decide, "checks_for", lambda kinds: (*checks_for(kinds), *broken))
     story.tell(met())
     assert story.defects[0][1].startswith("ZeroDivisionError")
     assert [str(code) for code in story.position().exceptions] == ["UNDECIDED"]

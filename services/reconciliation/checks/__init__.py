@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from contracts_schema.reasons import HoldReason as R
-from services.reconciliation.case import Case, Finding
+from services.reconciliation.case import CONFLICTING, Case, Finding
 from services.reconciliation.checks import contract, invoice, people, proof, source
 from services.reconciliation.standing import EVERY_KIND, Kinds
 
@@ -28,7 +29,6 @@ class Row(NamedTuple):
 _COMPLETION = frozenset({"milestone.assessed"})
 _INVOICES = frozenset({"invoice.received"})
 _SIGNATURES = frozenset({"sign_off.given"}) | _COMPLETION  # a milestone that went back ends earlier ones
-_CONFLICTS = _COMPLETION | _INVOICES | {"milestone.scheduled", "value.agreed", "goods.received"}
 
 
 CHECKS: tuple[Row, ...] = (
@@ -37,7 +37,7 @@ CHECKS: tuple[Row, ...] = (
     Row(R.SOURCE_UNREADABLE, source.readable, EVERY_KIND),
     Row(R.SOURCE_CONTRADICTS_ITSELF, source.consistent, EVERY_KIND),
     Row(R.MANUAL_HOLD, people.no_manual_hold, frozenset({"hold.placed"})),
-    Row(R.SOURCES_DISAGREE, source.in_agreement, _CONFLICTS),
+    Row(R.SOURCES_DISAGREE, source.in_agreement, CONFLICTING),
     Row(R.VALUE_DIFFERS, contract.value_as_registered, frozenset({"value.agreed"})),
     Row(R.CURRENCIES_DIFFER, contract.one_currency, _INVOICES | {"value.agreed"}),
     Row(R.NOT_MET, proof.met, _COMPLETION | {"measure.reported"}),
@@ -53,3 +53,10 @@ CHECKS: tuple[Row, ...] = (
     Row(R.INVOICE_CLAIMED_TWICE, invoice.claimed_once, _INVOICES | {"invoice.claimed_elsewhere"}),
     Row(R.COMPLIANCE_EXPIRED, contract.documents_valid, frozenset({"compliance.document"})),
 )
+REASONS = tuple(row.reason for row in CHECKS)
+
+
+@lru_cache(maxsize=1024)
+def checks_for(kinds: Kinds) -> tuple[tuple[R, Check], ...]:
+    """The checks that look at facts of these kinds, each with its reason."""
+    return tuple((row.reason, row.check) for row in CHECKS if not kinds.isdisjoint(row.looks_at))
