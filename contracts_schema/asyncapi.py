@@ -62,6 +62,10 @@ CHANNELS: Mapping[str, Channel] = {
         "milestone.snapshots", "The canonical milestone as it stands; no value once it left the plan. "
         + DROP_REVISION.format("key"), SUBJECT, written="snapshot", compacted=True,
     ),
+    "notices": Channel(
+        "milestone.notices", "What people are told in time: opened, raised, cleared, once for each cause. "
+        + DROP_REVISION.format("`notice`"), "contract", written="notice",
+    ),
     "quarantine": Channel(
         "milepost.quarantine", "What could not be used, and why.", "source", written="quarantine"
     ),

@@ -40,12 +40,13 @@ class FenceLost(Exception):
 
 
 class Lane(IntEnum):
-    """Lanes of the outbox, the most urgent first."""
+    """Lanes of the outbox, in the order in which they are looked at; commands have a relay of their own."""
 
     COMMANDS = 0
     DECISIONS = 1
     SNAPSHOTS = 2
     QUARANTINE = 3
+    NOTICES = 4
 
 
 class PublishRow(Struct, frozen=True, array_like=True):

@@ -14,6 +14,7 @@ import msgspec
 
 from contracts_schema import commands as c
 from contracts_schema import facts as f
+from contracts_schema.notices import Notice
 from contracts_schema.records import IDENTIFIER
 
 VERSION = "1.0"  # raised by hand: the minor number for what readers may ignore, the major for what they may not
@@ -45,6 +46,7 @@ _OUTGOING: dict[str, type[msgspec.Struct]] = {
     "decision": c.DecisionRecord,
     "snapshot": c.Snapshot,
     "quarantine": c.QuarantineRecord,
+    "notice": Notice,
 }
 _IDENTIFIER_REF = {"$ref": "#/$defs/Identifier"}
 _MONEY_REF = {"$ref": "#/$defs/Money"}

@@ -18,7 +18,7 @@ from connectors.postgres import PostgresSettings, PostgresStore
 
 WRITTEN = {
     "commands": "finance.commands", "decisions": "milestone.decisions",
-    "snapshots": "milestone.snapshots", "quarantine": "milepost.quarantine",
+    "snapshots": "milestone.snapshots", "quarantine": "milepost.quarantine", "notices": "milestone.notices",
 }  # fmt: skip
 WAITING = "select (select count(*) from outbox) + (select count(*) from wake where moment = 0)"
 READ_TO = "select topic, partition, coalesce(next_offset, 0) from kafka_offset"

@@ -26,7 +26,7 @@ from services.runtime.worker import Worker
 from services.settings import check
 
 PARTITIONS = 2
-OUT = ("finance.commands", "milestone.decisions", "milestone.snapshots", "milepost.quarantine")
+OUT = ("finance.commands", "milestone.decisions", "milestone.snapshots", "milepost.quarantine", "milestone.notices")
 RELEASE = "test"
 
 

@@ -15,8 +15,8 @@ from servers.kafka_topics import make_topics
 from servers.process import ServerProcess
 from workload import SOURCES, TOPICS
 
-OUT = ("finance.commands", "milestone.decisions", "milestone.snapshots", "milepost.quarantine")
-LANES = ("commands", "decisions", "snapshots", "quarantine")
+OUT = ("finance.commands", "milestone.decisions", "milestone.snapshots", "milepost.quarantine", "milestone.notices")
+LANES = ("commands", "decisions", "snapshots", "quarantine", "notices")
 IN_PROJECT = Path(__file__).parent.parent
 
 

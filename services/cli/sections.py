@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 SECTIONS = {
     "Run": ("run", "gate", "collect", "console", "demo", "try"),
     "Set up": ("config", "topics", "db", "contract", "schemas", "asyncapi"),
-    "Look": ("status", "report", "explain", "conflicts", "parked", "quarantine", "drift"),
+    "Look": ("status", "report", "explain", "notices", "conflicts", "parked", "quarantine", "drift"),
     "Act": ("sign", "hold", "dispute", "waive", "evidence"),
     "Audit": ("verify", "replay", "what-if", "export"),
 }

@@ -1,7 +1,7 @@
 """From rows of the outbox to records to publish, lane by lane (§4).
 
-Commands and quarantine records were rendered when they were committed. Decision records are rendered from the log, and
-snapshots from the present state, newest per key, so that what many batches changed goes out once.
+Commands and quarantine records were rendered when they were committed. Decision records and notices are rendered from
+the log, and snapshots from the present state, newest per key, so that what many batches changed goes out once.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ class Lanes:
             return [row for r in rows for row in outgoing.packed_rows(r.body)]
         if lane is Lane.DECISIONS:
             return await self._decisions([pair for r in rows for pair in outgoing.packed_revisions(r.body)])
+        if lane is Lane.NOTICES:
+            return await self._notices([pair for r in rows for pair in outgoing.packed_revisions(r.body)])
         return await self._snapshots([pair for r in rows for pair in outgoing.packed_milestones(r.body)])
 
     async def _decisions(self, wanted: Sequence[tuple[str, int]]) -> list[PublishRow]:
@@ -56,6 +58,16 @@ class Lanes:
         for at in range(0, len(wanted), AT_A_TIME):
             entries = await self._entries(wanted[at : at + AT_A_TIME])
             rows += outgoing.decision_rows(entries, self._topics.decisions, self._record_bytes)
+        return rows
+
+    async def _notices(self, wanted: Sequence[tuple[str, int]]) -> list[PublishRow]:
+        """From the log: few revisions tell people anything, and those that are known belong to the decisions."""
+        rows: list[PublishRow] = []
+        for at in range(0, len(wanted), AT_A_TIME):
+            some = wanted[at : at + AT_A_TIME]
+            found = {(r.contract, r.revision): (read_entry(r), r.head) for r in await self._store.revisions(some)}
+            entries = [found[pair] for pair in some if pair in found]
+            rows += outgoing.notice_rows(entries, self._topics.notices, self._record_bytes)
         return rows
 
     async def _entries(self, wanted: Sequence[tuple[str, int]]) -> list[tuple[LogEntry, bytes]]:

@@ -18,8 +18,10 @@ from msgspec.msgpack import Decoder, Encoder
 from msgspec.structs import replace
 
 from contracts_schema.commands import Command, DecisionRecord, QuarantineRecord, Snapshot
+from contracts_schema.notices import Notice
 from contracts_schema.rows import Lane, LogRow, PublishRow, Quarantined
 from services.reconciliation.log import LogEntry
+from services.reconciliation.notices.wire import notice_of
 from services.reconciliation.policy import Rules
 from services.reconciliation.state import State
 from services.reconciliation.view import snapshot, standings
@@ -39,6 +41,7 @@ class Topics(Struct, frozen=True):
     decisions: str = "milestone.decisions"
     snapshots: str = "milestone.snapshots"
     quarantine: str = "milepost.quarantine"
+    notices: str = "milestone.notices"
 
 
 _encoder = Encoder()
@@ -70,7 +73,7 @@ def fitted(row_of: Callable[[Any], PublishRow], record: Any, limit: int) -> Publ
 
 def _cut(record: Any, most: int) -> Any:
     known = {name: getattr(record, name)[:most] for name in EXPLAINING if hasattr(record, name)}
-    if "facts" in known or "basis" in known:
+    if hasattr(record, "reasons") and ("facts" in known or "basis" in known):
         known["reasons"] = tuple(replace(reason, facts=reason.facts[:most]) for reason in record.reasons)
     return replace(record, **known)
 
@@ -119,6 +122,7 @@ class Said(Struct):
     revisions: list[tuple[str, int]] = []
     milestones: dict[tuple[str, str], None] = {}
     quarantine: list[PublishRow] = []
+    notices: list[tuple[str, int]] = []
 
     def rows(self) -> list[tuple[Lane, bytes]]:
         """The outbox rows: one a lane, packed."""
@@ -127,6 +131,7 @@ class Said(Struct):
             (Lane.DECISIONS, self.revisions),
             (Lane.SNAPSHOTS, list(self.milestones)),
             (Lane.QUARANTINE, self.quarantine),
+            (Lane.NOTICES, self.notices),
         )
         return [(lane, _encoder.encode(content)) for lane, content in lanes if content]
 
@@ -137,7 +142,7 @@ def packed_rows(body: bytes) -> list[PublishRow]:
 
 
 def packed_revisions(body: bytes) -> list[tuple[str, int]]:
-    """The (contract, revision) pairs of a row of the decisions lane."""
+    """The (contract, revision) pairs of a row of the lanes of decisions and notices."""
     return _revisions.decode(body)
 
 
@@ -153,6 +158,15 @@ def decision_rows(entries: Sequence[tuple[LogEntry, bytes]], topic: str, limit: 
         return PublishRow(topic, record.contract.encode(), _JSON, encode(record), record.contract)
 
     return [fitted(row_of, decision_of(e, d, head), limit) for e, head in entries for d in e.decisions]
+
+
+def notice_rows(entries: Sequence[tuple[LogEntry, bytes]], topic: str, limit: int = RECORD_BYTES) -> list[PublishRow]:
+    """Every notice that people were told in these revisions (each with its hash), keyed by contract."""
+
+    def row_of(record: Notice) -> PublishRow:
+        return PublishRow(topic, record.contract.encode(), _JSON, encode(record), record.contract)
+
+    return [fitted(row_of, notice_of(entry, told, head), limit) for entry, head in entries for told in entry.notices]
 
 
 def snapshot_rows(

@@ -15,11 +15,13 @@ from msgspec.json import encode as encode_json
 from contracts_schema.errors import ConfigurationError
 from contracts_schema.facts import Address
 from contracts_schema.records import Record
-from contracts_schema.rows import OffsetRange, Partition
+from contracts_schema.rows import LogRow, OffsetRange, Partition
 from services.ports import Store
 from services.reconciliation.calendar import moment_of
 from services.reconciliation.issue import conflict_line
+from services.reconciliation.log import read_entry
 from services.reconciliation.merge import Merged
+from services.reconciliation.notices.wire import notice_of
 from services.reconciliation.policy import Rules
 from services.reconciliation.state import decode_state
 from services.reconciliation.view import Standing, standings
@@ -103,9 +105,9 @@ def _value(line: dict[str, Any]) -> bytes | None:
 
 
 async def run(
-    lines: list[Record | Clock], hallway: Hallway, store: Store, rules: Rules
+    lines: list[Record | Clock], hallway: Hallway, store: Store, rules: Rules, *, notices: bool = False
 ) -> AsyncIterator[dict[str, Any]]:
-    """What each line leads to, in order, then every milestone's position."""
+    """What each line leads to, in order, then every milestone's position; with what people are told, if asked for."""
     partitions = {Partition(line.topic, 0) for line in lines if isinstance(line, Record)}
     await store.take(OWNER, OWNER, partitions)
     for number, line in enumerate(lines, 1):
@@ -118,6 +120,9 @@ async def run(
         for report in reports:
             for told in tell(report, number):
                 yield told
+            for row in await store.revisions(report.said.notices) if notices else ():
+                for line_of_notice in notice_lines(row, number):
+                    yield line_of_notice
     async for _, raw in await store.states():
         state = decode_state(raw)
         for standing in standings(state, rules):
@@ -144,6 +149,13 @@ def tell(report: Report, number: int) -> Iterator[dict[str, Any]]:
         yield {"type": "unparked", "record": int(origin.rpartition("/")[2])}
     for row in report.said.commands:
         yield {"type": "command", "record": number, "command": decode_json(row.value or b"null")}
+
+
+def notice_lines(row: LogRow, number: int) -> Iterator[dict[str, Any]]:
+    """What people were told in a revision."""
+    entry = read_entry(row)
+    for told in entry.notices:
+        yield {"type": "notice", "record": number, "notice": notice_of(entry, told, row.head)}
 
 
 def _ref(address: Address) -> dict[str, Any]:

@@ -230,6 +230,7 @@ class Work:
             said.commands += [self._sizes.row_of(command) for command in commands_of(row, entry)]
             if entry.decisions:
                 said.revisions.append((row.contract, row.revision))
+            said.notices += [(row.contract, row.revision)] if entry.notices else []
             said.milestones.update({(row.contract, d.milestone): None for d in entry.decisions})
         self.report.unparked += reaction.unparked
         self.report.ambiguous += reaction.ambiguous

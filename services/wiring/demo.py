@@ -97,7 +97,7 @@ class _Stage:
     async def play(self) -> Outcome:
         """Make topics and tables, play all scenes, gather what came of them."""
         topics = self._settings.topics
-        written = (topics.commands, topics.decisions, topics.snapshots, topics.quarantine)
+        written = (topics.commands, topics.decisions, topics.snapshots, topics.quarantine, topics.notices)
         read = sorted({source.topic for source in self._settings.source_table().values()})
         self._narrator.stage("creating topics and tables")
         cluster = await create_topics(self._kafka, [*written, *read])

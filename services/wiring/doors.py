@@ -30,6 +30,7 @@ WRITTEN: Mapping[str, str] = {
     "decisions": "milestone.decisions",
     "snapshots": "milestone.snapshots",
     "quarantine": "milepost.quarantine",
+    "notices": "milestone.notices",
 }
 
 

@@ -178,7 +178,7 @@ async def conflicts(settings: Settings, contract: str | None, limit: int) -> lis
     """Open conflicts, of one contract or of all, in the order of contracts."""
     rules, found = settings.rules(), list[ConflictView]()
     async with doors.open_store(settings) as store:
-        async for state in _states(store, contract):
+        async for state in states_of(store, contract):
             if state.in_force == 0:
                 continue
             holding = index_of(state.plans[state.in_force].plan).plan.hold_on_conflict
@@ -189,7 +189,8 @@ async def conflicts(settings: Settings, contract: str | None, limit: int) -> lis
     return found[:limit]
 
 
-async def _states(store: Store, contract: str | None) -> AsyncIterator[State]:
+async def states_of(store: Store, contract: str | None) -> AsyncIterator[State]:
+    """One contract's state (Refused where it is not registered), or all, by id."""
     if contract is not None:
         yield await known(store, contract)
         return

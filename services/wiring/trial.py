@@ -18,8 +18,9 @@ from services.runtime.trial import read_lines, run
 from services.wiring import RELEASE
 
 
-def try_records(config: Path, records: Path, out: BinaryIO) -> None:
-    """Run a file of records through mappers and core, and write what comes of it as JSON lines.
+def try_records(config: Path, records: Path, out: BinaryIO, *, notices: bool = False) -> None:
+    """Run a file of records through mappers and core, and write what comes of it as JSON lines; `notices` as well, if
+    asked for.
 
     Raises:
         ConfigurationError: the config or a line of the input is faulty; nothing was run.
@@ -33,7 +34,7 @@ def try_records(config: Path, records: Path, out: BinaryIO) -> None:
     hallway = Hallway(store, Reader(settings.source_table(), rules, "try"), rules, Topics(), RELEASE)
 
     async def write() -> None:
-        async for line in run(lines, hallway, store, rules):
+        async for line in run(lines, hallway, store, rules, notices=notices):
             out.write(encode(line) + b"\n")
 
     asyncio.run(write())

@@ -37,7 +37,10 @@ from services.reconciliation.state import decode_state  # noqa: E402 -- as above
 
 CONTRACTS, MILESTONES, PARTITIONS = 2_000, 3, 24  # as many partitions as the set-up makes
 EVENT_TOPICS = ("project.events", "erp.events", "operator.events")
-OUT = ("finance.commands", "milestone.decisions", "milepost.quarantine", "finance.events", "bench.commands")
+OUT = (
+    "finance.commands", "milestone.decisions", "milepost.quarantine", "milestone.notices", "finance.events",
+    "bench.commands",
+)  # fmt: skip
 SAFE = {"min.insync.replicas": "1", "unclean.leader.election.enable": "false", "retention.ms": "-1"}
 
 
@@ -70,6 +73,7 @@ class Bench:
             "topics": {
                 "commands": names["finance.commands"], "decisions": names["milestone.decisions"],
                 "snapshots": snapshots, "quarantine": names["milepost.quarantine"],
+                "notices": names["milestone.notices"],
             },
         }  # fmt: skip
         path = self.folder / f"{prefix}.yaml"

@@ -132,7 +132,7 @@ def test_the_asyncapi_document_describes_every_topic():
     made = document({"commands": "pay.commands"}, "1.2.3")
     ApplicationSchema.model_validate(made)
     addresses = [channel["address"] for channel in made["channels"].values()]
-    assert len(addresses) == len(CHANNELS) == 10
+    assert len(addresses) == len(CHANNELS) == 11
     assert "pay.commands" in addresses
     assert "finance.commands" not in addresses
     assert made["channels"]["snapshots"]["bindings"]["kafka"]["topicConfiguration"]["cleanup.policy"] == ["compact"]

@@ -19,7 +19,7 @@ SOURCES = {
     "pm": ("project", "project.events"),
     "office": ("operator", "operator.events"),
 }
-WRITTEN = ("commands", "decisions", "snapshots", "quarantine")
+WRITTEN = ("commands", "decisions", "snapshots", "quarantine", "notices")
 
 
 class Site:

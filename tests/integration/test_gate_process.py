@@ -60,7 +60,9 @@ class Site:
             "finance": {
                 "ap-eu": {"dialect": "http", "url": url, "timeout_s": 2, "topic": self.topic("finance.events")}
             },
-            "topics": {lane: self.topic(lane) for lane in ("commands", "decisions", "snapshots", "quarantine")},
+            "topics": {
+                lane: self.topic(lane) for lane in ("commands", "decisions", "snapshots", "quarantine", "notices")
+            },
             "http": {"port": 0},
             "worker": {"lease_s": 3, "session_s": 6},
         }
@@ -69,7 +71,7 @@ class Site:
         return f"{self.name}.{name}"
 
     async def prepare(self):
-        names = ("contract.events", "erp.events", "finance.events", "commands", "decisions", "quarantine")
+        names = ("contract.events", "erp.events", "finance.events", "commands", "decisions", "quarantine", "notices")
         await make_topics(self.bootstrap, {self.topic(name): 1 for name in names}, KEEP)
         await make_topics(self.bootstrap, {self.topic("snapshots"): 1}, KEEP | {"cleanup.policy": "compact"})
         await upgrade(self.dsn)

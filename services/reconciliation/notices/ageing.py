@@ -49,7 +49,7 @@ def hold_ageing(case: Case, position: Position, since: Since) -> Iterable[Concer
         if code in AWAITED:
             begins = None if ready is None or _has_term(case, code) else ready
         else:
-            begins = date.min if code in TROUBLE and (code not in SHARED or _own(case, code)) else None
+            begins = date.min if code in TROUBLE and (code not in SHARED or _own(case, reason.facts)) else None
         if begins is not None and is_running(case, since):
             opens = waits_since(case, since[code], begins, days_for(case.rules.policy.notices.hold_days, code))
             yield Concern(code, opens, reason.amount, reason.detail, reason.facts, REMEDIES[code].owner)
@@ -60,17 +60,15 @@ def _has_term(case: Case, code: R) -> bool:
     return code is _SIGN_OFF and case.plan.sign_off.due_working_days is not None
 
 
-def _own(case: Case, code: R) -> bool:
+def _own(case: Case, facts: tuple[str, ...]) -> bool:
     """Whether a fact about this milestone raised the reason, and not only facts about the contract."""
-    causes = {fact for finding in case.found.get(code, ()) for fact in finding.facts}
-    shared = {slot.fact for slot in shared_causes(case, code)}
-    return bool(causes - shared - {_registered_fact(case)})
+    shared = {slot.fact for slot in shared_causes(case, facts)}
+    return bool(set(facts) - shared - {_registered_fact(case)})
 
 
-def shared_causes(case: Case, code: R) -> list[Slot]:
-    """The facts about the contract, or several milestones, that raise a reason here."""
-    causes = {fact for finding in case.found.get(code, ()) for fact in finding.facts}
-    slots = (slot for slots in case.standing.values() for slot in slots if slot.fact in causes)
+def shared_causes(case: Case, facts: tuple[str, ...]) -> list[Slot]:
+    """Those of the facts that are about the contract, or about several milestones."""
+    slots = (slot for slots in case.standing.values() for slot in slots if slot.fact in facts)
     return [slot for slot in slots if is_shared(slot, case.contract.index)]
 
 
@@ -82,10 +80,10 @@ def _registered_fact(case: Case) -> str:
 def holds_of_all(contract: ContractCase) -> Iterable[Concern]:
     """A fact about the whole contract has held its money for too many working days."""
     for code in SHARED:
-        names = [name for name, p in contract.positions.items() if any(r.code is code for r in p.reasons)]
+        raised = [(name, r.facts) for name, p in contract.positions.items() for r in p.reasons if r.code is code]
         registered = contract.state.plans[contract.plan.version]
-        begun = {s.fact: s.order[1] for name in names for s in shared_causes(contract.cases[name], code)}
-        if names and code is R.SOURCE_CONTRADICTS_ITSELF and registered.clash:
+        begun = {s.fact: s.order[1] for name, facts in raised for s in shared_causes(contract.cases[name], facts)}
+        if any(registered.fact in facts for _, facts in raised):
             begun[registered.fact] = registered.order[1]
         if begun and contract.plan.status == "active":
             yield _hold_of_all(contract, code, begun)

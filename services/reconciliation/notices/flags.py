@@ -10,11 +10,11 @@ from typing import NamedTuple
 from contracts_schema.reasons import HoldReason as R
 from services.reconciliation.calendar import midnight, moment_of, show_moment
 from services.reconciliation.case import Case
+from services.reconciliation.checks.people import duties_separated
 from services.reconciliation.decide import Position
 from services.reconciliation.notices.concern import Concern, Since
 
 WHOLE = 100  # percent
-_DUTIES = R.DUTIES_NOT_SEPARATED
 
 
 class Flag(NamedTuple):
@@ -44,7 +44,7 @@ def bypasses(case: Case) -> list[Flag]:
     found = list[Flag]()
     if case.signatures and case.completion.met_on is not None and case.requires("met"):
         found += _too_early(case, case.completion.met_on)
-    if case.signatures and _DUTIES in case.found:
+    if case.waived and case.signatures:
         found += _for_oneself(case)
     if case.completion.percent is not None and case.met:
         found += _unfinished(case, case.completion.percent)
@@ -62,8 +62,8 @@ def _too_early(case: Case, met_on: date) -> Iterator[Flag]:
 def _for_oneself(case: Case) -> Iterator[Flag]:
     """Who signed also delivered, invoiced or lifted a hold, and a waiver lets the signature count (rules D5, D6)."""
     signers = {person for person, _ in case.signatures}
-    for finding in case.found.get(_DUTIES, ()):
-        if finding.cause in signers and case.is_waived(_DUTIES, finding):
+    for finding in duties_separated(case):
+        if finding.cause in signers and case.is_waived(R.DUTIES_NOT_SEPARATED, finding):
             yield Flag(f"oneself:{finding.cause}", f"{finding.detail}; a waiver lets it count", finding.facts)
 
 

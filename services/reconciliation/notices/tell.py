@@ -16,7 +16,7 @@ from services.reconciliation.calendar import working_day
 from services.reconciliation.contract_case import ContractCase
 from services.reconciliation.decide import Position
 from services.reconciliation.log import ToldNotice
-from services.reconciliation.notices import KINDS, concerns_of, concerns_of_all
+from services.reconciliation.notices import KINDS
 from services.reconciliation.notices.concern import HAPPENED, Concern, Since
 from services.reconciliation.notices.matrix import limits_of, severity
 from services.reconciliation.policy import NoticePolicy
@@ -147,21 +147,3 @@ def since_of(contract: ContractCase, milestone: str) -> Since:
     """Since when each reason, conflict and exception of a milestone stands; now, where it is new."""
     position, known = contract.positions[milestone], contract.state.milestones[milestone].since
     return since_when(position, known, contract.moment)
-
-
-def standing_now(contract: ContractCase) -> dict[str | None, list[Standing]]:
-    """Every open notice as it stands now, by milestone (None: the contract), to be shown."""
-    teller = Teller(contract.plan, contract.rules.policy.notices, contract.today, contract.state.revision)
-    found: dict[str | None, list[Standing]] = {None: _open(teller, contract.state.notices, concerns_of_all(contract))}
-    for name, case in contract.cases.items():
-        concerns = concerns_of(case, contract.positions[name], since_of(contract, name))
-        found[name] = _open(teller, contract.state.milestones[name].notices, concerns)
-    return found
-
-
-def _open(teller: Teller, known: Open, found: Found) -> list[Standing]:
-    return [
-        teller.standing(kind, concern, was)
-        for kind, concern in found
-        if (was := known.get(f"{kind}{BETWEEN}{concern.cause}")) is not None
-    ]

@@ -11,6 +11,7 @@ from services.reconciliation.log import ToldNotice
 from services.reconciliation.notices import LOOKS_AT, LOOKS_AT_IN_ALL, concerns_of, concerns_of_all
 from services.reconciliation.notices.concern import Concern
 from services.reconciliation.notices.tell import Teller, since_of
+from services.reconciliation.state import MilestoneState
 
 
 def tell_people(contract: ContractCase, changed: Collection[str], *, thoroughly: bool) -> list[ToldNotice]:
@@ -41,13 +42,15 @@ def _of_milestones_that_went(contract: ContractCase, teller: Teller) -> Iterator
     gone = withdrawn(state, contract.index)
     for name, known in state.milestones.items():
         if name not in contract.index.milestones and (known.notices or name in gone):
-            concerns = [(NoticeKind.WITHDRAWN, _withdrawn(known.released))] if name in gone else []
+            concerns = [concern_of_withdrawn(known)] if name in gone else []
             known.notices, said, known.notices_due = teller.tell(name, known.notices, concerns)
             yield from said
 
 
-def _withdrawn(released: int) -> Concern:
-    return Concern("WITHDRAWN", None, released, "it left the plan after money was released for it")
+def concern_of_withdrawn(known: MilestoneState) -> tuple[NoticeKind, Concern]:
+    """The cause of the notice about a milestone that left the plan after money was released for it."""
+    detail = "it left the plan after money was released for it"
+    return NoticeKind.WITHDRAWN, Concern("WITHDRAWN", None, known.released, detail)
 
 
 def due_without_deciding(contract: ContractCase) -> int | None:
