@@ -9,10 +9,12 @@ never releases more. The rules follow each other as the position's formula does:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from fractions import Fraction
 from math import ceil, floor
 from typing import NamedTuple
 
+from contracts_schema.plan import Advance, Milestone
 from contracts_schema.reasons import HoldReason as R
 from services.reconciliation.case import Case
 from services.reconciliation.contract_case import ContractCase, in_force
@@ -53,8 +55,8 @@ def allowances(contract: ContractCase, proven: Mapping[str, bool]) -> dict[str, 
         return {m: _allowance(cases[m], base, ZERO, ZERO) for m, base in bases.items()}
     progress = [(cases[m], base.exact) for m, base in bases.items() if in_force(cases[m])]
     kept = retained(contract, progress)
-    recouped = _recouped(contract, progress)
-    return {m: _allowance(cases[m], base, kept.get(m, ZERO), recouped.get(m, ZERO)) for m, base in bases.items()}
+    back = recouped(contract.plan.advance, progress)
+    return {m: _allowance(cases[m], base, kept.get(m, ZERO), back.get(m, ZERO)) for m, base in bases.items()}
 
 
 def _base(case: Case, proven: bool) -> _Base:
@@ -115,9 +117,8 @@ def _oldest_settled(case: Case, carried: Carried) -> dict[str, int]:
     return settled
 
 
-def _recouped(contract: ContractCase, progress: list[tuple[Case, Exact]]) -> dict[str, Exact]:
+def recouped(advance: Advance | None, progress: list[tuple[Case, Exact]]) -> dict[str, Exact]:
     """The advance comes back from each payment, in plan order, until it is back (rule C5)."""
-    advance = contract.plan.advance
     if advance is None:
         return {}
     left, share = Fraction(advance.amount), Fraction(advance.recoup_percent) / 100
@@ -130,10 +131,15 @@ def _recouped(contract: ContractCase, progress: list[tuple[Case, Exact]]) -> dic
 
 def late_damages(case: Case, base: Exact) -> tuple[Exact, int]:
     """Percent of base for each day late after the tolerance, up to the cap; and the days (rule C6)."""
-    terms, due, met_on = case.milestone.late_damages, case.milestone.due, case.completion.met_on
+    return damages_of(case.milestone, case.completion.met_on, base)
+
+
+def damages_of(milestone: Milestone, met_on: date | None, base: Exact) -> tuple[Exact, int]:
+    """The same of a milestone that is met on a day."""
+    terms, due = milestone.late_damages, milestone.due
     if terms is None or due is None or met_on is None:
         return ZERO, 0
-    days = max(0, (met_on - due).days - case.milestone.tolerance_days)
+    days = max(0, (met_on - due).days - milestone.tolerance_days)
     percent = min(Fraction(terms.percent_per_day) * days, Fraction(terms.cap_percent))
     return base * percent / 100, days
 

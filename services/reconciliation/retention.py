@@ -25,6 +25,11 @@ def retained(contract: ContractCase, progress: Progress) -> dict[str, Exact]:
     if terms is None or is_over(contract, terms):
         return {}
     whole = Fraction(sum(c.value for c in contract.cases.values() if in_force(c)))
+    return kept_of(terms, whole, progress)
+
+
+def kept_of(terms: Retention, whole: Fraction, progress: Progress) -> dict[str, Exact]:
+    """What these terms keep of each milestone of a contract that is worth `whole`."""
     total = sum((base for _, base in progress), ZERO)
     kept: dict[str, Exact] = {}
     start = ZERO
@@ -46,13 +51,15 @@ def _keep(
 ) -> None:  # fmt: skip
     """Keep `rate` of the progress between `start` and `end`, milestone by milestone, until the cap is reached."""
     at: Exact = ZERO
+    room = Fraction(cap) - sum(kept.values()) if cap is not None else None
     for case, base in progress:
         low, high = max(at, start), at + base if end is None else min(at + base, end)
         at += base
         if high > low and rate:
-            room = Fraction(cap) - sum(kept.values()) if cap is not None else None
             part = (high - low) * rate
-            part = part if room is None else max(ZERO, min(part, room))
+            if room is not None:
+                part = max(ZERO, min(part, room))
+                room -= part
             kept[case.milestone.id] = kept.get(case.milestone.id, ZERO) + part
 
 
