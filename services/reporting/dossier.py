@@ -117,6 +117,15 @@ def dossier(state: State, entries: Sequence[LogEntry], rules: Rules) -> Dossier 
     return Dossier(state.contract, state, entries, rules, plan, tuple(_spans(entries)), _lines(entries), found, cases)
 
 
+def first_due(dossier: Dossier, milestone: str) -> date | None:
+    """The due date under which a milestone first came into force; amendments do not move it."""
+    for span in dossier.spans:
+        for known in span.plan.milestones:
+            if known.id == milestone:
+                return known.due
+    return None
+
+
 def _lines(entries: Sequence[LogEntry]) -> Mapping[str, tuple[Line, ...]]:
     found: dict[str, list[Line]] = {}
     for entry in entries:

@@ -8,7 +8,7 @@ from enum import Enum
 
 from contracts_schema.plan import Milestone
 from services.reconciliation.case import Case
-from services.reporting.dossier import Dossier, Period
+from services.reporting.dossier import Dossier, Period, first_due
 from services.reporting.sheet import Cell, Sheet, percent
 from services.reporting.spread import COLUMNS, Spread
 
@@ -31,15 +31,6 @@ def outcome(due: date, tolerance_days: int, met_on: date | None, today: date) ->
     if met_on is not None:
         return Outcome.ON_TIME if met_on <= last else Outcome.LATE
     return Outcome.OVERDUE if today > last else Outcome.AHEAD
-
-
-def first_due(dossier: Dossier, milestone: str) -> date | None:
-    """The due date under which a milestone first came into force; amendments do not move it."""
-    for span in dossier.spans:
-        for known in span.plan.milestones:
-            if known.id == milestone:
-                return known.due
-    return None
 
 
 class OnTime:
