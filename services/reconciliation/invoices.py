@@ -182,7 +182,8 @@ def _invoice(
     currency, minor = chosen.value[0] if len(chosen.value) == 1 else (body.net.currency, 0)
     ours = identifiers & {plan.supplier, *plan.supplier_identifiers}
     return Invoice(
-        identity=identity_of(min(ours or identifiers), number, unit), number=number, supplier=body.supplier,
+        identity=identity_of(plan.supplier if ours else min(identifiers), number, unit), number=number,
+        supplier=body.supplier,
         supplier_identifiers=tuple(sorted(identifiers_of(body))), business_unit=unit, issued_on=body.issued_on,
         state=body.state, net=Money(minor, currency), total=_total(slots),
         credits=_credited(max(group, key=lambda s: s.order)),

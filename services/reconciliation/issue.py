@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from msgspec.msgpack import decode
+
 from contracts_schema.commands import Action, ConflictLine, ConflictWord, command_id
 from contracts_schema.money import format_amount
 from services.reconciliation.calendar import show_moment
@@ -29,7 +31,12 @@ def is_due(position: Position, last: LastCommand | None) -> bool:
     if last is None:
         return True
     said = (last.value, last.released, last.held)
-    return said != (position.value, position.released, position.held) or last.targets != packed(position.targets)
+    return said != (position.value, position.released, position.held) or _differ(last.targets, packed(position.targets))
+
+
+def _differ(before: bytes, now: bytes) -> bool:
+    """Whether targets say something else; how an invoice is known in here (its `identity`) is not said."""
+    return before != now and [t[:-1] for t in decode(before)] != [t[:-1] for t in decode(now)]
 
 
 def conflict_line(conflict: Conflict, authority: Mapping[str, tuple[str, ...]]) -> ConflictLine:

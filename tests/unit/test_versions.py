@@ -170,6 +170,30 @@ def test_an_amendment_that_is_taken_back_gives_back_what_it_had_taken_over():
     assert "M2" not in story.standings()
 
 
+KNOWN_AS = {"supplier": {"id": "SUP-1", "identifiers": ["DE1"]}}
+
+
+def test_another_identifier_of_the_supplier_says_nothing_new_to_finance():
+    plan = a_milestone("M1", requires=["met", "invoiced"])
+    story = Story().tell(
+        version(1, plan), invoice("40.00"), invoice("60.00", "I-2", supplier="X", issued_on="2026-02-01")
+    )
+    told = story.commands
+    story.tell(version(2, plan, **KNOWN_AS))
+    story.tell(
+        invoice("60.00", "I-2", supplier="X", issued_on="2026-02-01", source="pm", supplier_identifiers=["A", "X"])
+    )
+    assert story.commands == told
+
+
+def test_what_was_paid_under_the_old_milestone_is_known_though_the_supplier_has_another_identifier_now():
+    refs = {"refs": {"portal": ["line:1"]}}
+    story = Story().tell(version(1, a_milestone("M1", requires=["invoiced"], **refs)), invoice("40.00", key="line:1"))
+    story.tell(version(2, a_milestone("M2", requires=["invoiced"], replaces=["M1"], **refs), **KNOWN_AS))
+    story.tell(invoice("10.00", "I-2", key="line:1"))
+    assert (story.position("M2").carried, story.released("M2")) == (4_000, 5_000)
+
+
 def test_a_contract_keeps_its_currency():
     story = Story().tell(version(1, M1), version(2, M1, currency="USD"))
     assert "currency: version 1 is in EUR" in story.quarantined[0]
