@@ -103,13 +103,14 @@ class Carried(Struct, array_like=True):
 
 
 class OpenNotice(Struct, array_like=True):
-    """A notice that was said and has not cleared: the revision that opened it, the day since which it stands (ordinal),
-    and the severity (0 is green) and the step that were last said."""
+    """A notice that was said and has not cleared: the revision that opened it, and what was last said of it: the day
+    since which it stands (ordinal), severity (0 is green), step, and who must act."""
 
     revision: int
     since: int
     severity: int
     step: int
+    owner: str
 
 
 class MilestoneState(Struct, array_like=True):
@@ -142,8 +143,8 @@ class State(Struct, dict=True):
     """Everything about one contract.
 
     `decided_on` is the version and the day (ordinal) for which all milestones were last decided. `frozen` names the
-    release that could not decide the contract; `deferred` waits meanwhile. `notices` are those about all of it. `claims`
-    is what the contract claims of each invoice number (rule D8); the value is replaced, never changed in place.
+    release that could not decide the contract; `deferred` waits meanwhile. `notices` are those about all of it.
+    `claims` is what it claims of each invoice number (rule D8); the value is replaced, never changed in place.
     """
 
     contract: str

@@ -18,6 +18,7 @@ from services.reconciliation.decide import Position
 from services.reconciliation.issue import conflict_line
 from services.reconciliation.log import HeldBy
 from services.reconciliation.money import allowances
+from services.reconciliation.notices.flags import sign_off_flags
 from services.reconciliation.policy import Rules
 from services.reconciliation.state import LastCommand, MilestoneState, State
 from services.reconciliation.view import Standing, standings
@@ -108,7 +109,7 @@ def _account(state: State, standing: Standing) -> Account:
         outlook=tuple(_outlook(p, case, currency)), waived=tuple(_waived(case)) if case else (),
         conflicts=tuple(conflict_line(x, authority) for x in p.conflicts), exceptions=tuple(p.exceptions),
         targets=tuple(target_line(t) for t in p.targets), last_command=_command(case, known.last, currency),
-        replaced_by=known.replaced_by, notes=tuple(_notes(state, p.milestone)),
+        replaced_by=known.replaced_by, notes=(*_notes(state, p.milestone), *_flags(case)),
     )  # fmt: skip
 
 
@@ -161,6 +162,12 @@ def _command(case: Case | None, last: LastCommand | None, currency: str) -> Comm
         last.command_id, last.action, last.sequence, last.revision, amount(last.released, currency),
         amount(last.held, currency), answer.state if answer else None, answer.detail if answer else None,
     )  # fmt: skip
+
+
+def _flags(case: Case | None) -> Iterator[str]:
+    """What is odd about the sign-off; it changes no amount."""
+    for flag in sign_off_flags(case) if case is not None else ():
+        yield f"Sign-off: {flag}."
 
 
 def _notes(state: State, milestone: str) -> Iterator[str]:

@@ -47,6 +47,7 @@ KINDS: dict[K, Kind] = {
     K.HELD_TOO_LATE: Kind("accounts payable", "finance answers that command otherwise", HAPPENED),
     K.WITHDRAWN: Kind("contract", "the milestone comes back, or another replaces it", HAPPENED),
 }
+BECOMES: dict[K, K] = {K.SIGN_OFF_DUE: K.SIGN_OFF_OVERDUE, K.AT_RISK: K.LATE}  # when its day has passed
 OF_A_MILESTONE: tuple[tuple[K, Find], ...] = (
     (K.SIGN_OFF_FLAGGED, flags.sign_off_flagged),
     (K.AT_RISK, schedule.at_risk),

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import NamedTuple
 
-from contracts_schema.notices import SEVERITIES, NoticeKind
+from contracts_schema.notices import SEVERITIES, NoticeKind, Told
 from contracts_schema.plan import Plan
 from services.reconciliation.calendar import working_day
 from services.reconciliation.contract_case import ContractCase
 from services.reconciliation.decide import Position
 from services.reconciliation.log import ToldNotice
-from services.reconciliation.notices import KINDS
+from services.reconciliation.notices import BECOMES, KINDS
 from services.reconciliation.notices.concern import HAPPENED, Concern, Since
 from services.reconciliation.notices.matrix import limits_of, severity
 from services.reconciliation.policy import NoticePolicy
@@ -75,11 +75,12 @@ class Teller:
                 now = self.standing(kind, concern, was)
                 due += now.next_step
                 if was is None or now.severity > was.severity or now.step > was.step:
-                    told.append(self._said(milestone, now, was))
+                    state: Told = "opened" if was is None else "raised"
                     was = self._known_from_now_on(now, was)
+                    told.append(self._said(milestone, concern, key, was, state))
                 open_[key] = was
-        if known:
-            told += [self._cleared(milestone, key, was) for key, was in known.items() if key not in open_]
+        for key in [key for key in known if key not in open_]:
+            told.append(self._said(milestone, _end(key, open_), key, known[key], "cleared"))
         return Outcome(open_, told, min(due, default=None))
 
     def standing(self, kind: NoticeKind, concern: Concern, was: OpenNotice | None) -> Standing:
@@ -99,29 +100,27 @@ class Teller:
 
     def _known_from_now_on(self, now: Standing, was: OpenNotice | None) -> OpenNotice:
         """What has become milder is not told: the highest severity and step stay."""
-        since = now.since.toordinal()
+        since, owner = now.since.toordinal(), owner_of(now)
         if was is None:
-            return OpenNotice(self.revision, since, now.severity, now.step)
-        return OpenNotice(was.revision, since, max(now.severity, was.severity), max(now.step, was.step))
+            return OpenNotice(self.revision, since, now.severity, now.step, owner)
+        return OpenNotice(was.revision, since, max(now.severity, was.severity), max(now.step, was.step), owner)
 
-    def _said(self, milestone: str | None, now: Standing, was: OpenNotice | None) -> ToldNotice:
-        c, owner = now.concern, owner_of(now)
-        return ToldNotice(
-            kind=now.kind, milestone=milestone, cause=c.cause, state="opened" if was is None else "raised",
-            opened=self.revision if was is None else was.revision, severity=SEVERITIES[now.severity], step=now.step,
-            owner=owner, told_to=told_to(self.policy, now.step, owner), amount=c.amount, currency=self.plan.currency,
-            since=now.since.toordinal(), detail=c.detail, facts=c.facts,
-        )  # fmt: skip
-
-    def _cleared(self, milestone: str | None, key: str, was: OpenNotice) -> ToldNotice:
+    def _said(self, milestone: str | None, concern: Concern, key: str, known: OpenNotice, state: Told) -> ToldNotice:
         kind, _, cause = key.partition(BETWEEN)
-        owner = KINDS[NoticeKind(kind)].owner
         return ToldNotice(
-            kind=kind, milestone=milestone, cause=cause, state="cleared", opened=was.revision,
-            severity=SEVERITIES[was.severity], step=was.step, owner=owner,
-            told_to=told_to(self.policy, was.step, owner), amount=0,
-            currency=self.plan.currency, since=was.since, detail="it is cleared",
+            kind=kind, milestone=milestone, cause=cause, state=state, opened=known.revision,
+            severity=SEVERITIES[known.severity], step=known.step, owner=known.owner,
+            told_to=told_to(self.policy, known.step, known.owner), amount=concern.amount, currency=self.plan.currency,
+            since=known.since, detail=concern.detail, facts=concern.facts,
         )  # fmt: skip
+
+
+def _end(key: str, still_open: Open) -> Concern:
+    """What is said when a notice clears: what it has become, where time made another of it."""
+    kind, _, cause = key.partition(BETWEEN)
+    then = BECOMES.get(NoticeKind(kind))
+    became = then is not None and f"{then}{BETWEEN}{cause}" in still_open
+    return Concern(cause, None, 0, f"it has become {then}" if became else "it is cleared")
 
 
 def owner_of(now: Standing) -> str:
