@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterator
 from zoneinfo import ZoneInfo
 
+from contracts_schema.calendars import calendar_fault
 from contracts_schema.faults import Fault, Path, fault, twice
 from contracts_schema.money import decimals
 from contracts_schema.registration_document import MilestoneDocument, Registration
@@ -50,6 +51,9 @@ def _header_faults(r: Registration) -> Iterator[Fault]:
         ZoneInfo(r.timezone)
     except (KeyError, ValueError, OSError):  # a zone that is not found is a KeyError
         yield fault(("timezone",), f"{r.timezone!r} is no IANA time zone such as Europe/Berlin")
+    unknown = calendar_fault(r.calendar) if r.calendar is not None else None
+    if unknown is not None:
+        yield fault(("calendar",), unknown)
     yield from _amendment_faults(r)
     yield from twice(("compliance",), r.compliance, "document")
     yield from twice(("hold_on_conflict",), r.hold_on_conflict, "field")
