@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import subprocess
+import sys
+import zipfile
 
 import msgspec
 import pytest
@@ -182,6 +185,30 @@ def test_what_if_another_policy_or_configuration_had_always_been_in_use(desk):
     assert [p["why"][0] for p in found["positions"]] == ["status is scheduled, not met"]
     assert "parked_days_max" in desk("what-if", "--policy", desk.write("bad.yaml", "parked_days_max: 0"), code=2)
     assert "no mapping" in desk("what-if", "--policy", desk.write("bad.yaml", "[]"), code=2)
+
+
+def test_evidence_is_written_and_proves_outside(desk):
+    met(desk, "M2")
+    out = desk.folder / "pack.zip"
+    assert "revisions up to" in desk("export", "evidence", "C-1", "--out", out)
+    found = desk.json("export", "evidence", "C-1", "--out", out)
+    assert (found["revisions"], found["bytes"], found["faults"]) == (2, out.stat().st_size, [])
+    with zipfile.ZipFile(out) as archive:
+        archive.extractall(desk.folder / "pack")
+    done = subprocess.run([sys.executable, "-I", desk.folder / "pack/verify.py"], capture_output=True, text=True)
+    assert done.stdout.startswith("C-1: 3 commands, 2 revisions, to 2:"), done.stdout + done.stderr
+    assert "cannot be written" in desk("export", "evidence", "C-1", "--out", "/nowhere/pack.zip", code=1)
+    assert "no contract 'C-9'" in desk("export", "evidence", "C-9", "--out", out, code=1)
+
+
+def test_evidence_of_a_contract_that_does_not_prove_is_written_only_when_asked_for_anyway(desk):
+    out = desk.folder / "pack.zip"
+    desk.store._tables.rulebooks.clear()
+    told = desk("export", "evidence", "C-1", "--out", out, code=1)
+    assert "'C-1' does not prove: revision 1: rulebook" in told
+    assert not out.exists()
+    assert "it does not prove: revision 1" in desk("export", "evidence", "C-1", "--out", out, "--anyway")
+    assert "FAULTS.md" in zipfile.ZipFile(out).namelist()
 
 
 AMENDED = """version: 2
