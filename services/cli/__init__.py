@@ -18,6 +18,7 @@ from services.cli import (  # noqa: F401
     history,
     notices,
     operate,
+    outlook,
     publish,
     quarantine,
     report,

@@ -11,6 +11,7 @@ SECTIONS = {
     "Run": ("run", "gate", "collect", "console", "demo", "try"),
     "Set up": ("config", "topics", "db", "contract", "schemas", "asyncapi"),
     "Look": ("status", "report", "explain", "notices", "conflicts", "parked", "quarantine", "drift"),
+    "Look ahead": ("cascade", "cash-plan"),
     "Act": ("sign", "hold", "dispute", "waive", "evidence"),
     "Audit": ("verify", "replay", "what-if", "export"),
 }
