@@ -45,13 +45,16 @@ def hold_ageing(case: Case, position: Position, since: Since) -> Iterable[Concer
     """A reason has held money for too many working days."""
     ready = ready_on(case) if position.reasons else None
     for reason in position.reasons:
-        code = reason.code
+        code, begun = reason.code, since[reason.code]
         if code in AWAITED:
-            begins = None if ready is None or _has_term(case, code) else ready
+            first = None if _has_term(case, code) else ready
+        elif code in SHARED:
+            begun = _own_since(case, reason.facts)
+            first = date.min if begun else None
         else:
-            begins = date.min if code in TROUBLE and (code not in SHARED or _own(case, reason.facts)) else None
-        if begins is not None and is_running(case, since):
-            opens = waits_since(case, since[code], begins, days_for(case.rules.policy.notices.hold_days, code))
+            first = date.min if code in TROUBLE else None
+        if first is not None and is_running(case, since):
+            opens = waits_since(case, begun, first, days_for(case.rules.policy.notices.hold_days, code))
             yield Concern(code, opens, reason.amount, reason.detail, reason.facts, REMEDIES[code].owner)
 
 
@@ -60,21 +63,20 @@ def _has_term(case: Case, code: R) -> bool:
     return code is _SIGN_OFF and case.plan.sign_off.due_working_days is not None
 
 
-def _own(case: Case, facts: tuple[str, ...]) -> bool:
-    """Whether a fact about this milestone raised the reason, and not only facts about the contract."""
-    shared = {slot.fact for slot in shared_causes(case, facts)}
-    return bool(set(facts) - shared - {_registered_fact(case)})
+def _own_since(case: Case, facts: tuple[str, ...]) -> int:
+    """The time (µs) of the first fact about this milestone that raised the reason; 0 where all of them are about the
+    contract, of which people are told once."""
+    own = [slot for slot in _causes(case, facts) if not is_shared(slot, case.contract.index)]
+    return min((slot.order[1] for slot in own), default=0)
+
+
+def _causes(case: Case, facts: tuple[str, ...]) -> list[Slot]:
+    return [slot for slots in case.standing.values() for slot in slots if slot.fact in facts]
 
 
 def shared_causes(case: Case, facts: tuple[str, ...]) -> list[Slot]:
     """Those of the facts that are about the contract, or about several milestones."""
-    slots = (slot for slots in case.standing.values() for slot in slots if slot.fact in facts)
-    return [slot for slot in slots if is_shared(slot, case.contract.index)]
-
-
-def _registered_fact(case: Case) -> str:
-    """A version that was registered twice contradicts itself at every milestone (rule A2)."""
-    return case.contract.state.plans[case.plan.version].fact
+    return [slot for slot in _causes(case, facts) if is_shared(slot, case.contract.index)]
 
 
 def holds_of_all(contract: ContractCase) -> Iterable[Concern]:
@@ -112,7 +114,7 @@ def conflict_ageing(case: Case, position: Position, since: Since) -> Iterable[Co
         facts = tuple(fact for word in conflict.words for fact in word.facts)
         detail = f"{', '.join(w.source for w in conflict.words)} differ on {field}"
         owner = (case.plan.authority.get(field) or DEFAULT_AUTHORITY[field])[0]
-        yield Concern(field, opens, position.held, detail, facts, owner)
+        yield Concern(field, opens, position.value, detail, facts, owner)
 
 
 def dispute_unanswered(case: Case, position: Position, _since: Since) -> Iterable[Concern]:

@@ -20,7 +20,7 @@ def sign_off_due(case: Case, position: Position, since: Since) -> Iterable[Conce
         return ()
     ready, reminder = ready_on(case) or due, case.rules.policy.notices.sign_off_reminder_days
     opens = max(ready, working_day(due, -reminder, case.plan.calendar))
-    return (Concern("signed_off", opens, position.held, f"the sign-off is due on {due}", owner=_signers(case)),)
+    return (Concern("signed_off", opens, position.value, f"the sign-off is due on {due}", owner=_signers(case)),)
 
 
 def sign_off_overdue(case: Case, position: Position, since: Since) -> Iterable[Concern]:
@@ -28,7 +28,7 @@ def sign_off_overdue(case: Case, position: Position, since: Since) -> Iterable[C
     due = sign_off_due_on(case, since)
     if due is None:
         return ()
-    return (Concern("signed_off", due + _DAY, position.held, f"the sign-off was due on {due}", owner=_signers(case)),)
+    return (Concern("signed_off", due + _DAY, position.value, f"the sign-off was due on {due}", owner=_signers(case)),)
 
 
 def sign_off_due_on(case: Case, since: Since) -> date | None:
