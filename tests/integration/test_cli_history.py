@@ -1,0 +1,88 @@
+"""What auditors ask, by the command line, on a contract that a running worker decided on real servers."""
+
+import asyncio
+import subprocess
+import sys
+import zipfile
+
+import asyncpg
+import pytest
+from desk import PLAN
+from integration.test_cli import Site
+from worker_process import Worker
+
+AMENDED = """version: 2
+amendment: {id: A-1, state: approved, rationale: agreed, requested_by: rita, approved_by: anna,
+            effective_from: 2020-01-01}"""
+
+
+@pytest.fixture
+def site(kafka, postgres_dsn, tmp_path):
+    site = Site(tmp_path, kafka.bootstrap, postgres_dsn)
+    site.dsn = postgres_dsn
+    site("db", "upgrade")
+    site("topics", "apply")
+    return site
+
+
+def decided(site):
+    """M1 and M2 met, M1 signed off."""
+    plan = site.folder / "plan.yaml"
+    plan.write_text(PLAN.format(contract="C-1"))
+    worker = Worker(site.folder, site.config, 1)
+    worker.start()
+    try:
+        site("contract", "apply", plan)
+        asyncio.run(site.met("M1"))
+        asyncio.run(site.met("M2"))
+        site.json("sign", "C-1/M1", "--by", "jane", "--role", "site-manager")
+        site.until(lambda: site.reasons("M1") == [] == site.reasons("M2"))
+    finally:
+        worker.discard()
+    return plan
+
+
+def test_auditors_prove_explain_replay_suppose_and_take_away_what_a_worker_decided(site):
+    plan = decided(site)
+    found = site.json("verify")
+    assert (found["contracts"], found["not_redecided"], found["faults"]) == (1, 0, [])
+    assert found["commands"] == 4
+
+    first = site.json("explain", "C-1/M1")[0]
+    since = site.json("explain", "C-1/M1", "--known-at", first["as_of"])[0]
+    assert since["released_to_date"] == first["released_to_date"] == {"amount": "118500.00", "currency": "EUR"}
+    early = site.json("explain", "C-1/M1", "--as-of", "2026-01-01")[0]
+    assert [r["code"] for r in early["reasons"]] == ["NOT_MET", "SIGN_OFF_MISSING"]
+
+    assert site.json("replay", "--all")["differing"] == []
+    plan.write_text(plan.read_text().replace("version: 1", AMENDED).replace('"1500.00"', '"1600.00"'))
+    supposed = site.json("what-if", "--plan", plan)
+    assert [p["why"] for p in supposed["positions"]] == [["value is 1600.00, not 1500.00"]]
+    assert supposed["since"]["C-1"][-1]["more"]["amount"] == "100.00"
+    assert site.json("contract", "show", "C-1")["sequence"] == 4
+
+    packs = [site.folder / "one.zip", site.folder / "two.zip"]
+    for out in packs:
+        site("export", "evidence", "C-1", "--out", out)
+    assert packs[0].read_bytes() == packs[1].read_bytes()
+    with zipfile.ZipFile(packs[0]) as archive:
+        archive.extractall(site.folder / "pack")
+    proof = [sys.executable, "-I", site.folder / "pack/verify.py", f"{found['revisions']}:{found['heads']['C-1']}"]
+    done = subprocess.run(proof, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def test_what_was_changed_in_the_database_is_found_by_name(site):
+    decided(site)
+
+    async def tamper():
+        connection = await asyncpg.connect(site.dsn)
+        await connection.execute("alter table revision disable trigger append_only")
+        await connection.execute("delete from revision where contract = 'C-1' and revision = 2")
+        await connection.execute("update rulebook set content = '{}'")
+        await connection.close()
+
+    asyncio.run(tamper())
+    faults = site.json("verify", code=1)["faults"]
+    assert {(fault["revision"], fault["what"]) for fault in faults} >= {(3, "revision"), (3, "chain"), (1, "rulebook")}
+    assert "does not prove" in site("export", "evidence", "C-1", "--out", site.folder / "pack.zip", code=1)
