@@ -124,7 +124,7 @@ def contract_of(scenario: Scenario, name: str) -> dict:
     return a_contract(*[typed(m) for m in milestones], **typed({k: v for k, v in terms.items() if k != "milestones"}))
 
 
-WHOLE = ("version", "tolerance_days", "defects_days", "quorum")
+WHOLE = ("version", "tolerance_days", "defects_days", "quorum", "due_working_days")
 
 
 def typed(terms):
