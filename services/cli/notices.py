@@ -20,7 +20,7 @@ def notices(
 ) -> None:
     """List what people have been told and is still open: the reddest first, then the oldest.
 
-    With who must act, whom it is told to by now, what is at stake, and what clears it.
+    With who must act, whom it is told to by now, and what is at stake; --json also says what clears it.
     """
     from services import settings
     from services.runtime.sentences import money
@@ -35,8 +35,8 @@ def notices(
         return
     rows = [
         (n.severity, n.since, n.contract if n.milestone is None else f"{n.contract}/{n.milestone}", n.kind,
-         n.detail, money(n.amount), n.owner, n.told_to if n.step else "", n.clears_when)
+         n.detail, money(n.amount), n.owner, n.told_to if n.step else "")
         for n in found
     ]  # fmt: skip
-    columns = ("", "since", "milestone", "notice", "what", "at stake", "must act", "told to by now", "clears when")
+    columns = ("", "since", "milestone", "notice", "what", "at stake", "must act", "told to by now")
     print_table(columns, rows, "no open notices")
