@@ -282,6 +282,16 @@ class InvoiceClaimedElsewhere(Body, tag="invoice.claimed_elsewhere", frozen=True
     more: bool = False
 
 
+class CommandsAdopted(Body, tag="commands.adopted", frozen=True):
+    """Finance has seen commands of this contract that this store never issued: it was restored to an earlier moment, or
+    built anew. Later ones are numbered above `sequence`; `released` gives, by milestone, what finance was last told is
+    released to date (minor units), which never falls.
+    """
+
+    sequence: int
+    released: dict[str, int]
+
+
 AnyBody = (
     Scheduled
     | Assessed
@@ -308,9 +318,11 @@ AnyBody = (
     | MessageUnreadable
     | MessageRedriven
     | InvoiceClaimedElsewhere
+    | CommandsAdopted
 )
 ABOUT_MESSAGES = (MessageUnreadable, MessageRedriven)  # said about a message by its reader
-BY_MILEPOST = (*ABOUT_MESSAGES, InvoiceClaimedElsewhere)  # what Milepost says itself; no source can say it
+# What Milepost says itself; no source can say it.
+BY_MILEPOST = (*ABOUT_MESSAGES, InvoiceClaimedElsewhere, CommandsAdopted)
 
 # Fields of a kind that are Money on the wire; fields that state an actual date (rule A11).
 MONEY_FIELDS: dict[str, tuple[str, ...]] = {
@@ -331,7 +343,7 @@ ACTUAL_DATES: dict[str, str] = {
 # Kinds that may name the contract alone and then count for every milestone of it.
 CONTRACT_WIDE = frozenset(
     {"compliance.document", "hold.placed", "hold.lifted", "dispute.opened", "dispute.resolved", "reason.waived",
-     "message.unreadable", "message.redriven", "invoice.claimed_elsewhere", "contract.registered"}
+     "message.unreadable", "message.redriven", "invoice.claimed_elsewhere", "commands.adopted", "contract.registered"}
 )  # fmt: skip
 
 

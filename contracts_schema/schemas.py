@@ -74,7 +74,7 @@ def fact_kinds() -> dict[str, type[f.Body]]:
     return {kind: body for kind, body in sorted(kinds.items()) if kind not in _NOT_SENT}
 
 
-_NOT_SENT = ("contract.registered", "message.unreadable", "message.redriven", "invoice.claimed_elsewhere")
+_NOT_SENT = {"contract.registered", *(str(body.__struct_config__.tag) for body in f.BY_MILEPOST)}
 
 
 def schemas() -> dict[str, Schema]:

@@ -41,6 +41,12 @@ FIELDS: dict[str, str] = {
     "payment.made": "payment",
     "hold.observed": "hold_observed",
 }
+BY_MILEPOST = {
+    "message.unreadable": "a doubt holds until something newer can be read (rule A11)",
+    "message.redriven": "the record was sent again and can be read: its doubt is over (rule A11)",
+    "invoice.claimed_elsewhere": "found in the claims of all contracts (rule D8)",
+    "commands.adopted": "finance had been told so before this store was restored or built anew",
+}
 _ONE_WORD = {"milestone.assessed", "milestone.scheduled", "value.agreed", "goods.received"}  # one source's word counts
 
 
@@ -113,7 +119,7 @@ def _idle(state: State, slot: Slot, rules: Rules) -> Ground:
 def _verdict(case: Case, slot: Slot) -> tuple[bool, str]:
     field = FIELDS.get(slot.kind)
     if field is None:
-        return True, "a doubt about this milestone counts until something newer can be read (rule A11)"
+        return True, BY_MILEPOST.get(slot.kind, "Milepost found it")
     believed = case.plan.authority.get(field) or DEFAULT_AUTHORITY[field]
     rank = case.rules.rank(case.plan, field, slot.source)
     if rank is None:

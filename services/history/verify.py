@@ -15,6 +15,7 @@ from msgspec.msgpack import decode
 from msgspec.structs import replace
 
 from contracts_schema.commands import command_id
+from contracts_schema.facts import CommandsAdopted
 from contracts_schema.rows import LogRow
 from services.history.fold import Fold
 from services.history.rulebooks import Books, Shelf, is_whole
@@ -111,6 +112,9 @@ class _Verifier:
             self._fault(entry.revision, "rulebook", f"rulebook {entry.rulebook} {why}: nothing is decided again by it")
 
     def _commands(self, entry: LogEntry) -> None:
+        for fact in entry.facts:
+            if isinstance(fact.body, CommandsAdopted):
+                self._sequence = max(self._sequence, fact.body.sequence)
         for decided in entry.decisions:
             self.proof.decisions += 1
             if decided.said is None:

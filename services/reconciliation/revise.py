@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from contracts_schema.facts import ABOUT_MESSAGES, Address, Fact
 from contracts_schema.rows import LogRow
+from services.reconciliation.adoption import take_over
 from services.reconciliation.calendar import day_of
 from services.reconciliation.claims import renewed
 from services.reconciliation.contract_case import ContractCase, Touched
@@ -49,6 +50,7 @@ def revise(
     """
     state.moment = max(state.moment, moment)
     index, fresh = _plan_at(state)
+    take_over(state, facts, index.milestones if index else ())
     if index is None:
         return _write(state, facts, cause, rules, None, ()) if facts else NOTHING_CHANGED
     touched = None if thoroughly or fresh or cause != FACTS else _touched(state, index, facts, rules)

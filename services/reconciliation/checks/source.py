@@ -9,7 +9,7 @@ from services.reconciliation.merge import contradicts, is_redriven
 from services.reconciliation.standing import of
 from services.reconciliation.state import Slot
 
-BY_MILEPOST = ("message.unreadable", "message.redriven", "invoice.claimed_elsewhere")
+BY_MILEPOST = ("message.unreadable", "message.redriven", "invoice.claimed_elsewhere", "commands.adopted")
 
 
 def readable(case: Case) -> Iterator[Finding]:
