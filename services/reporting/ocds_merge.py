@@ -12,7 +12,7 @@ from typing import Any
 from services.reporting.ocds_picture import Json
 
 WHOLE = frozenset({"additionalIdentifiers", "roles", "tag"})  # lists that are replaced whole, by the schema
-ALWAYS = frozenset({"id", "awardID"})  # what every release of an object must say
+ALWAYS = ("id", "awardID")  # what every release of an object must say
 NOT_MERGED = frozenset({"id", "date", "tag"})  # of a release itself
 
 
@@ -29,7 +29,7 @@ def change(before: Json, after: Json) -> Json:
             said[name] = change(was, now)
         else:
             said[name] = _instead(name, was, now)
-    return said | {name: after[name] for name in ALWAYS if said and name in after}
+    return {name: after[name] for name in ALWAYS if name in after} | said if said else said
 
 
 def _names(first: Json, then: Json) -> list[str]:

@@ -93,6 +93,13 @@ def test_the_median_of_an_even_number_lies_half_way():
     assert Spread().cells() == (0, None, None, None, None)
 
 
+def test_both_days_of_a_period_count():
+    period = Period(date(2026, 3, 2), date(2026, 3, 3))
+    assert [period.holds(date(2026, 3, day)) for day in (1, 2, 3, 4)] == [False, True, True, False]
+    assert EVER.holds(date.min)
+    assert period.clip(0, NOW, "Asia/Tokyo") == (moment_of(day(1, hour=15)), moment_of(day(3, hour=15)))
+
+
 # On time
 
 
@@ -190,6 +197,13 @@ def test_a_re_opening_begins_a_new_wait():
     first, waiting = rows(SignOffTime(EVER, moment_of(day(16))), story)
     assert (first["count"], first["mean_days"]) == (1, "1.0")
     assert (waiting["count"], waiting["mean_days"]) == (1, "4.0")
+
+
+def test_a_wait_that_a_re_opening_cuts_short_is_no_sign_off_and_waits_no_more():
+    story = Story().tell(registered(a_contract(a_milestone("M1", requires=["met", "signed_off"]))))
+    at(story, day(5), met("M1"))
+    at(story, day(10), met("M1", status="notMet"))
+    assert [row["count"] for row in rows(SignOffTime(EVER, NOW), story)] == [0, 0]
 
 
 # Holds
