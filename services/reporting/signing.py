@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from contracts_schema.facts import SignOffGiven
@@ -21,11 +21,14 @@ class Wait(NamedTuple):
     signed: bool
 
 
-def waits(dossier: Dossier, milestone: str) -> Iterator[Wait]:
-    """Every wait of a milestone: it begins when the milestone is met, and again after each re-opening."""
-    signing = {
-        entry.revision for entry in dossier.entries if any(isinstance(f.body, SignOffGiven) for f in entry.facts)
-    }
+def signing_revisions(dossier: Dossier) -> set[int]:
+    """Revisions in which somebody signed something."""
+    return {e.revision for e in dossier.entries if any(isinstance(f.body, SignOffGiven) for f in e.facts)}
+
+
+def waits(dossier: Dossier, milestone: str, signing: Collection[int]) -> Iterator[Wait]:
+    """Every wait of a milestone: it begins when the milestone is met, and again after each re-opening. `signing`:
+    revisions in which somebody signed."""
     begin: int | None = None
     was_met = False
     for line in dossier.lines.get(milestone, ()):
@@ -59,9 +62,10 @@ class SignOffTime:
 
     def add(self, dossier: Dossier) -> None:
         """Count one contract."""
+        signing = signing_revisions(dossier)
         for milestone, case in dossier.counted:
             if case.requires("signed_off"):
-                for wait in waits(dossier, milestone.id):
+                for wait in waits(dossier, milestone.id, signing):
                     self._count(dossier, wait)
 
     def _count(self, dossier: Dossier, wait: Wait) -> None:
