@@ -18,10 +18,12 @@ from contracts_schema.payables import Finding, Refusal
 from contracts_schema.reasons import ExceptionCode as E
 from services.reconciliation.calendar import show_moment
 from services.reconciliation.exceptions import paid_to_date
+from services.reconciliation.subject import invoice_number
 from services.reconciliation.targets import Target
 from services.reconciliation.wire import amount
 from services.reporting.answers import NO_ANSWER, open_commands
 from services.reporting.dossier import Dossier
+from services.reporting.payable import last_said
 from services.reporting.sheet import days
 
 # Kinds with which the gate has told already why a command is not done.
@@ -51,6 +53,7 @@ def from_log(dossier: Dossier, now: int, patience: int) -> Iterator[Drift]:
     for name in dossier.cases:
         yield from _payments(dossier, name, now)
         yield from _changed_invoices(dossier, name, now)
+        yield from _blocks(dossier, name, now)
     for line, answer in open_commands(dossier):
         said = line.decided.said
         if said is None or (answer.state == NO_ANSWER and now - line.moment <= patience) or answer.state == "waiting":
@@ -113,6 +116,22 @@ def _changed_invoices(dossier: Dossier, milestone: str, now: int) -> Iterator[Dr
         )
         where = place(dossier.contract, milestone)
         yield _drift(kind, moment, now, finance, (where,), before.invoice, before.payable, detail)
+
+
+def _blocks(dossier: Dossier, milestone: str, now: int) -> Iterator[Drift]:
+    """Blocks as finance says that they stand: ours taken away, or somebody else's (rule E5)."""
+    last = last_said(dossier, milestone)
+    targets = {} if last is None else {invoice_number(t.invoice): t for t in last[1].targets}
+    for slot in dossier.cases[milestone].of("hold.observed", "hold_observed"):
+        seen = slot.body
+        kind = {("ours", False): K.LIFTED_BY_HAND, ("other", True): K.HELD_BY_OTHERS}.get((seen.holder, seen.held))
+        if kind is None:
+            continue
+        target = targets.get(invoice_number(seen.invoice or ""))
+        detail = f"{seen.reason or 'as finance shows it'} (user {seen.by or 'unknown'})"
+        where = place(dossier.contract, milestone)
+        concerned = None if target is None else target.net
+        yield _drift(kind, slot.order[1], now, slot.source, (where,), seen.invoice, concerned, detail)
 
 
 def _net(money: tuple[int, str]) -> str:

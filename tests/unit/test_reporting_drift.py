@@ -122,6 +122,24 @@ def test_an_invoice_that_was_only_held_may_change_as_it_likes():
     assert told(story) == []
 
 
+def block(holder, *, held, **more):
+    return said("ap", "hold.observed", invoice="I-1", holder=holder, held=held, by="clerk", **more)
+
+
+def test_a_block_that_finance_says_was_lifted_or_is_anothers_is_told_with_who_and_how_much():
+    story = settled(a_story("met", "invoiced").tell(invoice("80.00"), block("other", held=True)))
+    (found,) = told(story)
+    assert (found.kind, found.finance, found.invoice, found.amount.amount) == ("HELD_BY_OTHERS", "ap", "I-1", "80.00")
+    assert "user clerk" in found.detail
+    story.tell(block("other", held=False), block("ours", held=False, reason="lapsed"))
+    (found,) = told(story)
+    assert (found.kind, found.detail) == ("LIFTED_BY_HAND", "lapsed (user clerk)")
+    story.tell(block("ours", held=True))
+    assert told(story) == []
+    known = joined(told(story.tell(block("ours", held=False))), gate_found(DriftKind.LIFTED_BY_HAND, "C-1/M1"))
+    assert len(known) == 1, "the gate has told it already"
+
+
 # What the gate finds
 
 

@@ -253,6 +253,27 @@ def test_a_partial_reason_accounts_for_its_own_amount_and_the_blocking_ones_for_
     assert found["PARTLY_ACCEPTED"] == 4000
 
 
+def test_no_reason_accounts_for_more_than_is_held():
+    plan = a_contract(a_milestone("M1", "100.00", requires=["received"]))
+    story = Story().tell(registered(plan), received("60"), received("40"))
+    decided = of(story).lines["M1"][-1].decided
+    assert {reason.code: reason.amount for reason in decided.reasons} == {
+        "OVER_RELEASED": 2000,
+        "PARTLY_ACCEPTED": 6000,
+    }
+    assert shares(decided) == {"OVER_RELEASED": 0, "PARTLY_ACCEPTED": 4000}
+
+
+def test_what_stood_beside_something_else_was_never_alone():
+    story = Story().tell(registered(a_contract(a_milestone("M1", "100.00", requires=["met", "signed_off"]))))
+    story.now = day(3)
+    story.tell(met())
+    found = {
+        row["reason"]: (row["days"], row["days_alone"]) for row in rows(HoldsByReason(EVER, moment_of(day(6))), story)
+    }
+    assert found == {"NOT_MET": ("2.0", "0.0"), "SIGN_OFF_MISSING": ("5.0", "3.0")}
+
+
 def test_a_hold_that_lasts_is_open_and_one_of_a_milestone_that_left_the_plan_ends_there():
     two = a_contract(a_milestone("M1", requires=["met"]), a_milestone("M2", requires=["met"]))
     story = Story().tell(registered(two))
