@@ -10,7 +10,7 @@ import typer
 from services.cli.app import DEFAULT_CONFIG, AsJson, Config, app
 from services.cli.words import print_json, say, working
 
-export = typer.Typer(no_args_is_help=True, help="Write what others read: evidence of one contract.")
+export = typer.Typer(no_args_is_help=True, help="Write what others read: evidence of one contract, OCDS, tables.")
 app.add_typer(export, name="export")
 
 
