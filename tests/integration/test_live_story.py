@@ -4,6 +4,9 @@ What is blocked and what is free is read from Tryton's own records, never from w
 """
 
 import json
+import subprocess
+import sys
+import zipfile
 
 import pytest
 from live_purchase import CONTRACT, UNIT_PRICES, VALUES, Purchase
@@ -13,6 +16,7 @@ from log_checks import check_said, rebuilt
 from servers.process import await_condition
 
 from contracts_schema.facts import ValueAgreed
+from services.reconciliation.calendar import show_moment
 from services.reconciliation.log import read_entry
 from services.settings import load
 
@@ -82,6 +86,8 @@ def test_a_purchase_is_held_proven_released_and_a_repeat_of_everything_changes_n
     the_other_milestone_stays_held(site, other_bill)
     a_repeat_of_every_topic_says_nothing_new(site, [bill, other_bill])
     the_log_verifies_and_finance_is_as_wanted(site)
+    auditors_look_back(site)
+    others_look_ahead(site)
     assert all(process.running for process in running)
 
 
@@ -196,3 +202,50 @@ def the_log_verifies_and_finance_is_as_wanted(site):
     assert site.json("quarantine", "list") == []
     drift = site.json("drift")
     assert (drift["findings"], drift["faults"]) == ([], [])
+
+
+def auditors_look_back(site):
+    """Everything is proven from the log, now and as it was known before anybody signed, by us and by a stranger."""
+    proven = site.json("verify")
+    assert (proven["contracts"], proven["faults"]) == (1, [])
+    assert site.json("replay", "--all")["differing"] == []
+    entries = [read_entry(row) for row in site.log_of(CONTRACT)]
+    signed = next(entry.moment for entry in entries if any(fact.kind == "sign_off.given" for fact in entry.facts))
+    before = site.json("explain", M1, "--known-at", show_moment(signed - 1))[0]
+    assert ([r["code"] for r in before["reasons"]], before["released_to_date"]["amount"]) == (
+        ["SIGN_OFF_MISSING"], "0.00"
+    )  # fmt: skip
+    assert site.json("what-if", "--clock", "2027-12-31")["commands"] == []
+    pack = site.folder / "evidence.zip"
+    assert site.json("export", "evidence", CONTRACT, "--out", pack)["head"] == proven["heads"][CONTRACT]
+    a_stranger_proves(pack, proven["heads"][CONTRACT])
+    said = ("--prefix", "ocds-213czf", "--publisher", "Works", "--uri", "https://works.example/ocds")
+    [record] = json.loads(site("export", "ocds", *said))["records"]
+    [made] = record["compiledRelease"]["contracts"]
+    status = {milestone["id"]: milestone["status"] for milestone in made["implementation"]["milestones"]}
+    assert status == {"M1": "met", "M2": "scheduled"}
+    assert site("export", "csv", "--table", "milestones").count(CONTRACT) == len(VALUES)
+    assert site.json("report")
+
+
+def a_stranger_proves(pack, head):
+    """With the script of the pack and Python alone."""
+    folder = pack.with_suffix("")
+    with zipfile.ZipFile(pack) as packed:
+        packed.extractall(folder)
+    [script] = folder.rglob("*.py")
+    done = subprocess.run(
+        [sys.executable, "-I", script], cwd=script.parent, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert head in done.stdout
+
+
+def others_look_ahead(site):
+    """What a delay moves, which money is expected, and what people have been told."""
+    moved = site.json("cascade", CONTRACT, "--milestone", "M2", "--delay", "30")
+    assert [(p["milestone"], p["amount"]["amount"]) for p in moved["payments"]] == [("M2", VALUES["M2"])]
+    assert {m["milestone"]: m["days"] for m in moved["milestones"]} == {"M1": 0, "M2": 30}
+    expected = {line["category"]: line["amount"]["amount"] for line in site.json("cash-plan")["lines"]}
+    assert expected == {"released": VALUES["M1"], "expected": VALUES["M2"]}
+    assert site.json("notices") == []  # nothing is late, and no hold is old enough to tell anybody
