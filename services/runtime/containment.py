@@ -11,6 +11,8 @@ from services.reconciliation.react import Outcome, Reaction, react
 from services.reconciliation.state import Arrival, State, decode_state, encode_state
 from services.runtime.sizes import CommandSizes, CommandTooLargeError
 
+NOWHERE = ""  # where a fact lies that Milepost says itself: in no topic
+
 
 class Step(NamedTuple):
     """One look at a contract: what has arrived for it, the latest moment that a record may claim (µs), and why it was
@@ -45,7 +47,9 @@ class Containment:
         if state.frozen == self._release:
             state.deferred += step.arrivals
             return Contained(state, Reaction(outcomes=_deferred(step.arrivals)))
-        return self._react(state, raw, step._replace(arrivals=[*state.deferred, *step.arrivals]))
+        if state.deferred:
+            step = step._replace(arrivals=sorted([*state.deferred, *step.arrivals], key=_is_heard))
+        return self._react(state, raw, step)
 
     def _react(self, state: State, raw: bytes | None, step: Step) -> Contained:
         contract = state.contract
@@ -79,6 +83,11 @@ class Containment:
             part = self._react(state, encode_state(state), step._replace(arrivals=[*waiting, arrival]))
             state, whole, defect = part.state, joined(whole, part.reaction), part.defect or defect
         return Contained(state, whole, defect)
+
+
+def _is_heard(arrival: Arrival) -> bool:
+    """What Milepost says itself goes before what it hears."""
+    return arrival.origin != NOWHERE
 
 
 def _state_of(contract: str, raw: bytes | None) -> State:

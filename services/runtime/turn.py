@@ -13,12 +13,11 @@ from services.reconciliation.claims import Claims, Identity
 from services.reconciliation.react import Reaction
 from services.reconciliation.state import Arrival, State, decode_state, encode_state
 from services.reconciliation.subject import subject_of
-from services.runtime.containment import Containment, Step, joined
+from services.runtime.containment import NOWHERE, Containment, Step, joined
 from services.runtime.known import KnownStates
 from services.runtime.routing import plan_in_force
 
 SPEAKER = "milepost"  # as which Milepost says a fact itself
-NOWHERE = ""  # where such a fact lies: in no topic
 
 
 class Turn:
@@ -39,6 +38,7 @@ class Turn:
         self.review_before = state.review
         self._revision = state.revision
         self._run(state, steps)
+        self.claims: Claims = self.state.claims  # also where the contract freezes when it is told of others'
 
     def _run(self, state: State, steps: Sequence[Step]) -> None:
         self.reaction, self.defects = Reaction(), list[str]()
@@ -49,11 +49,6 @@ class Turn:
             self.reaction = joined(self.reaction, reaction) if len(steps) > 1 else reaction
             self.defects += [defect] if defect else []
         self.state, self.encoded = state, encoded
-
-    @property
-    def claims(self) -> Claims:
-        """What the contract claims of invoices after its turn."""
-        return self.state.claims
 
     @property
     def reacted(self) -> bool:

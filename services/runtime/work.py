@@ -23,7 +23,7 @@ from services.reconciliation.policy import Rules
 from services.reconciliation.react import REVIEW, UNPARK, Outcome, Reaction
 from services.reconciliation.state import Arrival, decode_state
 from services.runtime.claims import CLAIMS, settle_claims
-from services.runtime.containment import Containment, Step
+from services.runtime.containment import NOWHERE, Containment, Step
 from services.runtime.known import KnownStates
 from services.runtime.outgoing import RECORD_BYTES, Said, Topics, commands_of, quarantine_row
 from services.runtime.reading import Reader, Reading
@@ -39,7 +39,7 @@ from services.runtime.routing import (
 )
 from services.runtime.sizes import CommandSizes
 from services.runtime.totals import record_totals
-from services.runtime.turn import NOWHERE, Turn
+from services.runtime.turn import Turn
 
 _decoder = Decoder(Fact)
 CLOCK_AHEAD_US = 5_000_000  # how far a record's timestamp may run before the database's clock (rule A5)

@@ -95,7 +95,7 @@ def _happens(story: Story, scenario: Scenario, row: Row) -> None:
 
 
 def event_of(scenario: Scenario, row: Row):
-    """The event that a row tells of: `contract`, `version 2`, or a kind, a milestone and fields."""
+    """The event that a row tells of: `contract`, `contract C-2`, `version 2`, or a kind, a milestone and fields."""
     words = shlex.split(row.says.removeprefix("again "))
     if words[0] in ("contract", "version"):
         return registered(contract_of(scenario, " ".join(words)), row.who)
@@ -103,17 +103,27 @@ def event_of(scenario: Scenario, row: Row):
     fields = dict(word.split("=", 1) for word in rest if "=" in word)
     named = [word for word in rest if "=" not in word]
     values = {name: value(name, text) for name, text in fields.items() if name not in ("id", "time", "key")}
+    contract, milestone = place(named[0] if named else None)
     return said(
-        row.who, kind, named[0] if named else None, event=fields.get("id"), key=fields.get("key"),
+        row.who, kind, milestone, contract=contract, event=fields.get("id"), key=fields.get("key"),
         time=moment(fields["time"]) if "time" in fields else None,
         **{"currency": scenario.terms["contract"].get("currency", "EUR")} | defaults(kind, row.day) | values,
     )  # fmt: skip
 
 
+def place(text: str | None) -> tuple[str, str | None]:
+    """Contract and milestone: `M1` is the first contract's, `C-2/M1` that of the contract C-2."""
+    contract, between, milestone = (text or "").partition("/")
+    return (contract, milestone) if between else ("C-1", text)
+
+
 def contract_of(scenario: Scenario, name: str) -> dict:
-    """The registration that a header line describes: `contract`, and `version 2` as what differs from it."""
+    """The registration that a header line describes: `contract`, `contract C-2` as another one, and `version 2` as what
+    differs from the first."""
     terms = scenario.terms["contract"]
-    if name != "contract":
+    if name.startswith("contract "):
+        terms = scenario.terms[name] | {"contract": name.removeprefix("contract ")}
+    elif name != "contract":
         number = int(name.split()[1])
         agreed = {"id": f"A-{number}", "state": "approved", "rationale": "agreed", "requested_by": "rita",
                   "approved_by": "anna"}  # fmt: skip

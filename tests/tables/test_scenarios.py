@@ -1,7 +1,7 @@
 """Runs every scenario of the tables beside this file."""
 
 import pytest
-from tables.steps import SCENARIOS, Scenario, run
+from tables.steps import SCENARIOS, Scenario, place, run
 
 from contracts_schema.money import format_amount
 
@@ -33,12 +33,14 @@ def shown(row, story, commands):
     """What the row's columns say of the story as it stands."""
     if row.action in ("refused", "unreadable", "parked"):
         return {"action": last_outcome(story)} | ({} if not row.milestone else standing(row, story))
-    actions = [command["action"] for command in commands if command["milestone"] == row.milestone]
+    spoken_of = place(row.milestone)
+    actions = [c["action"] for c in commands if (c["contract"], c["milestone"]) == spoken_of]
     return {"action": " ".join(actions) or "-"} | standing(row, story)
 
 
 def standing(row, story):
-    now = story.standings()[row.milestone]
+    contract, milestone = place(row.milestone)
+    now = story.standings(contract)[milestone]
     p, currency = now.position, now.currency
     exceptions = [f"!{code}" for code in p.exceptions]
     conflicts = [f"~{conflict.field}" for conflict in p.conflicts if f"~{conflict.field}" in row.reasons]
