@@ -94,7 +94,11 @@ def _came(name: str, milestone: dict[str, Any], currency: str) -> Change:
 def _left(name: str, milestone: dict[str, Any], after: list[dict[str, Any]], currency: str) -> Change:
     heirs = [m["id"] for m in after if name in m.get("replaces", ())]
     worth = f", worth {currency} {milestone['value']}" if "value" in milestone else ""
-    to = f"; {', '.join(heirs)} take its place, and what it had released" if heirs else "; nothing takes its place"
+    to = (
+        f"; {', '.join(heirs)} take{'' if heirs[1:] else 's'} its place, and what it had released"
+        if heirs
+        else "; nothing takes its place"
+    )
     return Change(f"milestones.{name}", f"{name}: leaves the plan{worth}{to}", milestone, None, name)
 
 

@@ -19,12 +19,14 @@ Content = dict[str, Any]
 def document_of(plan: Plan) -> Content:
     """The whole registration document of a plan."""
     money = _Money(plan.currency)
+    band = plan.rounding_band
     supplier = {"id": plan.supplier, "name": plan.supplier_name, "identifiers": [*plan.supplier_identifiers]}
     content: Content = {
         "contract": plan.contract, "version": plan.version, "title": plan.title,
         "buyer": _filled({"id": plan.buyer, "name": plan.buyer_name}), "supplier": _filled(supplier),
         "currency": plan.currency, "timezone": plan.timezone, "calendar": plan.calendar, "status": plan.status,
-        "finance": plan.finance, "value_cap": money(plan.value_cap), "rounding_band": money(plan.rounding_band),
+        "finance": plan.finance, "value_cap": money(plan.value_cap),
+        "rounding_band": None if band == len(plan.milestones) else money(band),
         "refs": _refs(plan.refs), "retention": _retention(plan, money), "advance": _advance(plan, money),
         "sign_off": _sign_off(plan.sign_off, money), "compliance": [*plan.compliance],
         "authority": {field: [*names] for field, names in plan.authority.items()},

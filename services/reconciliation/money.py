@@ -107,7 +107,7 @@ def settled_by(case: Case) -> dict[str, int]:
 
 def _oldest_settled(case: Case, carried: Carried) -> dict[str, int]:
     settled = dict(carried.settled)
-    left = max(0, carried.amount - sum(settled.get(i.identity, 0) for i in case.counting))
+    left = sum(carried.opened.values()) or carried.amount
     for invoice in sorted(case.counting, key=lambda i: (i.issued_on, i.number)):
         if invoice.issued_on.isoformat() <= (carried.until or "") and invoice.worth is not None:
             known = settled.get(invoice.identity, 0)

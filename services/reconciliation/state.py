@@ -94,12 +94,15 @@ class LastCommand(Struct, array_like=True):
 class Carried(Struct, array_like=True):
     """What was released elsewhere (before Milepost, or by a replaced milestone) and is not payable again (rule E3).
 
-    `settled` gives, per invoice identity, what of it the carried amount paid; `until` settles older invoices instead.
+    `settled` gives, per invoice identity, what of it the carried amount paid. What was paid before Milepost settles the
+    invoices issued until the day `until`: `opened` gives, by the milestone that it was an opening of, how much. Of a
+    milestone that was split each successor knows all of it, since any of them may have the invoices (rule B8).
     """
 
     amount: int
     settled: dict[str, int] = {}
     until: str | None = None
+    opened: dict[str, int] = {}
 
 
 class OpenNotice(Struct, array_like=True):

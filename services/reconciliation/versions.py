@@ -128,7 +128,8 @@ def _open_balances(state: State, index: Index) -> None:
         if milestone.opening is not None and state.milestones[name].released == 0:
             known = state.milestones[name]
             known.released = milestone.opening.released
-            known.carried = Carried(milestone.opening.released, {}, milestone.opening.as_of.isoformat())
+            paid, day = milestone.opening.released, milestone.opening.as_of.isoformat()
+            known.carried = Carried(paid, {}, day, {name: paid})
 
 
 def _carry_over(state: State, index: Index, known: Collection[str]) -> None:
@@ -167,8 +168,9 @@ def _replaced(state: State, index: Index, name: str, known: Collection[str]) -> 
         pending += _replaced_between(state, index, name)
     while pending:
         other = pending.pop(0)
-        if other in known:
-            yield other
+        if other in known:  # what it had released may have gone elsewhere since, as when an amendment was taken back
+            heirs = state.milestones[other].replaced_by
+            yield from (other,) if not heirs else () if name in heirs else _heirs(state, other)
         elif other not in asked:
             asked.add(other)
             pending += _replaced_between(state, index, other)
@@ -183,15 +185,16 @@ def _replaced_between(state: State, index: Index, name: str) -> Iterator[str]:
 
 def _distribute(state: State, index: Index, old: MilestoneState, names: list[str]) -> None:
     left = old.released
-    settled, until = _settled(old), old.carried.until if old.carried else None
+    settled, known = _settled(old), old.carried or Carried(0)
     for n, name in enumerate(names):
         heir = state.milestones[name]
         room = max(0, (index.milestones[name].value or 0) - heir.released)
         part = min(left, room)
         rest = left - part if n == len(names) - 1 else 0
         before = heir.carried or Carried(0)
-        last_day = max((day for day in (before.until, until) if day), default=None)
-        heir.carried = Carried(before.amount + part, _merged(before.settled, settled), last_day)
+        last_day = max((day for day in (before.until, known.until) if day), default=None)
+        settled_too = _merged(before.settled, settled)
+        heir.carried = Carried(before.amount + part, settled_too, last_day, before.opened | known.opened)
         heir.released += part + rest
         left -= part
 

@@ -1,4 +1,4 @@
-"""Facts that make no sense: they hold and explain; they never crash a contract, and never stop what comes after them."""
+"""Facts that make no sense: they hold and explain, never crash a contract, and never stop what comes after them."""
 
 import pytest
 from builders import Event, Story, a_contract, a_milestone, met, registered, said

@@ -161,7 +161,7 @@ def test_history_knows_what_waits_what_was_rejected_and_what_never_counted(desk)
     states = {v["version"]: v["state"] for v in desk.json("contract", "history", "C-1")}
     assert states == {4: "in force", 3: "rejected", 2: "superseded", 1: "was in force"}
     told = desk("contract", "history", "C-1")
-    assert "M1: leaves the plan, worth EUR 100.00; M1a take its place, and what it had released" in told
+    assert "M1: leaves the plan, worth EUR 100.00; M1a takes its place, and what it had released" in told
     assert "changes nothing in version 3" in told
     amended(desk, lambda plan: None, version=5, effective_from="2098-01-01")
     newest = desk.json("contract", "history", "C-1")[0]
