@@ -10,6 +10,7 @@ import sys
 # Each module adds its commands to the app.
 from services.cli import (  # noqa: F401
     act,
+    adopt,
     collect,
     contract,
     demo,

@@ -18,7 +18,9 @@ from services.gate.fence import Judged, Verdict, accept, read_command
 from services.gate.memory import FINAL, ContractMemory, Kept, Result, contract_memory, encode_memory
 from services.gate.ports import Proofs, Wanted
 from services.ports import Feed
+from services.reconciliation.adoption import adopted
 from services.reconciliation.log import read_entry
+from services.reconciliation.state import decode_state
 
 log = logging.getLogger(__name__)
 Read = tuple[Record, Command]
@@ -80,6 +82,7 @@ class Door:
             await batch.fence(self._owner, [_range(self._cluster, p, rows) for p, rows in _by_partition(records)])
             raw = await batch.load({command.contract for _, command in commands})
             memories = {c.contract: contract_memory(raw.get(c.contract)) for _, c in commands}
+            await self._skip_adopted(commands, memories, intake)
             now = await self._wanted.now()
             answers: list[PublishRow] = []
             for record, command in commands:
@@ -117,6 +120,24 @@ class Door:
         fitting = [(name, revision) for name, revision in wanted if 0 < revision < 2**62]
         entries = [read_entry(row) for row in await proofs.revisions(fitting)]
         return {(d.said.command_id, e.finance) for e in entries for d in e.decisions if d.said is not None}
+
+    async def _skip_adopted(
+        self, commands: Sequence[Read], memories: Mapping[str, ContractMemory], intake: Intake
+    ) -> None:  # fmt: skip
+        """A gap in a contract's sequence may be that of commands which were taken over: nobody sends those again."""
+        if self._proofs is None:
+            return
+        for contract, memory in memories.items():
+            newest = max(c.sequence for _, c in commands if c.contract == contract)
+            if newest <= memory.upto + 1:
+                continue
+            state = await self._proofs.state(contract)
+            known = adopted(decode_state(state)) if state else None
+            if known is not None and newest > known.sequence > memory.upto:
+                waited = [kept for kept in memory.milestones.values() if kept.sequence > memory.upto]
+                memory.skip(known.sequence)
+                for kept in waited:
+                    intake.wake |= _subjects(kept)
 
     def _judge(
         self, record: Record, command: Command, memory: ContractMemory, intake: Intake, now: int

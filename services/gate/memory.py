@@ -71,6 +71,12 @@ class ContractMemory(Struct):
             self.upto += 1
             self.beyond.remove(self.upto)
 
+    def skip(self, sequence: int) -> None:
+        """Wait no more for sequences up to this one: another store issued them, and its commands were taken over."""
+        self.upto = max(self.upto, sequence)
+        self.beyond = [number for number in self.beyond if number > self.upto]
+        self.see(self.upto)
+
     def payable(self, kept: Kept, wish: Wish) -> int:
         """What may leave under this wish now: behind a gap only what was safe before (rule E1: a hold never waits)."""
         return wish.payable if kept.sequence <= self.upto else wish.safe

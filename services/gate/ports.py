@@ -121,3 +121,6 @@ class Proofs(Protocol):
 
     async def revisions(self, wanted: Collection[tuple[str, int]]) -> Sequence[LogRow]:
         """Single revisions by (contract, revision)."""
+
+    async def state(self, contract: str) -> bytes | None:
+        """The encoded state of one contract, which knows what was taken over from another store."""

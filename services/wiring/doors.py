@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -13,6 +13,7 @@ from contracts_schema.rows import Partition
 if TYPE_CHECKING:
     from connectors.kafka import KafkaConnection
     from connectors.kafka.topics import Topic
+    from contracts_schema.records import Record
     from services.ports import Store
     from services.settings import Settings
 
@@ -79,6 +80,13 @@ async def topic_ends(settings: Settings, topics: Collection[str]) -> Mapping[Par
     from connectors.kafka.tell import ends
 
     return await ends(kafka(settings), topics)
+
+
+def scan_topic(settings: Settings, topic: str, last: int | None = None) -> AsyncIterator[list[Record]]:
+    """Every record that lies in a topic now, or the last so many of each partition."""
+    from connectors.kafka.scan import scan
+
+    return scan(kafka(settings), topic, last)
 
 
 def dsn(settings: Settings) -> str:

@@ -33,6 +33,7 @@ from services.runtime.relay import EXPLAINING, Relay
 from services.runtime.upkeep import Upkeep
 from services.runtime.worker import Worker
 from services.wiring import RELEASE, doors
+from services.wiring.adopt import start_faults
 from services.wiring.serving import serving, told_to_stop
 
 START_S = 60.0  # how long a start waits for a broker or a database that does not answer
@@ -117,6 +118,7 @@ async def _examine(settings: s.Settings, store: PostgresStore) -> str:
                 )
                 async with administering(connection) as client:
                     cluster = await cluster_id(client)
+                faults += await start_faults(settings, store) if not faults else []
             except ConfigurationError as refused:
                 faults += refused.faults
     if faults:
