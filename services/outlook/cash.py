@@ -98,7 +98,7 @@ def _unpaid(picture: Picture) -> Iterator[CashLine]:
     """What is released and finance has not reported as paid, today."""
     for name, case in picture.contract.cases.items():
         known = picture.contract.state.milestones[name]
-        carried = known.carried.amount if known.carried else 0
+        carried = known.carried.out if known.carried else 0
         left = known.released - carried - paid_to_date(case)
         if left > 0:
             yield CashLine(name, "released", picture.today, left)

@@ -72,7 +72,7 @@ def _base(case: Case, proven: bool) -> _Base:
         detail = "all of it is disputed" if amount is None else "in dispute"
         cuts.append(Cut(R.DISPUTED, floor(earned) - floor(base), detail, facts))
     if case.requires("invoiced"):
-        invoiced = carried + _newly_invoiced(case)
+        invoiced = (case.state.carried.out if case.state.carried else 0) + _newly_invoiced(case)
         if ZERO < invoiced < base:
             cuts.append(Cut(R.PARTLY_INVOICED, floor(base) - floor(invoiced), "the rest is not invoiced", _facts(case)))
         base = max(ZERO, min(base, invoiced))

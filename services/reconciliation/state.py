@@ -96,13 +96,20 @@ class Carried(Struct, array_like=True):
 
     `settled` gives, per invoice identity, what of it the carried amount paid. What was paid before Milepost settles the
     invoices issued until the day `until`: `opened` gives, by the milestone that it was an opening of, how much. Of a
-    milestone that was split each successor knows all of it, since any of them may have the invoices (rule B8).
+    milestone that was split each successor knows all of it, since any of them may have the invoices (rule B8). `beyond`
+    is what came over beyond the value of the last successor: it counts as nothing earned, and is not payable again.
     """
 
     amount: int
     settled: dict[str, int] = {}
     until: str | None = None
     opened: dict[str, int] = {}
+    beyond: int = 0
+
+    @property
+    def out(self) -> int:
+        """All that was released elsewhere."""
+        return self.amount + self.beyond
 
 
 class OpenNotice(Struct, array_like=True):

@@ -32,7 +32,7 @@ def targets(case: Case, released: int) -> tuple[Target, ...]:
     if not standing:
         return ()
     settled = settled_by(case)
-    left = released - (case.state.carried.amount if case.state.carried else 0)
+    left = released - (case.state.carried.out if case.state.carried else 0)
     made = []
     for invoice in standing:
         payable = max(0, min(left, _open_part(case, invoice, settled)))

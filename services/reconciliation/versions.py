@@ -194,7 +194,9 @@ def _distribute(state: State, index: Index, old: MilestoneState, names: list[str
         before = heir.carried or Carried(0)
         last_day = max((day for day in (before.until, known.until) if day), default=None)
         settled_too = _merged(before.settled, settled)
-        heir.carried = Carried(before.amount + part, settled_too, last_day, before.opened | known.opened)
+        heir.carried = Carried(
+            before.amount + part, settled_too, last_day, before.opened | known.opened, before.beyond + rest
+        )
         heir.released += part + rest
         left -= part
 

@@ -216,3 +216,19 @@ def test_every_fault_against_the_version_before_is_told_at_once():
     story = Story().tell(version(1, M1))
     story.tell(version(2, a_milestone("M2", replaces=["M8", "M9"], **OPENED), currency="USD"))
     assert all(said in story.quarantined[0] for said in ("currency:", "'M8'", "'M9'", "belongs to version 1"))
+
+
+def test_what_came_over_beyond_the_value_is_not_payable_again_even_when_the_value_rises():
+    story = Story().tell(version(1, a_milestone("M1", requires=["invoiced"], refs={"portal": ["line:1"]})))
+    story.tell(invoice("100.00", "I-1", key="line:1"), renamed(2, "M2", ["M1"], "20.00"))
+    assert (story.released("M2"), story.position("M2").carried, story.reasons("M2")) == (
+        10_000,
+        2_000,
+        ["OVER_RELEASED"],
+    )
+    assert story.commands[-1]["targets"][0]["payable_to_date"]["amount"] == "0.00"
+    story.tell(renamed(3, "M2", [], "130.00"))
+    assert story.released("M2") == 10_000
+    story.tell(invoice("30.00", "I-2", key="line:1"))
+    assert story.released("M2") == 13_000
+    assert [t["payable_to_date"]["amount"] for t in story.commands[-1]["targets"]] == ["0.00", "30.00"]
