@@ -224,7 +224,7 @@ def test_what_came_over_beyond_the_value_is_not_payable_again_even_when_the_valu
     assert (story.released("M2"), story.position("M2").carried, story.reasons("M2")) == (
         10_000,
         2_000,
-        ["OVER_RELEASED"],
+        ["INVOICE_EXCEEDS_VALUE", "OVER_RELEASED"],
     )
     assert story.commands[-1]["targets"][0]["payable_to_date"]["amount"] == "0.00"
     story.tell(renamed(3, "M2", [], "130.00"))
