@@ -41,6 +41,8 @@ class Account:
         for part in (self._milestones, self._conflicts, self._set_aside, self._parked, self._commands, self._ledger):
             part()
         self._chains()
+        self._notices()
+        self._ahead()
         self._console.print("\n" + NEXT.format(milepost=escape(self._program)))
         self._console.print(f"\n[dim]{self._outcome.seconds} s; everything that was started has been stopped.[/dim]")
 
@@ -94,6 +96,22 @@ class Account:
         self._print("What the finance system's own books say", table)
         for finding in self._outcome.findings:
             self._console.print(f"  [dim]drift: {escape(finding)}[/dim]")
+
+    def _notices(self) -> None:
+        table = self._table("", "Notice", "About", "What", "Told to", "Cleared when")
+        for notice in self._outcome.notices:
+            about = "/".join(part for part in (notice.contract, notice.milestone) if part)
+            colour = {"red": "red", "amber": "yellow", "green": "green"}[notice.severity]
+            severity = f"[{colour}]{notice.severity}[/{colour}]"
+            table.add_row(severity, notice.kind, escape(about), escape(notice.detail), escape(notice.told_to),
+                          escape(notice.clears_when))  # fmt: skip
+        self._print("What people have been told, each once, and is still open", table)
+
+    def _ahead(self) -> None:
+        cascade = self._outcome.cascade
+        said = ", ".join(f"{name} on {day}" for name, day in cascade.said.items())
+        title = f"Looking ahead from {cascade.today} in {escape(cascade.contract)}: what if {escape(said)}"
+        self._say(f"{title} (milepost cascade)", [f"  {escape(sentence)}" for sentence in cascade.sentences()])
 
     def _chains(self) -> None:
         self._say(

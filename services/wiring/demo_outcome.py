@@ -13,9 +13,12 @@ from contracts_schema.commands import Command, DecisionRecord, QuarantineRecord,
 from contracts_schema.payables import Finding
 from services.ports import Store
 from services.reconciliation.log import is_chained
+from services.reconciliation.policy import Rules
 from services.reconciliation.state import State, decode_state
 from services.settings import Settings
 from services.wiring.demo_story import Story
+from services.wiring.notices import NoticeLine, lines_of
+from services.wiring.outlook import CascadeView, ahead_of
 
 LISTED_MOST = 100
 
@@ -81,6 +84,8 @@ class Outcome(Struct):
     quarantine: list[SetAside]
     parked: list[Parked]
     chains: list[Chain]
+    notices: list[NoticeLine]
+    cascade: CascadeView
     seconds: float = 0.0
 
 
@@ -89,7 +94,9 @@ async def gather(
     findings: Sequence[Finding],
 ) -> Outcome:  # fmt: skip
     """Everything, as it stands now."""
-    topics = settings.topics
+    topics, rules = settings.topics, settings.rules()
+    raw = await store.states_of(story.contracts)
+    states = {contract: decode_state(raw[contract]) for contract in story.contracts}
     return Outcome(
         contracts=list(story.contracts),
         records=sum(len(scene.letters) for scene in story.scenes),
@@ -99,8 +106,10 @@ async def gather(
         ledger_calls=ledger.calls,
         findings=[found.finding for found in findings],
         quarantine=[_set_aside(r.value or b"") for r in listener.of(topics.quarantine)],
-        parked=await _parked(store, story.contracts),
+        parked=await _parked(store, list(states.values())),
         chains=[await _chain(store, contract) for contract in story.contracts],
+        notices=[notice for state in states.values() for notice in lines_of(state, rules)],
+        cascade=_cascade(states[story.ahead.contract], rules, story),
     )
 
 
@@ -127,11 +136,16 @@ def _set_aside(raw: bytes) -> SetAside:
     return SetAside(f"{r.topic}/{r.partition}/{r.offset}", r.source, r.sentence, r.size, r.sha256)
 
 
-async def _parked(store: Store, contracts: Sequence[str]) -> list[Parked]:
+def _cascade(state: State, rules: Rules, story: Story) -> CascadeView:
+    """What a delay would have moved on the day on which the story ends, whatever day it is now."""
+    state.moment = max(letter.timestamp for scene in story.scenes for letter in scene.letters) * 1000
+    return ahead_of(state, rules, state.moment, (story.ahead.milestone, story.ahead.days), {})
+
+
+async def _parked(store: Store, states: Sequence[State]) -> list[Parked]:
     """What no contract claims, and what a contract claims but cannot place."""
     rows = [*await store.parked(LISTED_MOST), *await store.stranded(LISTED_MOST)]
     homeless = [Parked(row.origin, [key for _, key in row.keys], row.reason) for row in rows]
-    states = [decode_state(raw) for raw in (await store.states_of(contracts)).values()]
     slots = (slot for state in states for slot in state.slots.values())
     return homeless + [Parked(slot.fact, list(slot.address.keys), slot.parked) for slot in slots if slot.parked]
 

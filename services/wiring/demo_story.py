@@ -49,10 +49,19 @@ class Scene(NamedTuple):
     so: str
 
 
+class Ahead(NamedTuple):
+    """What the account looks ahead to: this milestone comes so many working days later."""
+
+    contract: str
+    milestone: str
+    days: int
+
+
 class Story(NamedTuple):
     """The whole story and the configuration it is played under."""
 
     contracts: tuple[str, ...]
+    ahead: Ahead
     scenes: tuple[Scene, ...]
     config: Mapping[str, Any]
 
@@ -79,7 +88,7 @@ def read_story() -> Story:
         Scene(scene["title"], tuple(_letter(record, topics) for record in scene["records"]), scene["so"])
         for scene in story["scenes"]
     )
-    return Story(tuple(story["contracts"]), scenes, config)
+    return Story(tuple(story["contracts"]), Ahead(**story["ahead"]), scenes, config)
 
 
 def write_for_try(folder: Path) -> tuple[Path, Path]:

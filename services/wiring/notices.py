@@ -11,6 +11,7 @@ from contracts_schema.notices import SEVERITIES, Severity, notice_id
 from services.reconciliation.crosswalk import index_of
 from services.reconciliation.notices import clears_when
 from services.reconciliation.notices.now import Shown, notices_now
+from services.reconciliation.policy import Rules
 from services.reconciliation.state import State
 from services.reconciliation.wire import amount
 from services.settings import Settings
@@ -52,6 +53,11 @@ async def open_notices(settings: Settings, contract: str | None, limit: int) -> 
     rules, found = settings.rules(), list[NoticeLine]()
     async with doors.open_store(settings) as store:
         async for state in states_of(store, contract):
-            found += [_line(state, notice) for notice in notices_now(state, rules)]
+            found += lines_of(state, rules)
     found.sort(key=lambda line: (-SEVERITIES.index(line.severity), line.since, line.contract))
     return found[:limit]
+
+
+def lines_of(state: State, rules: Rules) -> list[NoticeLine]:
+    """Open notices of one contract."""
+    return [_line(state, notice) for notice in notices_now(state, rules)]

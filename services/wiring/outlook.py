@@ -128,7 +128,14 @@ async def cascade_of(
     """What follows from a delay, or from days that are said instead. Raises Refused where it makes no sense."""
     async with doors.open_store(settings) as store:
         state, now = await known(store, contract), await store.now()
-    seen = _seen(state, settings.rules(), now)
+    return ahead_of(state, settings.rules(), now, delay, forecasts)
+
+
+def ahead_of(
+    state: State, rules: Rules, now: int, delay: tuple[str, int] | None, forecasts: Mapping[str, date]
+) -> CascadeView:
+    """The same for a contract in hand, on the day of `now` (µs) in its own zone."""
+    contract, seen = state.contract, _seen(state, rules, now)
     if seen is None:
         raise Refused(f"contract {contract!r} cannot be looked ahead: no version is in force, or it is frozen")
     try:

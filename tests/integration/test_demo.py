@@ -85,7 +85,14 @@ def test_finance_has_free_what_may_be_paid_and_blocked_everything_else(outcome):
 def test_every_newest_command_was_answered(outcome):
     newest = {sent["command"]["milestone"]: sent["answers"] for sent in outcome["commands"]}
     done = {"applied", "already_applied"}
-    assert {name for name, answers in newest.items() if answers[-1]["state"] in done} == {"M1", "M3", "M4", "R1", "R3", "R4"}
+    assert {name for name, answers in newest.items() if answers[-1]["state"] in done} == {
+        "M1",
+        "M3",
+        "M4",
+        "R1",
+        "R3",
+        "R4",
+    }
     assert newest["M2"][-1]["state"] == "waiting"  # for the credit note, which finance does not have
     assert newest["R2"][-1]["state"] == "waiting"  # for a line that can be paid: this one holds a disputed part too
 
@@ -98,6 +105,18 @@ def test_what_cannot_be_used_is_kept_and_named(outcome):
         ("order:PO-2026-099/1", "unknown"),
         ("purchase:17", "ambiguous"),
     }
+
+
+def test_a_late_milestone_moves_what_comes_after_it_and_its_money(outcome):
+    cascade = outcome["cascade"]
+    moved = {m["milestone"]: (m["before"], m["after"], m["pushed_by"]) for m in cascade["milestones"] if m["days"]}
+    assert moved == {"R3": ("2026-07-24", "2026-08-07", None), "R4": ("2026-08-10", "2026-08-24", "R3")}
+    assert {p["milestone"] for p in cascade["payments"] if p["what"] == "expected"} == {"R3", "R4"}
+
+
+def test_people_are_told_of_what_is_late_and_what_is_in_dispute(outcome):
+    told = {(n["kind"], n["contract"], n["milestone"]) for n in outcome["notices"]}
+    assert {("LATE", "C-2026-0050", "R3"), ("DISPUTE_UNANSWERED", "C-2026-0050", "R2")} <= told
 
 
 def test_the_logs_are_whole(outcome):
