@@ -118,13 +118,16 @@ def show(
         print_json(found)
         return
     say(*found.sentences())
-    columns = ("milestone", "kind", "status", "due", "value", "released", "held", "held because", "title")
+    columns = ("milestone", "status", "baseline", "due", "forecast", "met", "value", "released", "held", "held because",
+               "title")  # fmt: skip
     rows = [
-        (m.milestone, m.kind, m.status, m.due, m.value.amount, m.released_to_date.amount, m.held.amount,
-         ", ".join((*m.reasons, *m.exceptions)), m.title)
+        (m.milestone, m.status, m.baseline, m.due, m.forecast, m.met_on, m.value.amount, m.released_to_date.amount,
+         m.held.amount, ", ".join((*m.reasons, *m.exceptions)), m.title)
         for m in found.milestones
     ]  # fmt: skip
     print_table(columns, rows, "no version is in force yet")
+    if len(found.versions) > 1:
+        say("what each version changed, who asked and who approved: `milepost contract history`")
 
 
 @contract.command("history")

@@ -49,7 +49,7 @@ class VersionLine(Struct, frozen=True):
 
 
 class MilestoneLine(Struct, frozen=True):
-    """One milestone of the plan in force with its position."""
+    """One milestone of the plan in force with its position; its four days are kept apart."""
 
     milestone: str
     title: str
@@ -62,6 +62,9 @@ class MilestoneLine(Struct, frozen=True):
     held: Amount
     reasons: tuple[str, ...]
     exceptions: tuple[str, ...]
+    baseline: str | None
+    forecast: str | None
+    met_on: str | None
 
 
 class ContractView(Struct, frozen=True):
@@ -162,7 +165,7 @@ def _version(state: State, number: int) -> VersionLine:
 def _milestone(a: Account) -> MilestoneLine:
     return MilestoneLine(
         a.milestone, a.title, a.kind, a.status, a.dates.due, a.requires, a.value, a.released_to_date, a.held,
-        tuple(r.code for r in a.reasons), a.exceptions,
+        tuple(r.code for r in a.reasons), a.exceptions, a.dates.baseline, a.dates.forecast, a.dates.met_on,
     )  # fmt: skip
 
 

@@ -100,6 +100,8 @@ TABLE = [
     ('percent: "40"', 'value: "0.00"', 32, "0.00 is not above zero (rule B1)"),
     ('percent: "40"', 'value: "-400.00"', 32, "-400.00 is negative"),
     ("currency: EUR", "currency: XXX", 6, "currency 'XXX' is not an ISO 4217 code"),
+    ("currency: EUR", "currency: EUR\ncalendar: DE-BB-X", 7, "'DE-BB-X' is no holiday calendar; near it are DE-BB"),
+    ("currency: EUR", "currency: EUR\ntimezone: Mars", 7, "'Mars' is no IANA time zone"),
     ("currency: EUR", "currency: JPY", 7, "is not a decimal string with 0 decimals, as JPY has"),
     # terms
     ('cap: "50.00"', 'cap: "1000.01"', 12, "1000.01 is more than the 1000.00 that the contract is worth"),

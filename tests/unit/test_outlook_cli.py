@@ -1,5 +1,6 @@
 """`milepost cascade`, `cash-plan` and `contract history` as people and programs read them."""
 
+import asyncio
 import csv
 import io
 
@@ -176,3 +177,21 @@ def test_the_whole_document_of_any_version_can_be_printed_and_applied_again(desk
     again = desk.write("again.yaml", first)
     assert desk.json("contract", "apply", again)[0]["outcome"] == "duplicate"
     assert "it has 1, 2" in desk("contract", "show", "C-1", "--expanded", "--version", "9", code=1)
+
+
+def test_a_rebaseline_keeps_baseline_due_forecast_and_met_apart(desk):
+    dates = {"contract": "C-1", "milestone": "M1", "baseline": "2099-05-01", "forecast": "2099-06-20"}
+    asyncio.run(desk.say("pm", "milestone.scheduled", dates, "s1"))
+    asyncio.run(
+        desk.say("pm", "milestone.assessed", {"contract": "C-1", "milestone": "M2", "status": "met",
+                                              "met_on": "2026-01-05"}, "a1")
+    )  # fmt: skip
+    amended(desk, lambda plan: plan["milestones"][0].update(due="2099-06-15"))
+    first, second = desk.json("contract", "show", "C-1")["milestones"][:2]
+    assert (first["baseline"], first["due"], first["forecast"], first["met_on"]) == (
+        "2099-05-01", "2099-06-15", "2099-06-20", None,
+    )  # fmt: skip
+    assert (second["due"], second["met_on"]) == ("2099-07-01", "2026-01-05")
+    shown = desk("contract", "show", "C-1")
+    assert "2099-05-01" in shown
+    assert "contract history" in shown
