@@ -42,7 +42,13 @@ def day_of(moment: int, zone: str) -> date:
 @lru_cache(maxsize=8192)
 def midnight(day: date, zone: str) -> int:
     """The moment (µs) at which a day begins in a zone; where the clock skips midnight, the first moment after."""
-    return moment_of(datetime(day.year, day.month, day.day, tzinfo=_zone(zone)))
+    return moment_of(midnight_of(day, zone))
+
+
+@lru_cache(maxsize=8192)
+def midnight_of(day: date, zone: str) -> datetime:
+    """The same as a UTC datetime."""
+    return datetime(day.year, day.month, day.day, tzinfo=_zone(zone)).astimezone(UTC)
 
 
 @lru_cache(maxsize=16_384)

@@ -43,17 +43,18 @@ SHARED = (R.SOURCE_UNREADABLE, R.SOURCE_CONTRADICTS_ITSELF, R.MANUAL_HOLD)
 
 def hold_ageing(case: Case, position: Position, since: Since) -> Iterable[Concern]:
     """A reason has held money for too many working days."""
-    ready = ready_on(case) if position.reasons else None
+    ready = ready_on(case)
     for reason in position.reasons:
-        code, begun = reason.code, since[reason.code]
+        code = reason.code
         if code in AWAITED:
-            first = None if _has_term(case, code) else ready
-        elif code in SHARED:
-            begun = _own_since(case, reason.facts)
-            first = date.min if begun else None
+            if ready is None or _has_term(case, code):
+                continue
+            begun, first = since[code], ready
+        elif code in TROUBLE:
+            begun, first = _own_since(case, reason.facts) if code in SHARED else since[code], date.min
         else:
-            first = date.min if code in TROUBLE else None
-        if first is not None and is_running(case, since):
+            continue
+        if begun and is_running(case, since):
             opens = waits_since(case, begun, first, days_for(case.rules.policy.notices.hold_days, code))
             yield Concern(code, opens, reason.amount, reason.detail, reason.facts, REMEDIES[code].owner)
 
@@ -110,7 +111,7 @@ def conflict_ageing(case: Case, position: Position, since: Since) -> Iterable[Co
         return
     days = case.rules.policy.notices.conflict_days
     for field, conflict in {c.field: c for c in position.conflicts}.items():
-        opens = waits_since(case, since[f"~{field}"], date.min, days)
+        opens = waits_since(case, since["~" + field], date.min, days)
         facts = tuple(fact for word in conflict.words for fact in word.facts)
         detail = f"{', '.join(w.source for w in conflict.words)} differ on {field}"
         owner = (case.plan.authority.get(field) or DEFAULT_AUTHORITY[field])[0]

@@ -38,4 +38,4 @@ def held_too_late(case: Case, position: Position, since: Since) -> Concern:
 
 
 def _found(case: Case, since: Since, code: str, amount: int, detail: str, facts: tuple[str, ...] = ()) -> Concern:
-    return Concern(code, day_of(since[f"!{code}"], case.plan.timezone), amount, detail, facts)
+    return Concern(code, day_of(since["!" + code], case.plan.timezone), amount, detail, facts)

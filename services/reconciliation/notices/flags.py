@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import datetime
 from fractions import Fraction
 from typing import NamedTuple
 
 from contracts_schema.reasons import HoldReason as R
-from services.reconciliation.calendar import midnight, moment_of, show_moment
+from services.reconciliation.calendar import midnight_of, moment_of, show_moment
 from services.reconciliation.case import Case
 from services.reconciliation.checks.people import duties_separated
 from services.reconciliation.decide import Position
@@ -41,22 +41,24 @@ def sign_off_flags(case: Case) -> list[str]:
 
 def bypasses(case: Case) -> list[Flag]:
     """Every step that was skipped: signed before it was met, signed for oneself, met and not finished."""
-    found = list[Flag]()
-    if case.signatures and case.completion.met_on is not None and case.requires("met"):
-        found += _too_early(case, case.completion.met_on)
+    completion, found = case.completion, list[Flag]()
+    if case.signatures and completion.met_on is not None and case.requires("met"):
+        begins = midnight_of(completion.met_on, case.plan.timezone)
+        if any(slot.body.signed_at < begins for _, slot in case.signatures):
+            found += _too_early(case, begins)
     if case.waived and case.signatures:
         found += _for_oneself(case)
-    if case.completion.percent is not None and case.met:
-        found += _unfinished(case, case.completion.percent)
+    if completion.percent is not None and case.met:
+        found += _unfinished(case, completion.percent)
     return found
 
 
-def _too_early(case: Case, met_on: date) -> Iterator[Flag]:
+def _too_early(case: Case, begins: datetime) -> Iterator[Flag]:
     """Signed on a day before the one on which the milestone was met: what was accepted was not there yet."""
-    begins = midnight(met_on, case.plan.timezone)
     for person, slot in case.signatures:
-        if moment_of(slot.body.signed_at) < begins:
-            yield Flag(f"early:{person}", f"{person} signed before it was met on {met_on}", (slot.fact,))
+        if slot.body.signed_at < begins:
+            detail = f"{person} signed before it was met on {case.completion.met_on}"
+            yield Flag(f"early:{person}", detail, (slot.fact,))
 
 
 def _for_oneself(case: Case) -> Iterator[Flag]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
 from contracts_schema.notices import SEVERITIES, NoticeKind, Told
@@ -35,7 +36,7 @@ class Standing(NamedTuple):
     since: date
     severity: int
     step: int
-    next_step: list[int]
+    next_step: int | None
 
 
 class Outcome(NamedTuple):
@@ -69,11 +70,12 @@ class Teller:
             if concern.opens is not None and concern.opens > self.today:
                 due.append(concern.opens.toordinal())
                 continue
-            key = f"{kind}{BETWEEN}{concern.cause}"
+            key = kind + BETWEEN + concern.cause
             was = known.get(key)
             if key not in open_:
                 now = self.standing(kind, concern, was)
-                due += now.next_step
+                if now.next_step is not None:
+                    due.append(now.next_step)
                 if was is None or now.severity > was.severity or now.step > was.step:
                     state: Told = "opened" if was is None else "raised"
                     was = self._known_from_now_on(now, was)
@@ -81,22 +83,16 @@ class Teller:
                 open_[key] = was
         for key in [key for key in known if key not in open_]:
             told.append(self._said(milestone, _end(key, open_), key, known[key], "cleared"))
-        return Outcome(open_, told, min(due, default=None))
+        return Outcome(open_, told, min(due) if due else None)
 
     def standing(self, kind: NoticeKind, concern: Concern, was: OpenNotice | None) -> Standing:
         """A concern that is open, as it stands today."""
         since = concern.opens or (date.fromordinal(was.since) if was else self.today)
-        steps = self._steps(kind, since)
-        ahead = [day for day in steps if day > self.today]
-        step = len(steps) - len(ahead)
+        after = self.policy.escalate_after
+        step, next_step = _step(after.get(kind, after["default"]), since, self.today, self.plan.calendar)
         likely = concern.likelihood if concern.likelihood is not None else KINDS[kind].likelihood + step
         how_red = severity(self.policy, self.limits, min(HAPPENED, likely), concern.amount)
-        return Standing(kind, concern, since, how_red, step, [day.toordinal() for day in ahead[:1]])
-
-    def _steps(self, kind: NoticeKind, since: date) -> list[date]:
-        """The days on which a notice goes a step up."""
-        after = self.policy.escalate_after
-        return [working_day(since, days, self.plan.calendar) for days in after.get(kind, after["default"])]
+        return Standing(kind, concern, since, how_red, step, next_step)
 
     def _known_from_now_on(self, now: Standing, was: OpenNotice | None) -> OpenNotice:
         """What has become milder is not told: the highest severity and step stay."""
@@ -113,6 +109,14 @@ class Teller:
             told_to=told_to(self.policy, known.step, known.owner), amount=concern.amount, currency=self.plan.currency,
             since=known.since, detail=concern.detail, facts=concern.facts,
         )  # fmt: skip
+
+
+@lru_cache(maxsize=16_384)
+def _step(after: tuple[int, ...], since: date, today: date, calendar: str | None) -> tuple[int, int | None]:
+    """How many steps a notice has gone up, each after so many working days, and the day (ordinal) of the next."""
+    days = [working_day(since, count, calendar) for count in after]
+    ahead = [day for day in days if day > today]
+    return len(days) - len(ahead), ahead[0].toordinal() if ahead else None
 
 
 def _end(key: str, still_open: Open) -> Concern:
@@ -137,7 +141,7 @@ def since_when(position: Position, known: Since, moment: int) -> dict[str, int]:
     """Since when each reason, `~conflict` and `!exception` of a position stands: `moment` where it is new."""
     since: dict[str, int] = {r.code: known.get(r.code, moment) for r in position.reasons}
     if position.conflicts or position.exceptions:
-        names = (*(f"~{c.field}" for c in position.conflicts), *(f"!{code}" for code in position.exceptions))
+        names = [*("~" + c.field for c in position.conflicts), *("!" + code for code in position.exceptions)]
         since |= {name: known.get(name, moment) for name in names}
     return since
 

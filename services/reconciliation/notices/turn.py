@@ -19,7 +19,9 @@ def tell_people(contract: ContractCase, changed: Collection[str], *, thoroughly:
     came that notices look at, or (`thoroughly`) of all. What is open is kept in the state."""
     state, told = contract.state, list[ToldNotice]()
     teller = Teller(contract.plan, contract.rules.policy.notices, contract.today, state.revision + 1)
+    of_all = thoroughly or bool(state.notices)
     for name, kinds in contract.wanted.items():
+        of_all = of_all or not kinds.isdisjoint(LOOKS_AT_IN_ALL)
         if thoroughly or name in changed or not kinds.isdisjoint(LOOKS_AT):
             known = state.milestones[name]
             concerns = concerns_of(contract.cases[name], contract.positions[name], known.since)
@@ -28,7 +30,7 @@ def tell_people(contract: ContractCase, changed: Collection[str], *, thoroughly:
                 told += said
             else:
                 known.notices_due = None
-    if thoroughly or state.notices or not all(k.isdisjoint(LOOKS_AT_IN_ALL) for k in contract.wanted.values()):
+    if of_all:
         state.notices, said, state.notices_due = teller.tell(None, state.notices, concerns_of_all(contract))
         told += said
     if thoroughly:
