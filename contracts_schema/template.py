@@ -57,7 +57,7 @@ def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> Content:
 def nearest(name: str, known: Iterable[str]) -> str:
     """What a name was probably meant to be, as the end of a sentence."""
     names = sorted(known)
-    near = get_close_matches(name, names, 3, 0.5) or names
+    near = get_close_matches(name, names, 3) or names
     return f"near it are {', '.join(near)}" if near else "there is none"
 
 
