@@ -1,0 +1,407 @@
+"""One state machine over all laws: every kind of fact, right, wrong, late, twice, contradicting, or never meant for it.
+
+`Lawful` checks the laws on the real core after each step and at the end of each history. `Agreeing` also asks the
+reference model (`tests/model`), which was written from the rules alone, and wants the same of every milestone.
+
+A history is its rules with their seeds: a failure prints them as a program. MILEPOST_LAWS=long runs 50,000 of each
+with other seeds; MILEPOST_SEED=n repeats a long run.
+"""
+
+import os
+import secrets
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from builders import OWNER, SOURCES, START, Story, done, micros, record_of, waived
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from laws import happenings as h
+from laws.oracle import open_holds
+from laws.profiles import LONG, OTHER_SEEDS
+from model.book import Book
+from model.comparing import commands, differences, positions
+
+from contracts_schema.facts import ContractRegistered
+from contracts_schema.plan import decode_plan
+from contracts_schema.reasons import BLOCKING, PARTIAL, REMEDIES, HoldReason
+from contracts_schema.records import REDRIVE_HEADER, Record, Source
+from contracts_schema.rows import Partition
+from services.reconciliation.log import read_entry
+from services.reconciliation.policy import make_rules
+from services.reconciliation.react import replay
+from services.reconciliation.state import State, decode_state, encode_state
+from services.runtime.hallway import Hallway
+from services.runtime.outgoing import Topics, commands_of
+from services.runtime.reading import Reader
+
+HOUSE = SOURCES | {"ubl": Source("ubl", "ubl", "supplier_portal", "ubl.events")}
+SEEDS = st.integers(0, 2**40)
+STEPS = 16 if LONG else 9
+HISTORIES = 50_000 if LONG else 1_000
+ALL_KINDS = list(h.SAYS)
+
+
+class House(Story):
+    """A story with a vendor's dialect beside the canonical ones: its documents have several parts (rule F9)."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.rules = make_rules({name: source.role for name, source in HOUSE.items()}, self.people, self.policy, "ap")
+        self.hallway = Hallway(self.store, Reader(HOUSE, self.rules, OWNER), self.rules, Topics(), self.release)
+        done(self.store.take(OWNER, OWNER, {Partition(source.topic, 0) for source in HOUSE.values()}))
+
+
+class Lawful(RuleBasedStateMachine):
+    """The world tells, the core decides, and the laws are looked at."""
+
+    def __init__(self):
+        super().__init__()
+        self.story = House(people=h.PEOPLE)
+        self.world = h.World()
+        self.events, self.records, self.spoilt = [], [], []
+        self.any_order = True  # law 1 speaks of this history
+        self.looked_at = self.commanded = 0
+        self.facts, self.plans, self.last, self.released = [], {}, {}, {}
+        self.lifted = set()
+
+    # -- what happens --------------------------------------------------------------------------------------------------
+
+    @initialize(seed=SEEDS)
+    def the_contract_is_registered(self, seed):
+        rng = h.a_generator(seed)
+        registration = h.first_plan(rng, self.world)
+        self.any_order = not any(m.get("opening") for m in self.world.plan["milestones"])
+        early = [h.a_fact(rng, self.world, ALL_KINDS) for _ in range(rng.choice([0, 0, 0, 3]))]
+        self.tell(*early, registration)
+
+    @rule(seed=SEEDS)
+    def progress_is_reported(self, seed):
+        self.tell_any(
+            seed, ["milestone.assessed"] * 3 + ["milestone.scheduled", "delivery.claimed", "milestone.activated"]
+        )
+
+    @rule(seed=SEEDS)
+    def the_erp_speaks(self, seed):
+        self.tell_any(seed, ["goods.received", "goods.received", "value.agreed", "measure.reported"])
+
+    @rule(seed=SEEDS)
+    def papers_come(self, seed):
+        self.tell_any(seed, ["evidence.attached", "evidence.removed", "compliance.document"])
+
+    @rule(seed=SEEDS)
+    def invoices_come(self, seed):
+        self.tell_any(seed, ["invoice.received"])
+
+    @rule(seed=SEEDS)
+    def a_document_comes(self, seed):
+        self.story.now += timedelta(seconds=1)
+        value = h.a_document(h.a_generator(seed), self.world)
+        self.records.append(Record("ubl.events", 0, 0, micros(self.story.now) // 1000, None, (), value))
+        self.carry(self.records[-1])
+
+    @rule(seed=SEEDS)
+    def persons_act(self, seed):
+        self.tell_any(seed, ["sign_off.given", "sign_off.withdrawn", "hold.placed", "hold.lifted", "reason.waived",
+                             "dispute.opened", "dispute.resolved"])  # fmt: skip
+
+    @rule(seed=SEEDS)
+    def finance_answers(self, seed):
+        self.tell_any(seed, ["command.acknowledged", "payment.made", "hold.observed"])
+
+    @rule(seed=SEEDS)
+    def all_proof_of_a_milestone_comes(self, seed):
+        rng = h.a_generator(seed)
+        self.tell(*h.proofs_of(rng, self.world, rng.choice(self.world.names)))
+
+    @rule(seed=SEEDS)
+    def several_facts_come_in_one_commit(self, seed):
+        rng = h.a_generator(seed)
+        events = [h.a_fact(rng, self.world, ALL_KINDS) for _ in range(rng.randint(2, 5))]
+        if rng.random() < 0.5:
+            events += h.proofs_of(rng, self.world, rng.choice(self.world.names))
+        self.tell_together(*events)
+
+    @rule(seed=SEEDS)
+    def something_late_comes(self, seed):
+        rng = h.a_generator(seed)
+        event = h.a_fact(rng, self.world, ALL_KINDS)
+        self.tell(replace(event, time=self.story.now - timedelta(hours=rng.choice([1, 5, 48]))))
+
+    @rule(seed=SEEDS)
+    def old_records_come_again(self, seed):
+        rng = h.a_generator(seed)
+        for record in rng.choices(self.records, k=3):
+            self.carry(record)
+
+    @precondition(lambda self: self.events)
+    @rule(seed=SEEDS)
+    def something_is_said_again_or_otherwise(self, seed):
+        """Under another id; under the same id with other data; or as another system's word."""
+        rng = h.a_generator(seed)
+        event = rng.choice(self.events)
+        match rng.choice(["other id", "other data", "other source", "other time"]):
+            case "other id":
+                self.tell(replace(event, id=f"again{seed}", time=None))
+            case "other data":
+                other = h.a_fact(rng, self.world, [event.kind])
+                data = other.data | ({"version": event.data["version"]} if "version" in event.data else {})
+                self.tell(replace(other, data=data, source=event.source, id=rng.choice([event.id, None])))
+            case "other source":
+                self.tell(replace(event, source=rng.choice(["erp", "pm", "portal", "ap", "office"]), id=None))
+            case "other time":
+                self.any_order = False  # of two arrivals of one event the first counts
+                self.tell(replace(event, time=None))
+
+    @rule(seed=SEEDS)
+    def something_cannot_be_read(self, seed):
+        rng = h.a_generator(seed)
+        event = h.a_fact(rng, self.world, ALL_KINDS)
+        spoilt = h.unreadable(rng, self.world, event)
+        if spoilt is event:
+            spoilt = replace(event, time=self.story.now + timedelta(days=rng.choice([2, 40])))
+        self.spoilt.append(self.told(spoilt))
+        self.carry(self.spoilt[-1])
+
+    @precondition(lambda self: self.spoilt)
+    @rule(seed=SEEDS)
+    def it_is_sent_once_more(self, seed):
+        """As it was, or by hand after somebody looked (redriven)."""
+        rng = h.a_generator(seed)
+        record, self.any_order = rng.choice(self.spoilt), False
+        self.story.now += timedelta(seconds=1)
+        headers = ((REDRIVE_HEADER, b"x"),) if rng.random() < 0.5 else ()
+        again = Record(record.topic, 0, 0, micros(self.story.now) // 1000, None, headers, record.value)
+        self.carry(again)
+
+    @rule(seed=SEEDS)
+    def the_contract_is_amended(self, seed):
+        self.any_order = False  # what was released decides what is carried
+        self.tell(h.amended_plan(h.a_generator(seed), self.world))
+
+    @precondition(lambda self: self.world.plan and "amendment" in self.world.plan)
+    @rule(seed=SEEDS)
+    def the_amendment_is_approved_or_told_otherwise(self, seed):
+        again = h.approved(self.world)
+        if again is None and h.a_generator(seed).random() < 0.3:
+            again = h.contradicting_plan(self.world)
+        if again is not None:
+            self.tell(again)
+
+    @rule(seed=SEEDS)
+    def time_passes(self, seed):
+        self.let_pass(h.days_later(h.a_generator(seed)))
+
+    @rule()
+    def the_worker_starts_anew(self):
+        """What is kept beside the state is gone; the store's bytes are decoded."""
+        s = self.story
+        s.hallway = Hallway(s.store, s.hallway.reader, s.rules, Topics(), s.release)
+
+    @rule(seed=SEEDS)
+    def a_standing_reason_is_waived(self, seed):
+        rng = h.a_generator(seed)
+        found = [(m, str(r.code)) for m, s in self.story.standings().items() for r in s.position.reasons
+                 if r.code in h.WAIVABLE]  # fmt: skip
+        if found:
+            milestone, code = rng.choice(found)
+            self.tell(waived(code, milestone, ticket="T-9"))
+            self.lifted.add((milestone, code))
+
+    # -- telling -------------------------------------------------------------------------------------------------------
+
+    def tell_any(self, seed, kinds):
+        self.tell(h.a_fact(h.a_generator(seed), self.world, kinds))
+
+    def tell(self, *events):
+        for event in events:
+            self.carry(self.told(event))
+
+    def tell_together(self, *events):
+        hour = self.story.now.replace(minute=0, second=0)
+        if self.story.now > hour + timedelta(minutes=58):
+            self.story.now += timedelta(minutes=3)  # one commit within one day
+        self.carry(*[self.told(event) for event in events])
+
+    def told(self, event):
+        """The record of an event; it is kept so that it can come again."""
+        self.story.now += timedelta(seconds=1)
+        named = replace(event, id=event.id or f"e{len(self.records)}", time=event.time or self.story.now)
+        record = record_of(named, self.story.now, named.id)
+        self.records.append(record)
+        if event.kind in h.SAYS:
+            self.events.append(named)
+        if event.kind == "reason.waived":
+            self.lifted = {(m, code) for m, code in self.lifted if code != event.data["code"]}
+        return record
+
+    def carry(self, *records):
+        self.story.carry(list(records))
+        self.look()
+
+    def let_pass(self, time):
+        self.story.now += time
+        self.story.clock(self.story.now)
+        self.look()
+
+    # -- the laws, after every step ------------------------------------------------------------------------------------
+
+    def look(self):
+        assert not self.story.defects
+        self.look_at_commands()
+        rows = self.story.log()
+        for row in rows[self.looked_at :]:
+            self.look_at_revision(read_entry(row))
+        self.looked_at = len(rows)
+        self.look_at_waivers()
+
+    def look_at_commands(self):
+        """Laws 6 and 7."""
+        commands = self.story.commands
+        for command in commands[self.commanded :]:
+            self.commanded += 1
+            assert command["sequence"] == self.commanded
+            last = self.last.get(command["milestone"])
+            assert last is None or any(last[k] != command[k] for k in ("value", "released_to_date", "held", "targets"))
+            self.last[command["milestone"]] = command
+
+    def look_at_revision(self, entry):
+        """Laws 3, 4, 10 and 11 of every decision."""
+        before = {**self.released}
+        for fact in entry.facts:
+            if isinstance(fact.body, ContractRegistered):
+                self.plans[fact.body.version, fact.id] = decode_plan(fact.body.plan)
+            else:
+                self.facts.append(fact)
+        for d in entry.decisions:
+            codes = [HoldReason(r.code) for r in d.reasons]
+            assert codes == sorted(codes, key=list(HoldReason).index)
+            assert d.reasons or d.held == 0
+            assert all(r.amount >= 0 and r.detail and REMEDIES[HoldReason(r.code)].clears_when for r in d.reasons)
+            self.look_at_amounts(d, codes)
+            rise = d.released > before.get(d.milestone, 0)
+            carried = (d.carried or 0) > 0 and d.milestone not in before
+            assert d.released >= before.get(d.milestone, 0)
+            if rise and not carried and not self.comes_anew(d):
+                assert not {*codes} & {*BLOCKING}
+                assert d.released <= d.value
+                assert d.released <= max(d.allowed, d.carried or 0)
+                assert not self.person_holds(d.milestone)
+            self.released[d.milestone] = d.released
+
+    def look_at_amounts(self, d, codes):
+        """Rule D9: without a blocking reason the partial ones add up to what is held."""
+        if not {*codes} & {*BLOCKING}:
+            assert sum(r.amount for r in d.reasons if r.code in PARTIAL) == d.held
+
+    def comes_anew(self, d):
+        """What was released under another name comes over, and no proof is needed for that (rule E3)."""
+        return any(m.id == d.milestone and m.replaces for plan in self.plans.values() for m in plan.milestones)
+
+    def person_holds(self, name):
+        """Law 4, in the oracle's plain words."""
+        state = self.story.state()
+        plan = decode_plan(state.plans[state.in_force].plan)
+        milestone = next((m for m in plan.milestones if m.id == name), None)
+        return milestone is not None and name in before_last(self.facts, milestone, plan, self.story.rules)
+
+    def look_at_waivers(self):
+        """Law 5: what was waived as a whole does not return while the waiver stands."""
+        if self.lifted:
+            standing = {(m, str(r.code)) for m, s in self.story.standings().items() for r in s.position.reasons}
+            assert not standing & self.lifted
+
+    # -- and at the end ------------------------------------------------------------------------------------------------
+
+    def teardown(self):
+        if not self.records:
+            return
+        self.let_pass(timedelta(days=20))
+        self.look_at_coding()
+        self.look_at_rebuilding()
+        self.look_at_repeats()
+        if self.any_order:
+            self.look_at_another_order()
+
+    def look_at_coding(self):
+        """Law 8."""
+        if self.story.raw():
+            assert encode_state(self.story.state()) == self.story.raw()
+
+    def look_at_rebuilding(self):
+        """Law 12: the same rows and commands, id for id."""
+        rebuilt, commands = State("C-1"), []
+        for row in self.story.log():
+            revision = replay(rebuilt, read_entry(row), self.story.rules)
+            assert revision.row == row
+            commands += [command.command_id for command in commands_of(row, revision.entry)]
+            rebuilt = decode_state(encode_state(rebuilt))
+        assert commands == [command["command_id"] for command in self.story.commands]
+
+    def look_at_repeats(self):
+        """Law 2: everything once more changes nothing and issues nothing."""
+        before = self.story.raw(), self.story.log(), self.story.commands
+        for record in reversed(self.records):
+            self.story.carry([record])
+        assert (self.story.raw(), self.story.log(), self.story.commands) == before
+
+    def look_at_another_order(self):
+        """Law 1: the same allowed amounts."""
+        other = House(people=h.PEOPLE)
+        h.a_generator(len(self.records)).shuffle(shuffled := list(self.records))
+        for record in shuffled:
+            other.carry([record])
+        other.clock(self.story.now)
+        assert allowed(other) == allowed(self.story)
+
+
+def allowed(story):
+    return {m: s.position.allowed for m, s in story.standings().items()}
+
+
+def before_last(facts, milestone, plan, rules):
+    """The milestone's name where a person of the operator holds it."""
+    return [milestone.id] if open_holds(facts, milestone, plan, rules) else []
+
+
+class Agreeing(Lawful):
+    """The same, and after each step the reference model's opinion."""
+
+    def __init__(self):
+        super().__init__()
+        self.book = Book(HOUSE, h.PEOPLE)
+
+    def carry(self, *records):
+        super().carry(*records)
+        self.book.hear(*records)
+        self.agree()
+
+    def let_pass(self, time):
+        super().let_pass(time)
+        self.book.pass_until(micros(self.story.now))
+        self.agree()
+
+    def agree(self):
+        found = differences(positions(self.story), self.book.stands)
+        assert not found, "\n".join(found)
+        assert commands(self.story) == self.book.commands_on_the_wire()
+
+
+def profile(steps):
+    return settings(
+        max_examples=HISTORIES, stateful_step_count=steps, derandomize=not OTHER_SEEDS, deadline=None, database=None,
+        print_blob=True, phases=[Phase.generate, Phase.shrink], report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("machine", [Lawful, Agreeing])
+def test_every_history_keeps_the_laws_and_core_and_model_agree(machine):
+    number = int(os.environ.get("MILEPOST_SEED") or secrets.randbelow(2**32)) if OTHER_SEEDS else 0
+    print(f"MILEPOST_SEED={number}")
+    run = seed(number)(machine) if OTHER_SEEDS else machine
+    run_state_machine_as_test(run, settings=profile(STEPS))
+
+
+assert START  # stories begin at one moment, whatever the clock says

@@ -1,0 +1,320 @@
+"""The model's book of one contract: it hears records, lets the time pass, decides, and notes what finance is told."""
+
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from model.amounts import NOTHING, Carried, amounts, covers, over_received
+from model.hearing import Ear
+from model.known import content, day_of, homes, order
+from model.reasons import blocking
+from model.situation import PROOFS, Situation
+
+from contracts_schema import facts as f
+from contracts_schema.money import format_amount
+from contracts_schema.plan import decode_plan
+
+PARTIAL = ("PARTLY_ACCEPTED", "DISPUTED", "PARTLY_INVOICED", "RETENTION", "ADVANCE_RECOUPED", "LATE_DAMAGES",
+           "CAP_REACHED")  # fmt: skip
+
+
+class Stand(NamedTuple):
+    """One milestone as it stands, in minor units."""
+
+    status: str
+    value: int
+    released: int
+    held: int
+    allowed: int
+    carried: object
+    reasons: tuple  # (code, amount)
+    conflicts: tuple
+    exceptions: tuple
+    targets: tuple  # (number, net, currency, payable, state)
+
+
+class Book:
+    """One contract, as the model knows it."""
+
+    def __init__(self, sources, people):
+        self.ear = Ear(sources, people)
+        self.roles = {name: source.role for name, source in sources.items()}
+        self.moment = 0
+        self.plans = {}  # version to its facts, oldest first
+        self.facts, self.waiting, self.parked = [], [], []  # that count; whose milestone is not known; of nobody
+        self.told = []  # every fact that reached the contract, repeats too
+        self.doubts, self.verdicts, self.seen = [], set(), set()
+        self.in_force = 0
+        self.released, self.carried, self.known = {}, {}, set()
+        self.last, self.commands, self.stands = {}, [], {}
+
+    # -- what happens --------------------------------------------------------------------------------------------------
+
+    def hear(self, *records):
+        """One or more records of one commit, within one day (A5, A6)."""
+        before, reached = self.in_force, False
+        for record in records:
+            heard = self.ear.hear(record)
+            if any(self.reaches(x) for x in (*heard.facts, *heard.doubts)):
+                reached = True
+                moment = max(self.moment, record.timestamp * 1000)
+                self.pass_time(moment)
+                self.moment = moment
+            self.take(heard)
+        if reached:
+            self.decide()
+        self.look_for_homes(before)
+
+    def reaches(self, said):
+        """A5, A10: what names the contract, or a key that it claims, is told to it; another record does not wake it."""
+        address = said.address
+        if address.contract is not None:
+            return bool(self.plans) or isinstance(getattr(said, "body", None), f.ContractRegistered)
+        refs = [m.refs for m in self.plan.milestones] + [self.plan.refs] if self.in_force else []
+        return any(key in found.get(address.source, ()) for found in refs for key in address.keys)
+
+    def pass_until(self, moment):
+        """Let the time pass, without a record."""
+        before = self.in_force
+        self.pass_time(moment)
+        self.look_for_homes(before)
+
+    def pass_time(self, until):
+        """A5: look again at every midnight in the contract's zone; a rule that has nothing to say changes nothing."""
+        while self.in_force and (midnight := self.next_midnight()) <= until:
+            self.moment = midnight
+            self.decide()
+
+    def next_midnight(self):
+        zone = self.plan.timezone
+        day = day_of(self.moment, zone) + timedelta(days=1)
+        return (
+            int(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC).timestamp()) * 1_000_000
+        )
+
+    def look_for_homes(self, before):
+        """A10: what a registration un-parks is applied together as the next revision."""
+        if self.in_force != before:
+            parked, waiting = self.parked, self.waiting
+            self.parked = [x for x in parked if not self.reaches(x)]
+            self.waiting = [x for x in waiting if not homes(x, self.plan)]
+            self.facts = self.facts + [x for x in waiting if homes(x, self.plan)]
+            for fact in parked:
+                if self.reaches(fact):
+                    self.take_fact(fact, ())
+            self.decide()
+
+    # -- facts ---------------------------------------------------------------------------------------------------------
+
+    def take(self, heard):
+        for doubt in heard.doubts:
+            if doubt.verdict not in self.verdicts:
+                self.verdicts.add(doubt.verdict)
+                self.doubts.append(doubt)
+        self.doubts = [d for d in self.doubts if d.verdict not in heard.settles and d.record not in heard.settles]
+        for fact in heard.facts:
+            self.take_fact(fact, heard.settles)
+
+    def take_fact(self, fact, settles):
+        verdict = (fact.source, fact.id, content(fact))
+        if not self.reaches(fact):
+            self.parked.append(fact)  # nobody claims its key: it waits where nobody looks at it
+            return
+        if verdict in self.verdicts and not settles:
+            return  # a repeat repeats the verdict (A11)
+        self.told.append(fact)
+        if verdict in self.seen:
+            return  # a repeat (A2)
+        self.seen.add(verdict)
+        if isinstance(fact.body, f.ContractRegistered):
+            self.plans.setdefault(fact.body.version, []).append(fact)
+        elif self.in_force and homes(fact, self.plan):
+            self.facts.append(fact)
+        else:
+            self.waiting.append(fact)
+
+    # -- plans: B3, A2 -------------------------------------------------------------------------------------------------
+
+    @property
+    def plan(self):
+        return self.plan_of(self.in_force)
+
+    def plan_of(self, version):
+        return decode_plan(max(self.plans[version], key=order).body.plan)
+
+    def version_in_force(self):
+        """B3: the highest version that is approved and whose day has come."""
+        return max((v for v in self.plans if v == 1 or self.is_in_force(self.plan_of(v))), default=0)
+
+    def is_in_force(self, plan):
+        amendment = plan.amendment
+        if amendment is None or amendment.state != "approved":
+            return False
+        return amendment.effective_from is None or amendment.effective_from <= day_of(self.moment, plan.timezone)
+
+    def plan_contradicted(self):
+        """A2: two contents under one version; an amendment's state may change (B3)."""
+        from msgspec.structs import replace
+
+        said = [decode_plan(x.body.plan) for x in self.plans[self.in_force]]
+        bare = {repr(replace(p, amendment=None)) for p in said}
+        return len(bare) > 1
+
+    def bring_into_force(self):
+        version = self.version_in_force()
+        if version == self.in_force:
+            return
+        first, self.in_force = self.in_force == 0, version
+        if first and version == 1:
+            self.open_accounts()
+        self.hand_over()
+
+    def open_accounts(self):
+        """B8: what was released before Milepost counts as carried."""
+        for m in self.plan.milestones:
+            if m.opening:
+                self.released[m.id] = m.opening.released
+                self.carried[m.id] = Carried(m.opening.released, {}, m.opening.as_of)
+
+    def hand_over(self):
+        """E3: what was released moves to the successors in plan order up to their values, the rest to the last. A
+        version that never came into force says all the same what replaces what."""
+        replaced = [(name, m.id) for v in sorted(self.plans) if v <= self.in_force
+                    for m in self.plan_of(v).milestones for name in m.replaces]  # fmt: skip
+        names = {m.id for m in self.plan.milestones}
+        for name in dict.fromkeys(name for name, _ in replaced if name in self.released and name not in names):
+            heirs = self.heirs(name, replaced, names)
+            successors = [m for m in self.plan.milestones if m.id in heirs]
+            if not successors:
+                continue
+            pot, old = self.released.pop(name, 0), self.carried.pop(name, NOTHING)
+            paid = joined(old.paid, {t[0]: t[3] for t in self.last[name][3]} if name in self.last else {})
+            for m in successors:
+                moved = min(pot, max(0, (m.value or 0) - self.released.get(m.id, 0)))
+                rest = pot - moved if m is successors[-1] else 0
+                pot -= moved
+                known = self.carried.get(m.id, NOTHING)
+                until = max((day for day in (known.until, old.until) if day), default=None)
+                self.released[m.id] = self.released.get(m.id, 0) + moved + rest
+                self.carried[m.id] = Carried(known.amount + moved, joined(known.paid, paid), until)
+
+    def heirs(self, name, replaced, names):
+        """Those of the plan that replace a milestone, or what has replaced it."""
+        next_ones = {new for old, new in replaced if old == name}
+        return {x for new in next_ones for x in ({new} if new in names else self.heirs(new, replaced, names))}
+
+    # -- the decision: C7, C8, D9, D13 ---------------------------------------------------------------------------------
+
+    def decide(self):
+        self.bring_into_force()
+        if not self.in_force:
+            return
+        s = Situation(self.plan, self.facts, self.told, self.doubts, self.moment, self.roles, self.ear.person,
+                      self.carried, self.facts + [x for x in self.waiting if x.address.contract])  # fmt: skip
+        s.plan_contradicted = self.plan_contradicted()
+        block = {m.id: blocking(s, m) for m in self.plan.milestones}
+        proven = {name: not set(codes) & set(PROOFS) for name, codes in block.items()}
+        worth = amounts(s, proven, self.carried)
+        cap = self.plan.value_cap
+        room = None if cap is None else cap - sum(self.released.values())
+        for m in self.plan.milestones:
+            if m.value is None:
+                continue
+            before, fresh = self.released.get(m.id, 0), m.id not in self.known
+            allowed, now = worth[m.id].allowed, before
+            if not block[m.id] and not fresh:
+                now = max(before, allowed if room is None else min(allowed, before + max(0, room)))
+            room = None if room is None else room - (now - before)
+            self.released[m.id] = now
+        self.stands = {m.id: self.stand(s, m, block[m.id], worth.get(m.id), room) for m in self.plan.milestones}
+        self.tell_finance()
+        self.note_withdrawn()
+
+    def stand(self, s, m, codes, worth, room):
+        status, conflicts = s.status(m.id), tuple(s.conflicts(m.id))
+        if m.value is None:
+            return Stand(status, 0, 0, 0, 0, None, (), conflicts, self.exceptions(s, m, 0, False), ())
+        released, carried = self.released[m.id], self.carried[m.id].amount if m.id in self.carried else None
+        held = max(0, m.value - released)
+        over = max(worth.allowed, carried or 0) < released
+        taken = dict(worth.taken)
+        if room is not None and worth.allowed - released > max(0, room):
+            taken["CAP_REACHED"] = worth.allowed - released - max(0, room)
+        rest = max(0, held - sum(taken.values()))
+        reasons = [(code, rest) for code in codes]
+        reasons += [("OVER_RELEASED", released - worth.allowed)] if over else []
+        reasons += taken.items()
+        return Stand(status, m.value, released, held, worth.allowed, carried or None, tuple(reasons), conflicts,
+                     self.exceptions(s, m, released, over), self.targets(s, m, released - (carried or 0)))  # fmt: skip
+
+    def exceptions(self, s, m, released, over):
+        """D11."""
+        paid = sum(self.net_of(s, m, w) for w in s.believed("payment.made", m.id))
+        answers = [w.body for w in s.believed("command.acknowledged", m.id) if w.body.state == "rejected"]
+        late = any((body.detail or "").startswith("HELD_TOO_LATE") for body in answers)
+        found = {"OVER_RELEASED": over, "OVER_RECEIVED": "received" in m.requires and over_received(s, m.id),
+                 "PAID_WITHOUT_RELEASE": paid > 0 and released == 0, "PAID_WHILE_HELD": released and paid > released,
+                 "HELD_TOO_LATE": late}  # fmt: skip
+        return tuple(code for code, is_so in found.items() if is_so)
+
+    def net_of(self, s, m, word):
+        """D11: a payment of a taxed invoice counts with its net."""
+        amount = word.body.amount.minor
+        for part in s.invoices.parts(m.id):
+            if part.number == word.body.invoice and part.gross and part.gross.minor:
+                return amount * part.net // part.gross.minor
+        return amount
+
+    def targets(self, s, m, rest):
+        """E2, E3: what was released, less what was carried, fills the counting invoices that it does not settle."""
+        found, settled = [], covers(s, m.id, self.carried.get(m.id, NOTHING))
+        for p in s.invoices.standing(m.id):
+            payable = 0
+            if p.counts and p.currency == s.plan.currency:
+                payable = max(0, min(rest, p.net - settled.get(p.number, 0)))
+                rest -= payable
+            state = "hold" if payable <= 0 else "free" if payable == p.net else "part"
+            found.append((p.number, p.net, p.currency, payable, state))
+        return tuple(found)
+
+    # -- commands: E1, law 6 -------------------------------------------------------------------------------------------
+
+    def tell_finance(self):
+        for m in self.plan.milestones:
+            if m.value is None:
+                continue
+            self.known.add(m.id)
+            p, last = self.stands[m.id], self.last.get(m.id)
+            said = (p.value, p.released, p.held, p.targets)
+            if said != last:
+                more = last is not None and p.released > last[1]
+                action = "hold" if p.held > 0 and not more else "release"
+                self.commands.append((m.id, action, *said))
+                self.last[m.id] = said
+
+    def commands_on_the_wire(self):
+        """Milestone, action and amounts of each command as it says them; the rest of a target is not the model's."""
+        currency = self.plan.currency if self.in_force else ""
+        return without_repeats([(m, action, *(format_amount(x, currency) for x in (value, released, held)))
+                                for m, action, value, released, held, _ in self.commands])  # fmt: skip
+
+    def note_withdrawn(self):
+        """D11: removed from the plan after money was released; no command."""
+        for name, released in self.released.items():
+            if name not in self.stands and released:
+                self.stands[name] = Stand("scheduled", 0, released, 0, 0, None, (), (), ("WITHDRAWN",), ())
+
+
+def joined(one, other):
+    """Two tallies added."""
+    return {key: one.get(key, 0) + other.get(key, 0) for key in one.keys() | other.keys()}
+
+
+def without_repeats(commands):
+    """Commands of one milestone that say the same amounts in a row, once."""
+    last, kept = {}, []
+    for command in commands:
+        if last.get(command[0]) != command:
+            kept.append(command)
+        last[command[0]] = command
+    return kept

@@ -1,0 +1,170 @@
+"""What is known of a contract: the newest word per subject, and where each fact belongs (rules A1 to A4, A10, F9)."""
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from msgspec import UNSET
+from msgspec.structs import asdict
+
+from contracts_schema import facts as f
+
+ENDS = {"evidence.removed": "evidence.attached", "sign_off.withdrawn": "sign_off.given",
+        "dispute.resolved": "dispute.opened", "hold.lifted": "hold.placed"}  # fmt: skip
+NAMED_BY = {
+    "evidence.attached": ("name",), "sign_off.given": ("by", "role"), "measure.reported": ("name", "period"),
+    "dispute.opened": ("dispute",), "hold.placed": ("hold",), "reason.waived": ("code", "cause"),
+    "compliance.document": ("name",), "command.acknowledged": ("command_id",), "payment.made": ("payment",),
+    "hold.observed": ("invoice", "holder"), "invoice.received": ("number", "supplier", "business_unit"),
+}  # fmt: skip
+BY_FIELD = ("milestone.scheduled", "milestone.assessed", "goods.received", "invoice.received")  # A4
+
+
+def kind_of(fact):
+    """The kind, an end counting as its beginning."""
+    return ENDS.get(fact.kind, fact.kind)
+
+
+def subject(fact):
+    """A1: source, kind, address as given, and what names the thing."""
+    names = tuple(plain(name, getattr(fact.body, name, None)) for name in NAMED_BY.get(kind_of(fact), ()))
+    return (fact.source, kind_of(fact), fact.address, names)
+
+
+def plain(name, value):
+    """A number is compared in NFC without blanks around it (C3); nothing said is an empty text."""
+    if value is None or value is UNSET:
+        return ""
+    return unicodedata.normalize("NFC", value).strip() if name == "number" else value
+
+
+def order(fact):
+    """A1: by version (a numbered one is newer), time, revision of the mapper, id."""
+    return (fact.version is not None, fact.version or 0, fact.time, fact.mapper, fact.id)
+
+
+def content(fact):
+    """What two facts share that say the same of the same (A2)."""
+    return repr((fact.address, fact.body, fact.version))
+
+
+@dataclass
+class Word:
+    """What one source says of one subject now: its facts, oldest first, and what they say together."""
+
+    facts: list
+    milestones: tuple
+
+    @property
+    def newest(self):
+        return self.facts[-1]
+
+    @property
+    def body(self):
+        return self.facts[-1].body
+
+    @property
+    def source(self):
+        return self.newest.source
+
+    @property
+    def address(self):
+        return self.newest.address
+
+    @property
+    def time(self):
+        return self.newest.time
+
+    def field(self, name):
+        """A4: the newest fact that states the field; null is no value."""
+        stated = [getattr(fact.body, name) for fact in self.facts if getattr(fact.body, name) is not UNSET]
+        return stated[-1] if stated else None
+
+
+def homes(fact, plan):
+    """§3.5, A10: the milestones that the fact is about; none while nobody, or more than one, could take it."""
+    address, every = fact.address, tuple(m.id for m in plan.milestones)
+    if address.contract is not None and address.milestone is not None:
+        return (address.milestone,) if address.milestone in every else ()
+    if address.contract is not None and fact.kind in f.CONTRACT_WIDE:
+        return every
+    found = candidates(address, fact.kind, fact.body, plan)
+    return found if len(found) == 1 else ()
+
+
+def candidates(address, kind, body, plan):
+    """Every milestone that an address fits: those that claim the first claimed key; else, under a key of the contract,
+    those that can take such a fact."""
+    if address.contract is not None:
+        if address.milestone is not None:
+            return tuple(m.id for m in plan.milestones if m.id == address.milestone)
+        wide = kind in f.CONTRACT_WIDE or kind is None
+        return tuple(m.id for m in plan.milestones if wide or can_take(m, kind, body))
+    for key in address.keys:
+        claiming = tuple(m.id for m in plan.milestones if key in m.refs.get(address.source, ()))
+        if claiming:
+            return claiming
+    if any(key in plan.refs.get(address.source, ()) for key in address.keys):
+        return tuple(m.id for m in plan.milestones if can_take(m, kind, body))
+    return ()
+
+
+def can_take(milestone, kind, body):
+    """A10: when it requires that proof; a fact that is no proof, any milestone can."""
+    kind = ENDS.get(kind, kind)
+    proofs = {"milestone.assessed": "met", "goods.received": "received", "invoice.received": "invoiced",
+              "sign_off.given": "signed_off"}  # fmt: skip
+    if kind in proofs:
+        return proofs[kind] in milestone.requires
+    if kind == "evidence.attached":
+        return any(p == f"evidence:{body.name}" if body else p.startswith("evidence:") for p in milestone.requires)
+    if kind == "measure.reported":
+        return any(p.startswith(f"measure:{body.name}" if body else "measure:") for p in milestone.requires)
+    return True
+
+
+def words(facts, plan, told):
+    """The word of every source on every subject that has a home and is not void. `told` are all facts, repeats too."""
+    by_subject = {}
+    for fact in facts:
+        by_subject.setdefault(subject(fact), []).append(fact)
+    found = []
+    for about, said in by_subject.items():
+        word = Word(sorted(said, key=order), homes(said[0], plan))
+        if word.milestones and not void(about, word, told):
+            found.append(word)
+    return found
+
+
+def void(about, word, told):
+    """F9: a newer version of the document no longer has this part."""
+    document = word.newest.document
+    if document is None:
+        return False
+    same = [fact for fact in told if (fact.source, fact.document) == (word.source, document)]
+    return max(fact.edition for fact in same) > max(fact.edition for fact in same if subject(fact) == about)
+
+
+def contradicts(word, facts):
+    """A2, A3: one version or id for two statements, or an unnumbered invoice with other terms, and nothing newer."""
+    newest = word.newest
+    if newest.version is not None:
+        if len({content(fact) for fact in word.facts if fact.version == newest.version}) > 1:
+            return True
+    elif newest.kind == "invoice.received":
+        terms = {(fact.body.net, fact.body.issued_on) for fact in word.facts if fact.version is None}
+        if len(terms) > 1:
+            return True
+    same_id = {content(fact) for fact in facts if (fact.source, fact.id) == (newest.source, newest.id)}
+    return len(same_id) > 1
+
+
+def day_of(moment, zone):
+    """B6: the day in the contract's zone."""
+    return datetime.fromtimestamp(moment / 1_000_000, UTC).astimezone(ZoneInfo(zone)).date()
+
+
+def fields_of(body):
+    """A body as a plain dictionary."""
+    return asdict(body)

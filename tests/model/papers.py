@@ -1,0 +1,193 @@
+"""Invoices: one document told by several systems, what of it falls on each milestone, and what of that counts
+(rules B7, C3, D3, D8, F4)."""
+
+from fractions import Fraction
+from typing import NamedTuple
+
+from model.known import plain
+
+
+class Part(NamedTuple):
+    """What of one invoice falls on one milestone, in the word of the highest authority."""
+
+    number: str
+    supplier: str
+    issued_on: object
+    state: str
+    net: int
+    currency: str
+    gross: object
+    by: frozenset
+    counts: bool
+    worth: Fraction  # in the contract's currency, where it counts
+
+
+class Invoices:
+    """All invoices of a contract."""
+
+    def __init__(self, situation):
+        self.s = situation
+        self.plan = situation.plan
+        self.groups = self.one_invoice_across_sources(
+            [w for w in situation.words if w.newest.kind == "invoice.received"]
+        )
+
+    # -- which words are of one invoice --------------------------------------------------------------------------------
+
+    def one_invoice_across_sources(self, words):
+        """C3: the same number and a common identifier of the supplier; then the business unit."""
+        by_supplier = []
+        for word in words:
+            same = [g for g in by_supplier if any(self.same_supplier(word, other) for other in g)]
+            joined = [word, *(other for g in same for other in g)]
+            by_supplier = [g for g in by_supplier if g not in same] + [joined]
+        return [g for group in by_supplier for g in self.by_unit(group)]
+
+    def same_supplier(self, one, other):
+        if plain("number", one.body.number) != plain("number", other.body.number):
+            return False
+        return bool(self.names(one) & self.names(other))
+
+    def names(self, word):
+        """Every identifier of a supplier; all those of the contract's supplier are one (B7)."""
+        found = {word.body.supplier, *(word.field("supplier_identifiers") or ())}
+        ours = {self.plan.supplier, *self.plan.supplier_identifiers}
+        return found | ours if found & ours else found
+
+    def by_unit(self, group):
+        """C3: a word without a business unit is of the only one stated; where two are stated it is nobody's."""
+        units = {word.field("business_unit") for word in group} - {None}
+        if len(units) < 2:
+            return [group]
+        return [[w for w in group if w.field("business_unit") == unit] for unit in sorted(units)]
+
+    # -- what of an invoice falls on a milestone -----------------------------------------------------------------------
+
+    def parts(self, name):
+        """E2's order: issue date, then number; among the same of both, business unit and supplier."""
+        found = [(self.tie(group), part) for group in self.groups if (part := self.part(group, name))]
+        return [part for tie, part in sorted(found, key=lambda x: (x[1].issued_on, x[1].number, x[0]))]
+
+    def tie(self, group):
+        unit = next((u for w in group if (u := w.field("business_unit"))), "")
+        return unit, self.plan.supplier if self.ours(group) else min(n for w in group for n in self.names(w))
+
+    def part(self, group, name):
+        """C3, F4: the word of the highest authority counts once; its facts at several addresses add up."""
+        mine = [w for w in group if name in w.milestones]
+        spoken = {}
+        for word in mine:
+            spoken[word.source] = max(spoken.get(word.source, 0), word.time)
+        best = self.s.highest("invoice", spoken)
+        if best is None:
+            return None
+        told = {}
+        for word in sorted((w for w in mine if w.source == best), key=lambda w: w.time):
+            told[word.address] = word  # one source, one address, one invoice: the newest word (A1)
+        newest = max(told.values(), key=lambda w: w.time)
+        net = sum(w.body.net.minor for w in told.values())
+        part = Part(
+            plain("number", newest.body.number), newest.body.supplier, newest.body.issued_on, newest.body.state, net,
+            newest.body.net.currency, newest.field("gross"), frozenset(self.by(told.values())), False, Fraction(0),
+        )  # fmt: skip
+        worth = self.worth(part)
+        counts = self.stands(part) and self.ours(group) and worth is not None and not self.credits_what_has_gone(newest)
+        return part._replace(counts=counts, worth=worth if counts else Fraction(0))
+
+    def by(self, words):
+        return [self.s.person(w.source, w.field("by")) for w in words if w.field("by")]
+
+    def stands(self, part):
+        return part.state in ("open", "paid")
+
+    def ours(self, group):
+        """B7: any identifier of the invoice's supplier is one of the contract's supplier."""
+        return any({self.plan.supplier, *self.plan.supplier_identifiers} & self.names(w) for w in group)
+
+    def worth(self, part):
+        """D3: in the contract's currency, at the rate of the issue date; None without a rate."""
+        if part.currency == self.plan.currency:
+            return Fraction(part.net)
+        rates = [r for r in self.plan.rates if r.from_ == part.currency and r.valid_from <= part.issued_on]
+        if not rates:
+            return None
+        rate = Fraction(max(rates, key=lambda r: r.valid_from).rate)
+        return part.net * rate * Fraction(10) ** (decimals(self.plan.currency) - decimals(part.currency))
+
+    def credits_what_has_gone(self, word):
+        """C3: a credit note counts until its credited invoices have been seen and no longer stand."""
+        numbers = {plain("number", n) for n in word.field("credits") or ()}
+        if not numbers:
+            return False
+        credited = [g for g in self.groups if plain("number", g[0].body.number) in numbers and self.ours(g)]
+        seen = {plain("number", g[0].body.number) for g in credited}
+        standing = [g for g in credited if any(self.stands_anywhere(g))]
+        return seen == numbers and not standing
+
+    def stands_anywhere(self, group):
+        for name in {m for w in group for m in w.milestones}:
+            spoken = {}
+            for w in group:
+                if name in w.milestones:
+                    spoken[w.source] = max(spoken.get(w.source, 0), w.time)
+            best = self.s.highest("invoice", spoken)
+            told = [w for w in group if w.source == best and name in w.milestones]
+            if told:
+                yield max(told, key=lambda w: w.time).body.state in ("open", "paid")
+
+    # -- what follows --------------------------------------------------------------------------------------------------
+
+    def standing(self, name):
+        return [p for p in self.parts(name) if self.stands(p)]
+
+    def counting(self, name):
+        return [p for p in self.parts(name) if p.counts]
+
+    def strangers(self, name):
+        """B7: standing invoices of another supplier."""
+        return [g for g in self.groups if (p := self.part(g, name)) and self.stands(p) and not self.ours(g)]
+
+    def foreign(self, name):
+        """D3: standing invoices in another currency without a rate."""
+        return [p for p in self.standing(name) if self.worth(p) is None]
+
+    def issuers(self, name):
+        return {person for p in self.standing(name) for person in p.by}
+
+    def claimed_twice(self, name):
+        """D8: the parts of one invoice add up to more than its total, or than its largest part; where they are in
+        several currencies nobody can say that they do not."""
+        for group in self.groups:
+            parts = {m: p for m in self.s.milestones if (p := self.part(group, m)) and self.stands(p)}
+            if name in parts and len(parts) > 1:
+                totals = [t for w in group if set(w.milestones) & set(parts) and (t := w.field("total"))]
+                most = max(abs(t.minor) for t in totals) if totals else max(abs(p.net) for p in parts.values())
+                coins = {p.currency for p in parts.values()} | {t.currency for t in totals}
+                if len(coins) > 1 or abs(sum(p.net for p in parts.values())) > most:
+                    return True
+        return False
+
+    def conflict(self, name):
+        """A9: systems differ on the net of one invoice."""
+        for group in self.groups:
+            nets, believed = {}, False
+            for word in (w for w in group if name in w.milestones):
+                believed = believed or self.s.rank("invoice", word.source) is not None
+                sums = nets.setdefault(word.source, {})
+                sums[word.address] = word.body.net
+            said = {tuple(sorted(sums_of(x.values()).items())) for x in nets.values()}
+            if believed and len(said) > 1:
+                return True
+        return False
+
+
+def sums_of(amounts):
+    found = {}
+    for money in amounts:
+        found[money.currency] = found.get(money.currency, 0) + money.minor
+    return found
+
+
+def decimals(currency):
+    """ISO 4217."""
+    return {"JPY": 0, "KWD": 3}.get(currency, 2)
