@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from connectors.kafka.cluster import administering, layouts
 from connectors.kafka.connection import KafkaConnection, as_ours
 from contracts_schema.records import Record
 
@@ -23,6 +24,11 @@ async def scan(connection: KafkaConnection, topic: str, last: int | None = None)
         TransientError: the broker does not answer.
         ConfigurationError: it refuses.
     """
+    async with administering(connection) as client:
+        layout = (await layouts(client, [topic])).get(topic)
+    if layout is None:
+        return
+    places = [TopicPartition(topic, number) for number in range(layout.partitions)]
     consumer = AIOKafkaConsumer(
         **connection.client_options(), enable_auto_commit=False, auto_offset_reset="earliest",
         isolation_level="read_committed",
@@ -30,8 +36,7 @@ async def scan(connection: KafkaConnection, topic: str, last: int | None = None)
     try:
         async with asyncio.timeout(_DEADLINE_S):
             await consumer.start()
-            ends = await _ends(consumer, topic)
-            await _seek(consumer, ends, last)
+            ends = await _start(consumer, places, last)
         while ends:
             yield await _next(consumer, ends)
     except (KafkaError, TimeoutError) as error:
@@ -40,20 +45,15 @@ async def scan(connection: KafkaConnection, topic: str, last: int | None = None)
         await consumer.stop()
 
 
-async def _ends(consumer: AIOKafkaConsumer, topic: str) -> dict[TopicPartition, int]:
-    """Where each partition that has records ends."""
-    if topic not in await consumer.topics():
-        return {}
-    places = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+async def _start(
+    consumer: AIOKafkaConsumer, places: Sequence[TopicPartition], last: int | None
+) -> dict[TopicPartition, int]:  # fmt: skip
+    """Stand where reading begins; where each partition that has records ends."""
     consumer.assign(places)
     begins, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+    for place in places:
+        consumer.seek(place, begins[place] if last is None else max(begins[place], ends[place] - last))
     return {place: ends[place] for place in places if ends[place] > begins[place]}
-
-
-async def _seek(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], last: int | None) -> None:
-    begins = await consumer.beginning_offsets(list(ends)) if ends else {}
-    for place, end in ends.items():
-        consumer.seek(place, begins[place] if last is None else max(begins[place], end - last))
 
 
 async def _next(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> list[Record]:

@@ -10,7 +10,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from connectors.kafka.cluster import administering, cluster_id
+from connectors.kafka.cluster import administering, cluster_id, layouts
 from connectors.kafka.connection import ENVELOPE, KafkaConnection, as_ours
 from connectors.kafka.positions import as_partition
 from contracts_schema.rows import Partition
@@ -71,16 +71,13 @@ async def telling(connection: KafkaConnection, largest: int) -> AsyncIterator[Ka
 
 async def ends(connection: KafkaConnection, topics: Collection[str]) -> dict[Partition, int]:
     """The offset behind the last record of every partition of these topics; topics that are missing are left out."""
+    async with administering(connection) as client:
+        known = await layouts(client, topics)
+    places = [TopicPartition(topic, n) for topic in sorted(known) for n in range(known[topic].partitions)]
     consumer = AIOKafkaConsumer(**connection.client_options())
     try:
         async with asyncio.timeout(_DEADLINE_S):
             await consumer.start()
-            present = await consumer.topics()
-            places = [
-                TopicPartition(topic, number)
-                for topic in sorted(present & set(topics))
-                for number in sorted(consumer.partitions_for_topic(topic) or ())
-            ]
             found = await consumer.end_offsets(places)
     except (KafkaError, TimeoutError) as error:
         raise as_ours(error, "ask where topics end") from error
