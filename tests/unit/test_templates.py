@@ -57,7 +57,7 @@ def test_what_is_written_over_what_the_template_does_not_have_is_told_with_the_n
     template = {"milestones": [{"id": "M1"}, {"id": "M2"}, {"id": "HANDOVER"}]}
     _, faults = expand(template, {"template": "t", "milestones": {"HANDOVR": {"due": "x"}, "M9": None}})
     assert "template t has no milestone 'HANDOVR'; near it are HANDOVER" in faults[0].sentence
-    assert "'M9'; near it are M" in faults[1].sentence
+    assert "'M9'; near it are HANDOVER, M1, M2" in faults[1].sentence
     twice = {"template": "t", "milestones": [{"id": "M1", "owner": "a"}, {"id": "M1", "owner": "b"}]}
     assert "'M1' is written over twice" in expand(template, twice)[1][0].sentence
 
