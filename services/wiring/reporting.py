@@ -9,6 +9,7 @@ from msgspec import DecodeError, Struct
 from msgspec.msgpack import Decoder
 
 from contracts_schema.drift import DriftKind
+from contracts_schema.errors import MilepostError
 from contracts_schema.facts import Fact, InvoiceReceived
 from contracts_schema.money import format_amount
 from contracts_schema.payables import Finding
@@ -67,8 +68,9 @@ async def dossiers(
             made = dossier(history.state, entries, rules) if history.state else None
         except DecodeError as error:
             yield Unread(contract, f"what the store has of it cannot be read: {error}; see `milepost verify`")
-        except (ArithmeticError, LookupError, TypeError, ValueError, AssertionError) as defect:
-            # A defect of ours in one contract must not hide all others: it is named, and the report ends with 1.
+        except MilepostError:
+            raise
+        except Exception as defect:  # noqa: BLE001 -- contained: one contract must not hide all others; it is named
             yield Unread(contract, f"{type(defect).__name__}: {defect}")
         else:
             if made is not None:
