@@ -1,6 +1,7 @@
 """What auditors ask, by the command line, on a contract that a running worker decided on real servers."""
 
 import asyncio
+import json
 import subprocess
 import sys
 import zipfile
@@ -10,6 +11,10 @@ import pytest
 from desk import PLAN
 from integration.test_cli import Site
 from worker_process import Worker
+
+from connectors.kafka.scan import scan
+from services.settings import load
+from services.wiring import doors
 
 AMENDED = """version: 2
 amendment: {id: A-1, state: approved, rationale: agreed, requested_by: rita, approved_by: anna,
@@ -86,3 +91,38 @@ def test_what_was_changed_in_the_database_is_found_by_name(site):
     faults = site.json("verify", code=1)["faults"]
     assert {(fault["revision"], fault["what"]) for fault in faults} >= {(3, "revision"), (3, "chain"), (1, "rulebook")}
     assert "does not prove" in site("export", "evidence", "C-1", "--out", site.folder / "pack.zip", code=1)
+
+
+def test_a_database_built_anew_says_nothing_until_what_finance_has_seen_is_taken_over(site, postgres_server):
+    decided(site)
+    seen = site.json("contract", "show", "C-1")["sequence"]
+    dsn = postgres_server.create_database()
+    site.config.write_text(site.config.read_text().replace(site.dsn, dsn))
+    try:
+        site("db", "upgrade")
+        assert "milepost db adopt takes them over" in site("run", code=2)
+        (shown,) = site.json("db", "adopt", code=1)
+        assert (shown["sequence_here"], shown["sequence_seen"], shown["unknown"]) == (0, seen, seen)
+        assert shown["milestones"][0]["released_told"] == "118500.00"
+        assert site.json("db", "adopt", "--yes")[0]["adopted"]
+        assert "nothing lies behind" in site("db", "adopt")
+        worker = Worker(site.folder, site.config, 2)
+        worker.start()
+        try:
+            site.until(
+                lambda: len(site.json("contract", "list")) == 1 and site.reasons("M1") == [] == site.reasons("M2")
+            )
+        finally:
+            worker.discard()
+        assert site.json("contract", "show", "C-1")["sequence"] > seen
+        assert site.json("verify")["faults"] == []
+        sequences = asyncio.run(sequences_in(site))
+        assert sequences == sorted(set(sequences))
+    finally:
+        postgres_server.drop_database(dsn)
+
+
+async def sequences_in(site):
+    """The sequences of all commands of C-1 that were ever published, in order."""
+    connection = doors.kafka(load(site.config, {}))
+    return [json.loads(r.value)["sequence"] async for rows in scan(connection, f"{site.mark}.commands") for r in rows]
