@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 Path = tuple[str | int, ...]
+FAULTS_SHOWN_MAX = 200
 
 
 class Fault(NamedTuple):
@@ -28,6 +30,13 @@ def shown(path: Path) -> str:
 
 def twice(path: Path, names: Iterable[str], word: str) -> Iterator[Fault]:
     """A fault for each name that stands twice in a list."""
-    listed = [*names]
-    for name in dict.fromkeys(n for n in listed if listed.count(n) > 1):
-        yield fault(path, f"{word} {name!r} stands twice")
+    for name, times in Counter(names).items():
+        if times > 1:
+            yield fault(path, f"{word} {name!r} stands twice")
+
+
+def refusal(what: str, faults: Sequence[Fault]) -> str:
+    """All faults in one sentence; of a great many the first, so that the quarantine can keep it."""
+    first = "; ".join(one.sentence for one in faults[:FAULTS_SHOWN_MAX])
+    more = len(faults) - FAULTS_SHOWN_MAX
+    return f"{what} refused: {first}" + (f"; and {more} faults more" if more > 0 else "")

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from contracts_schema import plan as p
 from contracts_schema import registration_document as d
 from contracts_schema.errors import Refused
-from contracts_schema.faults import Fault, Path, fault, shown
+from contracts_schema.faults import Fault, Path, fault, refusal, shown
 from contracts_schema.money import DECIMALS, format_amount, parse_amount
 from contracts_schema.registration_document import Registration, registration_schema
 from contracts_schema.registration_faults import plan_faults
@@ -33,7 +33,7 @@ def read_registration(document: object) -> p.Plan:
     """
     plan = check_registration(document)
     if isinstance(plan, list):
-        raise Refused("registration refused: " + "; ".join(fault.sentence for fault in plan))
+        raise Refused(refusal("registration", plan))
     return plan
 
 

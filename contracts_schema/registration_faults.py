@@ -6,6 +6,7 @@ What the terms of money can show is checked in `registration_terms.py`.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator
 from zoneinfo import ZoneInfo
 
@@ -23,15 +24,15 @@ def plan_faults(r: Registration, names: Collection[str]) -> Iterator[Fault]:
     """Everything that can be wrong with the plan beside amounts. `names` are the ids of all milestones as written,
     those included that are left out of `r` because of faults of their own."""
     yield from _header_faults(r)
-    listed = [m.id for m in r.milestones]
-    for name in sorted({n for n in listed if listed.count(n) > 1}):
+    times = Counter(m.id for m in r.milestones)
+    for name in sorted(n for n in times if times[n] > 1):
         yield Fault(("milestones", name), f"milestones: two are called {name!r}")
-    replaced = {name for m in r.milestones for name in m.replaces}
+    before = {*names, *(name for m in r.milestones for name in m.replaces)}
     known = {m.id: m for m in r.milestones}
     for m in r.milestones:
         yield from _milestone_faults(m)
         yield from _proof_faults(m, known, names)
-        yield from _name_faults(m, names, replaced)
+        yield from _name_faults(m, names, before)
         if r.version == 1 and m.replaces:
             yield fault(("milestones", m.id, "replaces"), "version 1 has nothing to replace (rule B4)")
     yield from terms_faults(r, names)
@@ -128,11 +129,12 @@ def _on_time_fault(name: str, known: dict[str, MilestoneDocument], names: Collec
     return None
 
 
-def _name_faults(m: MilestoneDocument, names: Collection[str], replaced: set[str]) -> Iterator[Fault]:
-    """Milestones that are named exist. A precursor may also be one that this version replaces (rule D2)."""
+def _name_faults(m: MilestoneDocument, names: Collection[str], before: set[str]) -> Iterator[Fault]:
+    """Milestones that are named exist. A precursor may also be one that this version replaces (rule D2): `before` are
+    these as well."""
     at: Path = ("milestones", m.id)
     stood_in = [m.contingency_for] if m.contingency_for else []
-    for field, named, known in (("after", m.after, {*names, *replaced}), ("contingency_for", stood_in, {*names})):
+    for field, named, known in (("after", m.after, before), ("contingency_for", stood_in, names)):
         yield from twice((*at, field), named, "milestone")
         for name in named:
             if name not in known:

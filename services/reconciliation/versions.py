@@ -9,7 +9,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from contracts_schema import facts as f
-from contracts_schema.faults import Fault, fault
+from contracts_schema.faults import Fault, fault, refusal
 from contracts_schema.plan import Plan, decode_plan, encode_plan
 from services.reconciliation.calendar import midnight
 from services.reconciliation.crosswalk import Index, index_of
@@ -30,7 +30,7 @@ def register(state: State, fact: f.Fact) -> Rejection | bool:
     plan = decode_plan(body.plan)
     faults = faults_against(state, plan)
     if faults:
-        return Rejection("registration refused: " + "; ".join(fault.sentence for fault in faults))
+        return Rejection(refusal("registration", faults))
     order, content = order_of(fact, content_of(fact)), _content(plan)
     known = state.plans.get(plan.version)
     if known is None:

@@ -46,6 +46,9 @@ class VersionLine(Struct, frozen=True):
     amendment: str | None
     effective_from: str | None
     fact: str
+    rationale: str | None = None
+    requested_by: str | None = None
+    approved_by: str | None = None
 
 
 class MilestoneLine(Struct, frozen=True):
@@ -91,6 +94,9 @@ class ContractView(Struct, frozen=True):
             amendment = f", amendment {v.amendment}" if v.amendment else ""
             since = f", from {v.effective_from}" if v.effective_from else ""
             lines.append(f"version {v.version}: {'in force' if v.in_force else 'not in force'}{amendment}{since}")
+            if v.requested_by:
+                approved = f", approved by {v.approved_by}" if v.approved_by else ""
+                lines.append(f"  asked for by {v.requested_by}{approved}: {v.rationale}")
         if self.frozen:
             lines.append(f"FROZEN: version {self.frozen} of Milepost cannot decide it; facts are kept")
         return lines
@@ -159,7 +165,8 @@ def _version(state: State, number: int) -> VersionLine:
     if amendment is not None and amendment.effective_from is not None:
         begins = amendment.effective_from.isoformat()
     words = f"{amendment.id} {amendment.state}" if amendment else None
-    return VersionLine(number, number == state.in_force, words, begins, state.plans[number].fact)
+    why = (amendment.rationale, amendment.requested_by, amendment.approved_by) if amendment else ()
+    return VersionLine(number, number == state.in_force, words, begins, state.plans[number].fact, *why)
 
 
 def _milestone(a: Account) -> MilestoneLine:

@@ -95,6 +95,12 @@ def test_all_faults_are_told_at_once():
     assert all(said in told for said in ("'wishes'", "'M9'", "Mars/North"))
 
 
+def test_of_a_great_many_faults_the_first_are_told_and_how_many_more_there_are():
+    told = faults(a_contract(*(a_milestone(f"M{n}", after=["X"]) for n in range(300))))
+    assert told.endswith("; and 100 faults more")
+    assert told.count("'X' is no milestone") == 200
+
+
 def test_percentages_round_down_and_the_last_takes_the_rest_within_the_band():
     thirds = [a_milestone(f"M{n}", "x", percent="33.33") for n in (1, 2)] + [a_milestone("M3", "x", percent="33.34")]
     plan = read_registration(a_contract(*thirds, value_cap="99.99"))
