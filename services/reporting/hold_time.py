@@ -69,11 +69,12 @@ class HoldTime:
 
     def add(self, dossier: Dossier) -> None:
         """Count one contract, also milestones that have left its plan."""
+        in_plan = {milestone.id for milestone in dossier.plan.milestones}
         for milestone in dossier.lines:
             running: dict[str, int] = {}
             for stretch in dossier.stretches(milestone, self.now):
                 running = self._take(dossier, stretch, running)
-            for name in running if milestone in dossier.cases else ():
+            for name in running if milestone in in_plan else ():
                 self.held[name].open += 1
 
     def _take(self, dossier: Dossier, stretch: Stretch, running: Mapping[str, int]) -> dict[str, int]:

@@ -345,6 +345,14 @@ def test_the_trend_puts_each_figure_into_its_own_month():
     assert april["on_time_percent"] is None
 
 
+def test_the_trend_counts_what_is_released_step_by_step_and_nothing_that_was_carried_over():
+    opening = {"released": "10.00", "as_of": "2026-02-01", "reference": "L-7", "approved_by": "boss"}
+    plan = a_contract(a_milestone("M1", "100.00", requires=["received"], opening=opening))
+    story = Story().tell(registered(plan), received("40"), received("70"))
+    assert story.released("M1") == 70_00
+    assert [row["released"] for row in rows(Trend(EVER, NOW), story)] == ["60.00"]
+
+
 # What finance asks
 
 
@@ -407,7 +415,7 @@ def test_ageing_counts_each_hold_from_its_oldest_open_reason():
     )
     story = Story().tell(registered(plan), invoice("80.00"))
     at(story, day(25), met("M2"))
-    at(story, day(26), held_by(milestone="M2"))
+    at(story, day(26), held_by(milestone="M2"), held_by(hold="H-2"))
     found = {r["age"]: (r["milestones"], r["held"], r["of_it_invoiced"]) for r in rows(Ageing(NOW), story)}
     assert found["31-60 days"] == (1, "100.00", "80.00")
     assert found["0-7 days"] == (0, "0.00", "0.00")  # M2 was released before it was held
@@ -503,6 +511,7 @@ def test_a_frozen_contract_keeps_its_log_and_counts_nowhere_else():
     holds.add(frozen)
     assert rate.sheet().objects()[0]["rate_percent"] is None
     assert holds.held["NOT_MET"].spells > 0
+    assert holds.held["NOT_MET"].open == 2, "its last decisions stand: M3 and M4 are held"
 
 
 def test_a_contract_without_a_plan_in_force_has_no_dossier():
