@@ -53,14 +53,17 @@ def _added(amounts: Iterable[Money]) -> tuple[Money, ...]:
 
 def claims_of(found: Ledger) -> Claims:
     """What a contract claims of each invoice that stands, by number."""
-    claims: dict[str, list[InvoiceClaim]] = {}
+    claims: Claims = {}
     for parts in _standing(found).values():
-        claims.setdefault(parts[0].number, []).append(_claim(parts))
-    return {number: tuple(sorted(same, key=_by_identity)) for number, same in claims.items()}
+        number, claim = parts[0].number, _claim(parts)
+        claims[number] = tuple(sorted((*claims[number], claim), key=_by_identity)) if number in claims else (claim,)
+    return claims
 
 
 def renewed(before: Claims, found: Ledger, numbers: Collection[str] | None) -> Claims:
     """The claims after these invoice numbers (None: all) were looked at anew; the very same where none has changed."""
+    if numbers is not None and not numbers:
+        return before
     now = claims_of(found)
     if numbers is None:
         return before if now == before else dict(sorted(now.items()))
@@ -82,6 +85,11 @@ def _standing(found: Ledger) -> dict[str, list[Invoice]]:
 
 def _claim(parts: Sequence[Invoice]) -> InvoiceClaim:
     first = parts[0]
+    if len(parts) == 1:
+        return InvoiceClaim(
+            first.identity.partition("\x1f")[0], tuple(sorted(first.known_as)), first.business_unit, (first.net,),
+            abs(first.net.minor), () if first.total is None else (first.total,),
+        )  # fmt: skip
     totals: dict[str, Money] = {}
     for total in (part.total for part in parts if part.total is not None):
         known = totals.get(total.currency, total)
@@ -143,7 +151,9 @@ def claimed_elsewhere(number: str, claims: Mapping[str, Sequence[InvoiceClaim]])
     claim without a business unit may be any unit's, and stands beside each: doubt holds.
     """
     told: dict[str, dict[Identity, InvoiceClaimedElsewhere]] = {}
-    chains = []
+    chains: list[frozenset[str]] = []
+    if len(claims) < 2:
+        return Elsewhere(told, chains)
     for same in _same_supplier([(contract, claim) for contract in sorted(claims) for claim in claims[contract]]):
         contracts = frozenset(contract for contract, _ in same)
         if len(contracts) > 1:

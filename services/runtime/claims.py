@@ -40,9 +40,13 @@ class Settled(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """All claims of one invoice number, before these turns and after them, and what follows from them."""
+    """All claims of one invoice number, before these turns and after them, and what follows from them.
+
+    `turns` are those of contracts that claim otherwise than before, or were woken to look.
+    """
 
     number: str
+    turns: Turns
     before: Claimed
     after: Claimed
     was: Elsewhere
@@ -51,16 +55,19 @@ class _Found(NamedTuple):
 
 async def settle_claims(batch: Batch, turns: Sequence[Turn], now: int) -> Settled:
     """Let each contract that has its turn know what others claim of its invoices. `now` is the store's clock (µs)."""
-    mine = {turn.contract: turn for turn in turns if _numbers(turn)}
-    if not mine:
+    touched: dict[str, dict[str, Turn]] = {}
+    for turn in turns:
+        for number in _numbers(turn):
+            touched.setdefault(number, {})[turn.contract] = turn
+    if not touched:
         return Settled([], [])
-    locked = {place for turn in mine.values() for number in _numbers(turn) for place in _places(turn, number)}
+    locked = {place for number, mine in touched.items() for turn in mine.values() for place in _places(turn, number)}
     held = await _rows(batch.lock_invoices, locked)
-    found = [_found(number, before, mine) for number, before in (await _whole(batch, held)).items()]
-    told = {turn.contract: _tell(turn, found, now) for turn in turns}
-    others = {c for claims in found for c in (*_otherwise(claims), *_chained(claims, told))} - told.keys()
-    between = {c for claims in found for c in _between(claims, mine, locked)}
-    return Settled(list(_changed(held, mine)), sorted(others | between))
+    found = [_found(number, before, touched[number]) for number, before in (await _whole(batch, held)).items()]
+    told = _tell({turn.contract: turn for turn in turns}, found, now)
+    others = {c for claims in found for c in (*_otherwise(claims), *_chained(claims, told))}
+    between = {c for claims in found for c in _between(claims, locked)}
+    return Settled(list(_changed(held, touched)), sorted(others.difference(t.contract for t in turns) | between))
 
 
 # -- what is claimed, and where it lies --------------------------------------------------------------------------------
@@ -108,14 +115,13 @@ async def _whole(batch: Batch, held: Mapping[Place, Claimed]) -> dict[str, Claim
     return {number: {c: tuple(claims) for c, claims in by_contract.items()} for number, by_contract in known.items()}
 
 
-def _changed(held: Mapping[Place, Claimed], mine: Turns) -> Iterator[tuple[bytes, bytes]]:
+def _changed(held: Mapping[Place, Claimed], touched: Mapping[str, Turns]) -> Iterator[tuple[bytes, bytes]]:
     """The rows to be written, of those that are locked: nothing where nobody claims anything any more."""
     for place, claimed in held.items():
         identifier, number = place
         now = dict(claimed)
-        for contract, turn in mine.items():
-            if number in _numbers(turn):
-                now[contract] = tuple(c for c in turn.claims.get(number, ()) if identifier in c.identifiers)
+        for contract, turn in touched[number].items():
+            now[contract] = tuple(c for c in turn.claims.get(number, ()) if identifier in c.identifiers)
         now = {contract: claims for contract, claims in now.items() if claims}
         if now != claimed or not now:
             yield _key_of(place), _encoder.encode(now) if now else b""
@@ -124,17 +130,22 @@ def _changed(held: Mapping[Place, Claimed], mine: Turns) -> Iterator[tuple[bytes
 # -- what follows ------------------------------------------------------------------------------------------------------
 
 
-def _found(number: str, before: Claimed, mine: Turns) -> _Found:
-    after = before | {name: turn.claims.get(number, ()) for name, turn in mine.items() if number in _numbers(turn)}
-    return _Found(number, before, after, claimed_elsewhere(number, before), claimed_elsewhere(number, after))
+def _found(number: str, before: Claimed, turns: Turns) -> _Found:
+    after = before | {name: turn.claims.get(number, ()) for name, turn in turns.items()}
+    return _Found(number, turns, before, after, claimed_elsewhere(number, before), claimed_elsewhere(number, after))
 
 
-def _tell(turn: Turn, found: Iterable[_Found], now: int) -> set[str]:
-    """Tell a contract what it does not know yet; of which invoice numbers that was."""
-    news = [] if turn.state.frozen else [body for claims in found for body in _news(turn, claims)]
-    if news:
-        turn.tell(news, now)
-    return {body.number for body in news}
+def _tell(turns: Turns, found: Iterable[_Found], now: int) -> dict[str, set[str]]:
+    """Tell each contract what it does not know yet; of which invoice numbers that was."""
+    news: dict[str, list[InvoiceClaimedElsewhere]] = {}
+    for claims in found:
+        for contract in turns.keys() & claims.after.keys():
+            if not turns[contract].state.frozen:
+                news.setdefault(contract, []).extend(_news(turns[contract], claims))
+    for contract, bodies in news.items():
+        if bodies:
+            turns[contract].tell(bodies, now)
+    return {contract: {body.number for body in bodies} for contract, bodies in news.items()}
 
 
 def _news(turn: Turn, claims: _Found) -> Iterator[InvoiceClaimedElsewhere]:
@@ -153,9 +164,9 @@ def _otherwise(claims: _Found) -> Iterator[str]:
             yield contract
 
 
-def _between(claims: _Found, mine: Turns, locked: Collection[Place]) -> Iterator[str]:
+def _between(claims: _Found, locked: Collection[Place]) -> Iterator[str]:
     """Where a claim was changed: contracts that may share the invoice with somebody who does not wait for our locks."""
-    if any(claims.before.get(name) != claims.after.get(name) for name in mine):
+    if any(claims.before.get(name) != claims.after.get(name) for name in claims.turns):
         for contract, theirs in claims.after.items():
             if any((identifier, claims.number) not in locked for c in theirs for identifier in c.identifiers):
                 yield contract

@@ -2,23 +2,17 @@
 
 import asyncio
 import random
-from datetime import UTC, datetime
 
 import pytest
-from builders import OWNER, SOURCES, a_contract, a_milestone, an_amendment, invoice, record_of, registered
+from builders import invoice
+from claiming import CODE, Worker, plan
 
-from contracts_schema.records import Record
-from contracts_schema.rows import Changes, OffsetRange, Partition, Review, Rulebook, StateRow
-from services.reconciliation.policy import Policy, make_rules
+from contracts_schema.rows import Changes, Review, Rulebook, StateRow
 from services.reconciliation.state import decode_state, encode_state
 from services.reconciliation.view import standings
 from services.runtime.claims import _key_of
-from services.runtime.hallway import Hallway
-from services.runtime.outgoing import Topics
-from services.runtime.reading import Reader
 
 X, Y = b"x" * 16, b"y" * 16
-CODE = "INVOICE_CLAIMED_TWICE"
 BOOK = Rulebook("sha256:1", b"one")
 
 
@@ -117,50 +111,6 @@ async def test_the_same_rulebook_wakes_nobody(store):
 
 
 # Workers
-
-
-class Worker:
-    """One worker on this store, with partitions of its own."""
-
-    def __init__(self, store, name):
-        rules = make_rules({n: s.role for n, s in SOURCES.items()}, {}, Policy(), "ap")
-        self.store, self.name, self.rules = store, name, rules
-        self.partitions = {source.topic: Partition(source.topic, int(name)) for source in SOURCES.values()}
-        self.hallway = Hallway(store, Reader(SOURCES, rules, OWNER), rules, Topics(), "1")
-        self.offset, self.now = 0, datetime(2026, 3, 1, 8, tzinfo=UTC)
-
-    async def begin(self):
-        await self.store.take(self.name, OWNER, set(self.partitions.values()))
-        return self
-
-    async def tell(self, *events):
-        records, moves = [], []
-        for event in events:
-            self.offset += 1
-            told = record_of(event, self.now, f"e{self.name}-{self.offset}")
-            records.append(Record(told.topic, int(self.name), self.offset, told.timestamp, None, (), told.value))
-        for topic in {record.topic for record in records}:
-            offsets = [record.offset for record in records if record.topic == topic]
-            moves.append(OffsetRange(OWNER, self.partitions[topic], min(offsets), max(offsets) + 1, 0))
-        await self.hallway.carry(records, self.name, moves, 1_772_352_000_000_000)
-
-    async def look(self):
-        """Look at what was woken, until nothing is."""
-        while (await self.hallway.wake(0, 100, 1_772_352_000_000_000)).woken:
-            pass
-
-    async def reasons(self):
-        return {
-            (name, s.position.milestone): {str(reason.code) for reason in s.position.reasons}
-            async for name, raw in await self.store.states()
-            for s in standings(decode_state(raw), self.rules)
-        }
-
-
-def plan(contract, *milestones, version=1, **terms):
-    milestones = milestones or (a_milestone(requires=["invoiced"]),)
-    more = {"amendment": an_amendment()} if version > 1 else {}
-    return registered(a_contract(*milestones, contract=contract, version=version, **terms, **more))
 
 
 @pytest.fixture

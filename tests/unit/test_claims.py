@@ -1,14 +1,18 @@
 """One invoice claimed by several contracts (rule D8): what each is told, what it costs, and who is left alone."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from builders import Story, a_contract, a_milestone, an_amendment, invoice, met, registered, said
 
 from connectors.memory import MemoryBatch
+from contracts_schema import facts as f
+from contracts_schema.money import Money
 from contracts_schema.reasons import HoldReason
 from services.reconciliation import decide
 from services.reconciliation.checks import checks_for
+from services.reconciliation.react import react
+from services.reconciliation.state import Arrival
 
 CODE = "INVOICE_CLAIMED_TWICE"
 NEXT_YEAR = datetime(2027, 1, 4, 8, tzinfo=UTC)
@@ -189,6 +193,17 @@ def test_what_is_found_moves_a_contract_past_no_review_of_its_own():
     assert story.state("B").review != review
 
 
+def test_what_is_found_is_known_before_anything_of_the_same_transaction_is_decided():
+    """A review that falls due between two records cuts the transaction into revisions; the first knows it already."""
+    story = Story().tell(plan("A"), plan("B", a_milestone(requires=["invoiced"], due="2026-03-10")))
+    story.tell(invoice("100.00", contract="A"))
+    first = story.record(invoice("100.00", contract="B"))
+    story.now = NEXT_YEAR
+    story.carry([first, story.record(met(contract="B"))])
+    assert len(story.entries("B")) > 2
+    assert story.released(contract="B") == 0
+
+
 def test_without_a_review_it_is_known_when_it_was_found():
     story = two().tell(invoice("100.00", contract="A"))
     story.now = NEXT_YEAR
@@ -253,3 +268,24 @@ def test_keys_follow_the_plan_in_force_also_under_the_same_version():
     story = Story().tell(invoice("100.00", key="line:2", source="erp"), plan("C-1", first), plan("C-1", again))
     assert [i.number for i in story.standings()["M1"].case.invoices] == ["I-1"]
     assert "parked" in story.tell(invoice("1.00", "I-2", key="line:1", source="erp")).outcomes[-1]
+
+
+def test_a_part_that_a_newer_version_of_its_document_lacks_is_claimed_no_more():
+    """Only vendors' mappers say documents (rule F9): the facts are put where the mapper's would be."""
+    story = Story().tell(plan("A", a_milestone("M1", requires=["invoiced"]), a_milestone("M2", requires=["invoiced"])))
+    first, then = document_of(1, "M1", "M2"), document_of(2, "M2")
+    state = story.state("A")
+    react(state, [first], 10**18, story.rules)
+    assert [net.minor for net in state.claims["I-1"][0].nets] == [12_000]
+    react(state, [then], 10**18, story.rules)
+    assert [net.minor for net in state.claims["I-1"][0].nets] == [6_000]
+
+
+def document_of(edition, *milestones):
+    """One version of a document with 60.00 for each of these milestones."""
+    body = f.InvoiceReceived("I-1", "SUP-1", Money(6_000, "EUR"), date(2026, 3, 1), "open")
+    facts = [
+        f.Fact("portal", f"{m}@{edition}", f.Address("A", m), edition, body, None, "invoice", edition=edition)
+        for m in milestones
+    ]
+    return Arrival(tuple(facts), 10**15 * 2, "portal.events/0/1")
