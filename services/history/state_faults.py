@@ -14,6 +14,18 @@ _NOT_TOLD = {"moment", "review", "decided_on", "rulebook", "frozen", "deferred",
 # program that wrote it. Where decisions were taken as logged, what only deciding can tell is not compared either.
 _NOT_TOLD_OF_MILESTONES = {"review": None, "decided": b"", "notices_due": None}
 _ONLY_DECIDING_TELLS: dict[str, object] = {"since": {}, "notices": {}}
+_TOLD_BY_FACTS = {
+    "revision",
+    "sequence",
+    "head",
+    "in_force",
+    "plans",
+    "slots",
+    "seen",
+    "verdicts",
+    "documents",
+    "milestones",
+}
 
 
 def state_faults(stored: State, folded: State, *, taken: bool = False) -> Iterator[str]:
@@ -23,7 +35,7 @@ def state_faults(stored: State, folded: State, *, taken: bool = False) -> Iterat
     catch_up(b, stored.moment)
     for name in State.__struct_fields__:
         here, there = getattr(a, name), getattr(b, name)
-        if name in _NOT_TOLD or here == there:
+        if name in _NOT_TOLD or here == there or (taken and name not in _TOLD_BY_FACTS):
             continue
         if isinstance(here, dict) and isinstance(there, dict):
             yield from _entries(name, here, there)
@@ -56,6 +68,4 @@ def _comparable(state: State, taken: bool) -> State:
     for milestone in copy.milestones.values():
         for name in blank.keys() & set(milestone.__struct_fields__):
             setattr(milestone, name, blank[name])
-    if taken and hasattr(copy, "notices"):
-        copy.notices = {}
     return copy

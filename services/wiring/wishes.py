@@ -19,6 +19,7 @@ from services.reconciliation.policy import Rules
 from services.runtime.reading import SOURCE_HEADER, Reader
 from services.runtime.trial import Clock, read_lines
 from services.settings import Settings
+from services.wiring.contracts import house_of
 from services.wiring.documents import Document, read_documents
 from services.wiring.history import read_moment
 from services.wiring.sending import source_of
@@ -110,11 +111,11 @@ def _lines(reader: Reader, path: Path | None) -> tuple[list[tuple[int, tuple[Fac
 
 
 def _plans(settings: Settings, reader: Reader, path: Path, now: int) -> dict[str, tuple[Document, Fact]]:
-    read = read_documents([path])
-    if read[1]:
-        raise ConfigurationError(read[1])
+    read = read_documents([path], house_of(settings, None))
+    if read.faults:
+        raise ConfigurationError(read.faults)
     found: dict[str, tuple[Document, Fact]] = {}
-    for document in read[0]:
+    for document in read.documents:
         reading = reader.read(_event(settings, document, now))
         if reading.set_aside is not None:
             raise ConfigurationError([f"{document.where}: {reading.set_aside.sentence}"])

@@ -13,6 +13,9 @@ from services.history.fold import folded
 from services.history.replay import replay_contract
 from services.history.rulebooks import Shelf
 from services.history.whatif import under_rules, what_if
+from services.reconciliation.adoption import adoption_fact
+from services.reconciliation.react import react
+from services.reconciliation.state import Arrival
 from services.runtime.explain import accounts
 from services.runtime.past import known_at
 
@@ -95,3 +98,25 @@ def test_any_history_done_again_by_the_same_rules_comes_out_the_same(data):
         assert what_if(state, story.rules, (), now).differences == []
         again = under_rules(entries, state, story.rules, story.rules, (), now)
         assert (again.differences, again.commands) == ([], [])
+
+
+@tried(48)
+@given(st.data())
+def test_after_an_adoption_numbers_rise_above_it_released_never_falls_and_the_log_proves(data):
+    records = data.draw(histories(replaces=True, openings=True))
+    note(summary(records))
+    story = Story(people=PEOPLE)
+    for record in records:
+        story.carry([record])
+    for contract in story.contracts():
+        state, rows = story.state(contract), story.log(contract)
+        before = {name: known.released for name, known in state.milestones.items()}
+        told = {name: data.draw(st.integers(0, 12_000)) for name in before}
+        sequence = data.draw(st.integers(0, 99))
+        fact = adoption_fact(contract, sequence, told, state.moment)
+        reaction = react(state, [Arrival((fact,), fact.time, "")], fact.time, story.rules)
+        said = [d.said.sequence for entry in reaction.entries for d in entry.decisions if d.said]
+        assert all(number > max(sequence, story.state(contract).sequence) for number in said)
+        for name, known in state.milestones.items():
+            assert known.released >= (before[name] if known.replaced_by else max(before[name], told[name]))
+        assert prove(story, [*rows, *reaction.rows], state, contract=contract) == []
