@@ -259,9 +259,9 @@ class Book:
 
     def net_of(self, s, m, word):
         """D11: a payment of a taxed invoice counts with its net."""
-        amount = word.body.amount.minor
+        amount, coin = word.body.amount
         for part in s.invoices.parts(m.id):
-            if part.number == word.body.invoice and part.gross and part.gross.minor:
+            if part.number == word.body.invoice and part.gross and part.gross.minor > 0 and part.gross.currency == coin:
                 return amount * part.net // part.gross.minor
         return amount
 

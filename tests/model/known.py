@@ -95,7 +95,7 @@ def homes(fact, plan):
 
 def candidates(address, kind, body, plan):
     """Every milestone that an address fits: those that claim the first claimed key; else, under a key of the contract,
-    those that can take such a fact."""
+    those that can take such a fact. Of what cannot be read (no body) nobody knows who could take it (A11)."""
     if address.contract is not None:
         if address.milestone is not None:
             return tuple(m.id for m in plan.milestones if m.id == address.milestone)
@@ -106,7 +106,7 @@ def candidates(address, kind, body, plan):
         if claiming:
             return claiming
     if any(key in plan.refs.get(address.source, ()) for key in address.keys):
-        return tuple(m.id for m in plan.milestones if can_take(m, kind, body))
+        return tuple(m.id for m in plan.milestones if body is None or can_take(m, kind, body))
     return ()
 
 

@@ -88,7 +88,7 @@ class Invoices:
         net = sum(w.body.net.minor for w in told.values())
         part = Part(
             plain("number", newest.body.number), newest.body.supplier, newest.body.issued_on, newest.body.state, net,
-            newest.body.net.currency, newest.field("gross"), frozenset(self.by(told.values())), False, Fraction(0),
+            newest.body.net.currency, newest.field("gross"), frozenset(self.by(mine)), False, Fraction(0),
         )  # fmt: skip
         worth = self.worth(part)
         counts = self.stands(part) and self.ours(group) and worth is not None and not self.credits_what_has_gone(newest)

@@ -89,11 +89,12 @@ def d2_precursors(s, m):
 
 
 def d2_is_met(s, name):
-    """D1, D2: met itself, or its stand-in is; one that was replaced, when all its successors are."""
+    """D1, D2: met itself, or, where another has taken over, its stand-in; one that was replaced, when all its
+    successors are."""
     if name not in s.milestones:
         successors = [x.id for x in s.plan.milestones if name in x.replaces]
         return bool(successors) and all(d2_is_met(s, x) for x in successors)
-    return s.status(name) == "met" or any(s.status(x) == "met" for x in s.stand_ins(name))
+    return any(s.status(x) == "met" for x in s.stand_ins(name) or [name])
 
 
 @reason("NOT_RECEIVED")
