@@ -422,6 +422,13 @@ def test_ageing_counts_each_hold_from_its_oldest_open_reason():
     assert len(found) == 5
 
 
+def test_what_was_released_of_an_invoice_waits_no_more():
+    plan = a_contract(a_milestone("M1", "100.00", requires=["received", "invoiced"]))
+    story = Story().tell(registered(plan), received("60"), invoice("80.00"))
+    (row,) = [row for row in rows(Ageing(moment_of(story.now)), story) if row["milestones"]]
+    assert (row["held"], row["of_it_invoiced"]) == ("40.00", "20.00")
+
+
 def acknowledged(story, state, milestone="M1", **more):
     command = [c for c in story.commands if c["milestone"] == milestone][-1]["command_id"]
     return said("ap", "command.acknowledged", milestone, command_id=command, state=state, **more)
@@ -433,8 +440,11 @@ def test_a_command_is_unanswered_until_it_is_applied():
     assert (row["milestone"], row["action"], row["answer"], row["age_days"]) == ("M1", "hold", "no answer", "2.0")
     story.tell(acknowledged(story, "waiting", detail="not there yet"))
     assert rows(Unanswered(NOW), story)[0]["detail"] == "not there yet"
-    story.tell(acknowledged(story, "applied"))
-    assert rows(Unanswered(NOW), story) == []
+    for state in ("applied", "already_applied"):
+        story.tell(acknowledged(story, state))
+        assert rows(Unanswered(NOW), story) == []
+    story.tell(acknowledged(story, "rejected"))
+    assert rows(Unanswered(NOW), story)[0]["answer"] == "rejected"
 
 
 def test_an_older_answer_that_comes_late_does_not_open_a_command_again():
