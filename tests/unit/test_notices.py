@@ -467,3 +467,21 @@ def test_every_kind_has_a_function_and_says_what_clears_it():
     assert {*rows, *exceptions, NoticeKind.WITHDRAWN} == {*NoticeKind} == {*KINDS}
     assert all(clears_when(kind, "MANUAL_HOLD") for kind in NoticeKind)
     assert all(clears_when(NoticeKind.HOLD_AGEING, reason) for reason in HoldReason)
+
+
+def test_what_people_know_never_becomes_milder_while_it_is_open():
+    story = story_of(a_milestone("M1", "10.00", requires=["met"]), a_milestone("M2", "90.00", requires=["met"]))
+    story.clock(day("2026-03-02")).tell(paid("5.00"), paid("1.00")).clock(day("2026-03-09"))
+    assert told(story) == [
+        "2026-03-02 opened PAID_WITHOUT_RELEASE M1 red 0", "2026-03-09 raised PAID_WITHOUT_RELEASE M1 red 1",
+    ]  # fmt: skip
+    holds = story_of(a_milestone("M1", "10.00", requires=["met"]), a_milestone("M2", "90.00", requires=["met"]))
+    holds.clock(day("2026-03-02")).tell(held_by(hold="H-1")).clock(day("2026-03-04")).tell(held_by(hold="H-2"))
+    holds.clock(day("2026-03-17")).tell(
+        lifted_by(hold="H-1")
+    )  # the older one goes, the younger has stood for less long
+    holds.clock(day("2026-03-31"))
+    assert told(holds) == [
+        "2026-03-09 opened HOLD_AGEING M1 MANUAL_HOLD green 0", "2026-03-16 raised HOLD_AGEING M1 MANUAL_HOLD amber 1",
+        "2026-03-25 raised HOLD_AGEING M1 MANUAL_HOLD red 2",
+    ]  # fmt: skip
