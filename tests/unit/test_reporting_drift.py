@@ -61,6 +61,15 @@ def test_a_payment_without_a_release_is_told_with_its_age_and_what_was_paid():
     assert "0.00 is released" in found.detail
 
 
+def test_what_differs_is_as_old_as_its_beginning_whatever_came_since():
+    story = settled(a_story("met")).tell(paid("30.00"))
+    paid_at = moment_of(story.now)
+    story.now = datetime(2026, 3, 9, tzinfo=UTC)
+    story.tell(paid("40.00", "P-2"), met(status="partiallyMet"))
+    (found,) = told(story, now=paid_at + 240 * HOUR)
+    assert (found.age_days, found.amount.amount) == ("10.0", "70.00")
+
+
 def test_a_payment_beyond_the_release_is_told_with_what_exceeds_it():
     story = a_story("met", "invoiced").tell(met(), invoice("60.00"))
     settled(story).tell(paid("75.50"))

@@ -496,6 +496,12 @@ def test_who_could_release_names_persons_not_identities():
     assert found["anna", "approved a waiver"] == "NOT_MET; ticket T-1; until further notice"
 
 
+def test_acts_outside_the_period_are_left_out_and_entitlements_stay():
+    story = Story().tell(registered(a_contract(a_milestone("M1", requires=["signed_off"]))), signed())
+    found = rows(ReleaseRights(Period(since=date(2026, 3, 2))), story)
+    assert [(row["person"], row["what"]) for row in found] == [("(anybody)", "may sign")]
+
+
 def test_amendments_and_openings_are_approved_by_somebody():
     opening = {"released": "10.00", "as_of": "2026-02-01", "reference": "L-7", "approved_by": "boss"}
     first = a_contract(a_milestone("M1", "100.00", requires=["met"], opening=opening))

@@ -24,7 +24,8 @@ from builders import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.reporting.ocds import PREFIX, Publisher, encoded, package, record, releases
+from services.reporting.ocds import PREFIX, Publisher, _Book, encoded, package, record, releases, stages
+from services.reporting.ocds_merge import compiled
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "services/reporting/ocds.schema.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -33,9 +34,27 @@ PUBLISHER = Publisher("ocds-213czf", "Stadtwerke Beispiel", "https://data.exampl
 
 
 def made(story, contract="C-1"):
-    """The record of a contract as it is written and read again."""
+    """The record of a contract as it is written and read again. It shows what the last picture shows, and no more."""
+    book = _Book(PUBLISHER)
+    for stage in stages(story.entries(contract), lambda _: story.rules):
+        book.take(stage)
     found = releases(story.entries(contract), lambda _: story.rules, PUBLISHER)
-    return json.loads(encoded(record(found)))
+    assert found == book.releases
+    written = json.loads(encoded(record(found)))
+    pictured = json.loads(encoded(book._before))
+    assert pruned({name: written["compiledRelease"][name] for name in pictured}) == pruned(pictured)
+    names = [m["id"] for m in contract_of(pictured)["implementation"]["milestones"]]
+    assert len(names) == len(set(names))
+    return written
+
+
+def pruned(value, name=""):
+    """Without objects of lists of which nothing but the id is left, in any order: merging cannot take away more."""
+    if isinstance(value, dict):
+        return {key: kept for key, part in value.items() if (kept := pruned(part, key)) != []}
+    if isinstance(value, list) and name not in ("roles", "additionalIdentifiers"):
+        return sorted((one for item in value if (one := pruned(item)).keys() != {"id"}), key=lambda item: item["id"])
+    return value
 
 
 def contract_of(release):
@@ -152,6 +171,17 @@ def test_a_milestone_that_was_replaced_stays_and_says_so():
     assert one["value"]["amount"] == 10.0
 
 
+def test_a_milestone_that_was_met_before_it_left_the_plan_stays_met():
+    written = check(made(Story().tell(registered(FIRST), met("M2"), registered(AMENDED))))
+    gone = milestones(written["compiledRelease"])["M2"]
+    assert (gone["status"], gone["dateMet"]) == ("met", "2026-03-01T00:00:00+01:00")
+
+
+def test_a_contingency_adds_nothing_to_the_value_of_a_contract():
+    plan = a_contract(a_milestone("M1", "100.00"), a_milestone("M1B", "100.00", contingency_for="M1"))
+    assert contract_of(check(made(Story().tell(registered(plan))))["compiledRelease"])["value"]["amount"] == 100.0
+
+
 def test_an_amendment_that_waits_for_its_day_is_published_when_it_is_in_force():
     waits = AMENDED | {"amendment": an_amendment(effective_from="2026-03-05")}
     story = Story().tell(registered(FIRST), registered(waits))
@@ -181,6 +211,7 @@ def test_the_end_of_a_contract_is_a_termination_and_two_amendments_of_one_name_a
 
 def test_evidence_with_an_address_is_a_document_until_it_is_removed():
     story = Story().tell(registered(FIRST), attached(uri="https://files.example/fat.pdf"), attached("plain", "b" * 64))
+    story.tell(attached("shelf", "c" * 64, uri="third shelf, left"))
     (document,) = milestones(check(made(story))["compiledRelease"])["M1"]["documents"]
     assert (document["title"], document["url"]) == ("fat", "https://files.example/fat.pdf")
     assert document["description"] == f"SHA-256 {'a' * 64}"
@@ -225,6 +256,16 @@ def test_our_schema_refuses_what_we_do_not_write():
     assert not VALIDATOR.is_valid(release | {"planning": {}})
     assert not VALIDATOR.is_valid(release | {"date": "2026-03-01"})
     assert not VALIDATOR.is_valid(release | {"tag": ["tender"]})
+
+
+def test_an_empty_list_of_objects_takes_nothing_away():
+    heads = [
+        {"ocid": "ocds-213czf-1", "id": n, "date": n, "tag": ["contract"], "initiationType": "tender"} for n in "12"
+    ]
+    first, then = heads[0] | {"parties": [{"id": "a", "roles": ["buyer"]}]}, heads[1] | {"parties": [], "awards": []}
+    merged = MERGER.create_compiled_release([first, then])
+    assert compiled([first, then]) == merged
+    assert merged["parties"] == first["parties"]
 
 
 # Whatever happens
