@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.cli.app import DEFAULT_CONFIG, AsJson, Config, app
-from services.cli.words import counting, give_up, print_json, print_table, run, say
+from services.cli.words import counting, give_up, print_json, print_table, run, say, working
 
 if TYPE_CHECKING:
     from services.history.differences import Difference, Line, Side
@@ -22,20 +22,32 @@ Contracts = Annotated[
 
 
 @app.command("verify")
-def verify(contracts: Contracts = None, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+def verify(
+    contracts: Contracts = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="Also compare every command in the topic with the log.")
+    ] = False,
+    config: Config = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
     """Prove contracts from their log: chain, decisions, commands, state.
 
     Each hash is computed again, each decision taken again under the rulebook that it names, each command's id
     compared with its content, and the stored state with the fold of the log. It ends with 1 where anything does not
-    prove. The heads it prints are to be compared with those that commands and decision records bear.
+    prove. Who can rewrite a whole log can make a whole chain: --published compares it with what finance has read.
     """
     from services import settings
-    from services.wiring.history import verify_contracts
+    from services.wiring.history import verify_contracts, verify_published
     from services.wiring.places import read_place
 
     names = [read_place(name).contract for name in contracts or ()]
+    loaded = settings.load(config)
     with counting("contracts proven") as progress:
-        found = run(verify_contracts(settings.load(config), names, progress))
+        found = run(verify_contracts(loaded, names, progress))
+    if published:
+        with working("comparing with the topic of commands"):
+            found.published, faults = run(verify_published(loaded, names))
+        found.faults += faults
     if as_json:
         print_json(found)
     else:
@@ -46,6 +58,8 @@ def verify(contracts: Contracts = None, config: Config = DEFAULT_CONFIG, as_json
             f"{found.contracts} contracts, {found.revisions} revisions, {found.decisions} decisions, "
             f"{found.commands} commands: {len(found.faults)} faults"
         )
+        if published:
+            say(f"{found.published} commands in the topic were compared with the log")
         if found.not_redecided:
             say(
                 f"{found.not_redecided} revisions were decided under other rules than this version's; their chain holds"

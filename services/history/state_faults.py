@@ -15,17 +15,8 @@ _NOT_TOLD = {"moment", "review", "decided_on", "rulebook", "frozen", "deferred",
 _NOT_TOLD_OF_MILESTONES = {"review": None, "decided": b"", "notices_due": None}
 _ONLY_DECIDING_TELLS: dict[str, object] = {"since": {}, "notices": {}}
 _TOLD_BY_FACTS = {
-    "revision",
-    "sequence",
-    "head",
-    "in_force",
-    "plans",
-    "slots",
-    "seen",
-    "verdicts",
-    "documents",
-    "milestones",
-}
+    "revision", "sequence", "head", "in_force", "plans", "slots", "seen", "verdicts", "documents", "milestones",
+}  # fmt: skip
 
 
 def state_faults(stored: State, folded: State, *, taken: bool = False) -> Iterator[str]:

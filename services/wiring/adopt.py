@@ -12,11 +12,8 @@ from collections.abc import Collection, Sequence
 from msgspec import Struct
 
 from contracts_schema.commands import Command
-from contracts_schema.errors import MessageError
 from contracts_schema.facts import Fact
-from contracts_schema.records import Record
 from contracts_schema.rows import Changes
-from services.gate.fence import read_command
 from services.history.seen import Seen, Topic
 from services.ports import Batch, Store
 from services.reconciliation.adoption import adopted, adoption_fact
@@ -31,6 +28,7 @@ from services.runtime.upkeep import RULEBOOK
 from services.runtime.work import Work
 from services.settings import Settings
 from services.wiring import RELEASE, doors
+from services.wiring.history import whole_commands
 
 LAST = 100  # records of each partition that a start looks at: the newest command of every partition is among them
 CONTRACTS_AT_A_TIME = 50
@@ -82,7 +80,7 @@ async def adopt(settings: Settings, *, do: bool, not_ours: Collection[str]) -> l
 async def _behind(settings: Settings, store: Store, last: int | None, not_ours: Collection[str]) -> list[Seen]:
     topic = Topic(not_ours)
     async for records in doors.scan_topic(settings, settings.topics.commands, last):
-        commands = list(_commands(records))
+        commands = whole_commands(records)
         topic.note(commands, await _known(store, commands))
     found = []
     for seen in topic.behind():
@@ -90,17 +88,6 @@ async def _behind(settings: Settings, store: Store, last: int | None, not_ours: 
         known = adopted(state) if state is not None else None
         if known is None or max(seen.unknown.values()) > known.sequence:
             found.append(seen)
-    return found
-
-
-def _commands(records: Sequence[Record]) -> list[Command]:
-    """The commands among these records that are whole; what is none was never one of ours."""
-    found = []
-    for record in records:
-        try:
-            found.append(read_command(record))
-        except MessageError:
-            continue
     return found
 
 

@@ -8,14 +8,19 @@ from datetime import date, datetime, timedelta
 
 from msgspec import DecodeError, Struct
 
-from contracts_schema.errors import ConfigurationError, Refused
+from contracts_schema.commands import Command
+from contracts_schema.errors import ConfigurationError, MessageError, Refused
+from contracts_schema.records import Record
 from contracts_schema.rows import LogRow
+from services.gate.fence import read_command
 from services.history import business
 from services.history.business import zone_of
 from services.history.fold import folded
+from services.history.published import published_faults
 from services.history.rulebooks import Books, Shelf
 from services.history.verify import Fault, Proof, verify
 from services.ports import Store
+from services.reconciliation.adoption import adopted
 from services.reconciliation.calendar import midnight, moment_of, show_moment
 from services.reconciliation.log import LogEntry, read_entry
 from services.reconciliation.state import State, decode_state
@@ -33,7 +38,7 @@ Progress = Callable[[int, str], None]
 
 class Verified(Struct):
     """What was proven, in sum, and what was not. `heads` names the end of each chain: compare it with one that left
-    the house."""
+    the house; `published` counts the commands in the topic that were compared with the log."""
 
     contracts: int = 0
     revisions: int = 0
@@ -41,6 +46,7 @@ class Verified(Struct):
     commands: int = 0
     not_redecided: int = 0
     heads: dict[str, str] = {}
+    published: int = 0
     faults: list[Fault] = []
 
 
@@ -60,6 +66,38 @@ async def verify_contracts(settings: Settings, contracts: Sequence[str], progres
             proof = await _verify(store, contract)
             _add(found, proof)
             progress(found.contracts, contract)
+    return found
+
+
+async def verify_published(settings: Settings, contracts: Sequence[str]) -> tuple[int, list[Fault]]:
+    """Compare every command that lies in the topic with the log: how many there are, and what does not fit."""
+    number, faults, adopted_to = 0, list[Fault](), dict[str, int]()
+    async with doors.open_store(settings) as store:
+        async for records in doors.scan_topic(settings, settings.topics.commands):
+            commands = [c for c in whole_commands(records) if not contracts or c.contract in contracts]
+            for contract in {c.contract for c in commands} - adopted_to.keys():
+                adopted_to[contract] = await _adopted_to(store, contract)
+            wanted = {(c.contract, c.revision) for c in commands if 0 < c.revision < 2**62}
+            rows = {(row.contract, row.revision): row for row in (await store.revisions(wanted) if wanted else ())}
+            number += len(commands)
+            faults += published_faults(commands, rows, adopted_to)
+    return number, faults
+
+
+async def _adopted_to(store: Store, contract: str) -> int:
+    raw = await store.state(contract)
+    known = adopted(decode_state(raw)) if raw else None
+    return known.sequence if known is not None else 0
+
+
+def whole_commands(records: Sequence[Record]) -> list[Command]:
+    """The commands among these records that are whole; what is none was never one of ours."""
+    found = []
+    for record in records:
+        try:
+            found.append(read_command(record))
+        except MessageError:
+            continue
     return found
 
 

@@ -10,8 +10,13 @@ import msgspec
 import pytest
 from desk import Desk
 
+from connectors.memory import MemoryStore
+from contracts_schema.records import Record
+from contracts_schema.rows import Lane
 from services.reconciliation.calendar import datetime_of
+from services.runtime.outgoing import packed_rows
 from services.settings import load
+from services.wiring import doors
 
 
 @pytest.fixture
@@ -19,9 +24,20 @@ def desk(tmp_path, capsys, monkeypatch):
     desk = Desk(tmp_path, capsys)
     desk.install(monkeypatch)
     desk("contract", "apply", desk.plan())
+    desk.issued = desk.store  # whose commands lie in the topic
+
+    async def scan_topic(settings, topic, last=None):
+        rows = [r for row in await desk.issued.outbox(Lane.COMMANDS, 1000) for r in packed_rows(row.body)]
+        yield [Record(topic, 0, n, 0, row.key, row.headers, row.value) for n, row in enumerate(rows)]
+
+    monkeypatch.setattr(doors, "scan_topic", scan_topic)
+    keep_rulebook(desk)
+    return desk
+
+
+def keep_rulebook(desk):
     book = load(desk.config).rules().rulebook
     desk.store._tables.rulebooks[book.hash] = book
-    return desk
 
 
 def met(desk, milestone="M1", event="met-1", **more):
@@ -46,6 +62,34 @@ def test_verify_ends_with_1_and_names_what_does_not_prove(desk):
     assert "C-1" in told
     assert "chain" in told
     assert json.loads(json.dumps(desk.json("verify", code=1)["faults"]))
+
+
+def test_verify_compares_what_was_published_with_the_log(desk):
+    met(desk, "M2")
+    assert "3 commands in the topic were compared with the log" in desk("verify", "--published")
+    desk.issued, desk.store = desk.store, MemoryStore(desk.clock)
+    desk("contract", "apply", desk.plan())
+    keep_rulebook(desk)
+    found = desk.json("verify", "--published", "C-1", code=1)
+    assert [f["sentence"] for f in found["faults"] if f["what"] == "published"][-1] == (
+        "M2, sequence 3, was published and does not stand in the log"
+    )
+
+
+def test_adopt_shows_what_lies_behind_and_takes_it_over_once(desk):
+    met(desk, "M2")
+    assert "nothing lies behind what finance has seen" in desk("db", "adopt")
+    desk.issued, desk.store = desk.store, MemoryStore(desk.clock)
+    told = desk("db", "adopt", code=1)
+    assert "C-1: sequence 0 here, 3 seen, 3 commands unknown; not taken over yet" in told
+    assert "M2: EUR 0.00 released here, 1500.00 told" in told
+    assert "1 contracts lie behind what finance has seen; --yes takes it over" in told
+    assert "taken over" in desk("db", "adopt", "--yes")
+    assert desk.json("db", "adopt") == []
+    desk("contract", "apply", desk.plan())
+    assert desk.json("contract", "show", "C-1")["sequence"] == 5
+    assert "finance had been told so before this store was restored" in desk("explain", "C-1/M2")
+    assert desk.json("verify", "--published")["faults"] == []
 
 
 def test_explain_says_which_facts_count_and_why(desk):
