@@ -20,9 +20,8 @@ from services.reconciliation.notices.tell import since_when
 from services.reconciliation.notices.turn import tell_people
 from services.reconciliation.policy import Rules
 from services.reconciliation.review import next_review
-from services.reconciliation.standing import NO_KIND, Kinds
+from services.reconciliation.standing import KINDS_OF, Kinds
 from services.reconciliation.state import State, packed
-from services.reconciliation.subject import FAMILY
 from services.reconciliation.versions import put_in_force, version_in_force
 
 
@@ -90,9 +89,9 @@ def _touched(state: State, index: Index, facts: Sequence[Fact], rules: Rules) ->
         if fact.document is not None or home is Place.EVERYWHERE or isinstance(fact.body, ABOUT_MESSAGES):
             return None  # a vendor document may void parts elsewhere (rule F9)
         if isinstance(home, str):
-            kind = frozenset({FAMILY.get(fact.kind, fact.kind)})
+            kinds = KINDS_OF[type(fact.body)]
             for name in (home, *index.dependents.get(home, ())):
-                touched[name] = touched.get(name, NO_KIND) | kind
+                touched[name] = touched[name] | kinds if name in touched else kinds
     return touched
 
 

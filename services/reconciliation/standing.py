@@ -14,7 +14,10 @@ from services.reconciliation.subject import FAMILY
 
 Standing = dict[str, list[Slot]]  # kind (of a pair its first) to the slots that count for one milestone
 Kinds = frozenset[str]  # kinds of facts, of a pair its first
-EVERY_KIND: Kinds = frozenset(FAMILY.get(kind, kind) for kind in (t.__struct_config__.tag for t in get_args(AnyBody)))
+KINDS_OF: Mapping[type, Kinds] = {
+    body: frozenset({FAMILY.get(tag, tag)}) for body in get_args(AnyBody) for tag in [body.__struct_config__.tag]
+}
+EVERY_KIND: Kinds = frozenset().union(*KINDS_OF.values())
 NO_KIND: Kinds = frozenset()
 _NOTHING: list[Slot] = []
 
