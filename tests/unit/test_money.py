@@ -56,6 +56,13 @@ def test_retention_is_kept_in_plan_order_up_to_a_cap_whatever_was_met_first():
         assert [story.position(m).allowed for m in ("M1", "M2")] == [9_000, 9_800]
 
 
+def test_the_cap_of_retention_counts_what_earlier_steps_have_kept():
+    steps = [{"until_percent": "50", "rate_percent": "10"}, {"rate_percent": "5"}]
+    plan = [a_milestone("M1", requires=["met"]), a_milestone("M2", requires=["met"])]
+    story = told(met("M1"), met("M2"), milestones=plan, retention={"steps": steps, "cap": "12.00"})
+    assert (story.released("M1"), story.released("M2")) == (9_000, 9_800)
+
+
 def test_a_last_step_may_end_and_keeps_nothing_after_it():
     steps = [{"rate_percent": "10", "until_percent": "50"}]
     plan = [a_milestone("M1", requires=["met"]), a_milestone("M2", requires=["met"])]
