@@ -51,6 +51,11 @@ def midnight_of(day: date, zone: str) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=_zone(zone)).astimezone(UTC)
 
 
+def later(day: date, days: int = 1) -> date:
+    """So many days after a day, by the calendar; where time ends, its last day (papers are valid until 9999-12-31)."""
+    return day + timedelta(days=days) if (date.max - day).days >= days else date.max
+
+
 @lru_cache(maxsize=16_384)
 def working_day(day: date, count: int, calendar: str | None) -> date:
     """The `count`-th working day after a day; the day itself for 0; below 0, as many working days before it.

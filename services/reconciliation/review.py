@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import date
 
-from services.reconciliation.calendar import midnight
+from services.reconciliation.calendar import later, midnight
 from services.reconciliation.case import Case
 from services.reconciliation.contract_case import ContractCase
 from services.reconciliation.decide import decide
@@ -13,7 +13,6 @@ from services.reconciliation.notices.turn import due_without_deciding
 from services.reconciliation.standing import of
 from services.reconciliation.versions import next_version_begins
 
-_DAY = timedelta(days=1)
 _DATED = frozenset({"milestone.assessed", "reason.waived", "compliance.document"})
 
 
@@ -22,15 +21,15 @@ def next_review(contract: ContractCase) -> int | None:
 
     Milestones that are not decided now keep the moment that was found for them when they last were.
     """
-    known = contract.state.milestones
+    known, today = contract.state.milestones, contract.today.toordinal()
     for name, kinds in contract.wanted.items():
         if not kinds.isdisjoint(_DATED):
             known[name].review = _earliest(contract, _days(contract.cases[name]))
     moments = [known[name].review for name in contract.index.milestones]
-    notices = [day for name in contract.index.milestones if (day := known[name].notices_due) is not None]
+    notices = [day for milestone in known.values() if (day := milestone.notices_due) is not None and day > today]
     if contract.state.notices_due is not None:
         notices.append(contract.state.notices_due)
-    return _first(contract, moments, min(notices) if notices else None)
+    return _first(contract, moments, notices)
 
 
 def review_before(contract: ContractCase) -> int | None:
@@ -40,10 +39,10 @@ def review_before(contract: ContractCase) -> int | None:
     return _first(contract, moments, due_without_deciding(contract))
 
 
-def _first(contract: ContractCase, moments: list[int | None], notices_due: int | None) -> int | None:
+def _first(contract: ContractCase, moments: list[int | None], notices_due: Iterable[int]) -> int | None:
     moments += [_earliest(contract, _defects_period(contract)), next_version_begins(contract.state, contract.moment)]
-    if notices_due is not None:
-        moments.append(midnight(date.fromordinal(notices_due), contract.plan.timezone))
+    notice = min(notices_due, default=0)
+    moments.append(_earliest(contract, [date.fromordinal(notice)] if notice else []))
     return min((m for m in moments if m is not None), default=None)
 
 
@@ -56,15 +55,15 @@ def _days(case: Case) -> Iterator[date]:
     """Every day that begins or ends something here: due date, tolerance, waivers, documents."""
     due = case.milestone.due
     if due is not None and not case.met:
-        yield due + _DAY
-        yield due + timedelta(days=case.milestone.tolerance_days) + _DAY
+        yield later(due)
+        yield later(due, case.milestone.tolerance_days + 1)
     for slot in of(case.standing, "reason.waived"):
         if slot.body.until is not None:
-            yield slot.body.until + _DAY
+            yield later(slot.body.until)
     if case.plan.compliance:
         for slot in of(case.standing, "compliance.document"):
             yield slot.body.valid_from
-            yield slot.body.valid_until + _DAY
+            yield later(slot.body.valid_until)
 
 
 def _defects_period(contract: ContractCase) -> Iterator[date]:
@@ -72,4 +71,4 @@ def _defects_period(contract: ContractCase) -> Iterator[date]:
     if terms is not None and terms.release_on is not None:
         met_on = contract.cases[terms.release_on].completion.met_on
         if met_on is not None:
-            yield met_on + timedelta(days=terms.defects_days) + _DAY
+            yield later(met_on, terms.defects_days + 1)

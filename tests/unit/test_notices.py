@@ -40,6 +40,7 @@ from services.reconciliation.notices import (
     OF_REASONS,
     clears_when,
 )
+from services.reconciliation.notices.now import notices_now
 from services.reconciliation.policy import NoticePolicy, Policy
 from services.runtime.explain import accounts
 
@@ -332,6 +333,14 @@ def test_once_nothing_is_held_no_document_is_missed():
     assert story.released() == 10_000
 
 
+def test_a_document_without_an_end_never_expires():
+    story = story_of(a_milestone(requires=["met"], due="9999-12-31", tolerance_days=3), compliance=["insurance"])
+    story.tell(paper("2026-01-01", "9999-12-31"), paper("2026-02-01", "9999-12-30", milestone="M1"))
+    story.tell(waived("NOT_MET", until="9999-12-31"))
+    assert story.defects == []
+    assert told(story) == []
+
+
 # Money
 
 
@@ -367,8 +376,9 @@ def test_a_milestone_that_left_the_plan_after_money_went_out_and_one_that_just_l
         "2026-03-11 cleared LATE M2 due red 0",
     ]  # fmt: skip
     assert open_now(story) == ["WITHDRAWN M1 WITHDRAWN red 0"]
+    assert told(story.clock(day("2026-03-18")))[3:] == ["2026-03-18 raised WITHDRAWN M1 red 1"]
     back = a_contract(*milestones[:1], third, version=3, amendment=an_amendment(id="A-3"))
-    assert told(story.tell(registered(back)))[-1] == "2026-03-11 cleared WITHDRAWN M1 red 0"
+    assert told(story.tell(registered(back)))[-1] == "2026-03-18 cleared WITHDRAWN M1 red 1"
 
 
 # Sign-off by a bypass
@@ -485,3 +495,26 @@ def test_what_people_know_never_becomes_milder_while_it_is_open():
         "2026-03-09 opened HOLD_AGEING M1 MANUAL_HOLD green 0", "2026-03-16 raised HOLD_AGEING M1 MANUAL_HOLD amber 1",
         "2026-03-25 raised HOLD_AGEING M1 MANUAL_HOLD red 2",
     ]  # fmt: skip
+
+
+def test_a_step_that_people_know_of_stays_when_only_the_severity_rises():
+    policy = Policy(notices=NoticePolicy(matrix=NoticePolicy().matrix | {"possible": ("green", "green", "red")}))
+    small, other = a_milestone("M1", "10.00", requires=["met"]), a_milestone("M2", "90.00", requires=["met"])
+    story = story_of(small, other, policy=policy).clock(day("2026-03-02")).tell(held_by(hold="H-1"))
+    story.clock(day("2026-03-04")).tell(held_by(hold="H-2")).clock(day("2026-03-17")).tell(lifted_by(hold="H-1"))
+    large = a_contract(small | {"value": "100.00"}, other, version=2, amendment=an_amendment())
+    assert told(story.tell(registered(large)))[-1] == "2026-03-17 raised HOLD_AGEING M1 MANUAL_HOLD red 1"
+
+
+def test_of_a_frozen_contract_there_is_what_was_told_last():
+    story = story_of(a_milestone(requires=["met"])).tell(paid("30.00"))
+    frozen = story.state()
+    frozen.frozen = "2"
+    (shown,) = notices_now(frozen, story.rules)
+    assert (shown.kind, shown.milestone, shown.severity) == ("PAID_WITHOUT_RELEASE", "M1", "red")
+    assert shown.detail == "told before the contract was frozen"
+
+
+def test_before_a_version_is_in_force_nothing_is_open():
+    story = Story().tell(said("pm", "milestone.assessed", status="met"), registered(a_contract(version=2)))
+    assert notices_now(story.state(), story.rules) == []

@@ -6,7 +6,7 @@ import pytest
 from builders import Story, a_contract, registered
 
 from contracts_schema.calendars import calendar_fault, known_calendars, working_days
-from services.reconciliation.calendar import working_day
+from services.reconciliation.calendar import later, working_day
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,9 @@ def test_a_registration_with_an_unknown_calendar_is_refused_by_field_value_and_n
     assert "calendar" in story.quarantined[0]
     assert "'DE-BERLIN' is no holiday calendar; near it are DE-BE" in story.quarantined[0]
     assert story.raw() is None
+
+
+def test_where_time_ends_a_later_day_is_its_last():
+    assert later(date(2026, 2, 28)) == date(2026, 3, 1)
+    assert later(date(2026, 2, 28), 0) == date(2026, 2, 28)
+    assert later(date(9999, 12, 30), 1) == later(date(9999, 12, 30), 5) == date.max

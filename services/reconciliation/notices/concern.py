@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import NamedTuple
 
-from services.reconciliation.calendar import day_of, working_day
+from services.reconciliation.calendar import day_of, later, working_day
 from services.reconciliation.case import Case
 from services.reconciliation.contract_case import in_force
 from services.reconciliation.crosswalk import Index
@@ -43,8 +43,8 @@ def is_running(case: Case, since: Collection[str]) -> bool:
 
 def last_day(case: Case) -> date | None:
     """The last day on which the milestone is not late: due date and tolerance."""
-    m = case.milestone
-    return m.due and m.due + timedelta(days=m.tolerance_days)
+    due = case.milestone.due
+    return later(due, case.milestone.tolerance_days) if due is not None else None
 
 
 def ready_on(case: Case) -> date | None:

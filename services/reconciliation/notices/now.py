@@ -35,15 +35,33 @@ class Shown(NamedTuple):
 
 def notices_now(state: State, rules: Rules) -> list[Shown]:
     """Every open notice of a contract, the reddest first, then the oldest. A contract that cannot be decided is not
-    decided to be shown: it has none."""
-    if state.in_force == 0 or state.frozen or not _has_any(state):
+    decided to be shown: of it there is what people were told last."""
+    if state.in_force == 0 or not _has_any(state):
         return []
+    found = _as_last_told(state, rules) if state.frozen else _as_they_stand(state, rules)
+    return sorted(found, key=lambda n: (-SEVERITIES.index(n.severity), n.since, n.milestone or "", n.kind, n.cause))
+
+
+def _as_they_stand(state: State, rules: Rules) -> list[Shown]:
     contract = ContractCase(state, index_of(state.plans[state.in_force].plan), state.moment, rules)
     decide(contract)
     found = [*_shown(contract, None, state.notices, concerns_of_all(contract))]
     for name, known in state.milestones.items():
         found += _shown(contract, name, known.notices, _concerns(contract, name, known))
-    return sorted(found, key=lambda n: (-SEVERITIES.index(n.severity), n.since, n.milestone or "", n.kind, n.cause))
+    return found
+
+
+def _as_last_told(state: State, rules: Rules) -> list[Shown]:
+    everywhere = {None: state.notices} | {name: known.notices for name, known in state.milestones.items()}
+    return [
+        Shown(
+            NoticeKind(key.partition(BETWEEN)[0]), name, key.partition(BETWEEN)[2], SEVERITIES[was.severity], was.step,
+            was.owner, told_to(rules.policy.notices, was.step, was.owner), 0, was.since, was.revision,
+            "told before the contract was frozen", (),
+        )
+        for name, notices in everywhere.items()
+        for key, was in notices.items()
+    ]  # fmt: skip
 
 
 def _has_any(state: State) -> bool:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import date
 
 from contracts_schema.reasons import HoldReason
-from services.reconciliation.calendar import working_day
+from services.reconciliation.calendar import later, working_day
 from services.reconciliation.case import Case, Finding
 from services.reconciliation.contract_case import ContractCase
 from services.reconciliation.notices.concern import HAPPENED, Concern, days_for, is_running, waits_since
-
-_DAY = timedelta(days=1)
 
 
 def documents(contract: ContractCase) -> Iterable[Concern]:
@@ -59,6 +57,6 @@ def _covered_until(periods: list[tuple[date, date]], today: date) -> date | None
     if ends is None or ends < today:
         return ends
     for first, until in sorted(periods):
-        if first <= ends + _DAY:
+        if first <= later(ends):
             ends = max(ends, until)
     return ends

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date
 
-from services.reconciliation.calendar import working_day
+from services.reconciliation.calendar import later, working_day
 from services.reconciliation.case import Case
 from services.reconciliation.decide import Position
 from services.reconciliation.notices.concern import Concern, Since, is_running, last_day, ready_on
-
-_DAY = timedelta(days=1)
 
 
 def sign_off_due(case: Case, position: Position, since: Since) -> Iterable[Concern]:
@@ -28,7 +26,7 @@ def sign_off_overdue(case: Case, position: Position, since: Since) -> Iterable[C
     due = sign_off_due_on(case, since)
     if due is None:
         return ()
-    return (Concern("signed_off", due + _DAY, position.value, f"the sign-off was due on {due}", owner=_signers(case)),)
+    return (Concern("signed_off", later(due), position.value, f"the sign-off was due on {due}", owner=_signers(case)),)
 
 
 def sign_off_due_on(case: Case, since: Since) -> date | None:
@@ -69,7 +67,7 @@ def late(case: Case, position: Position, since: Since) -> Iterable[Concern]:
     if last is None or case.today <= last or not is_running(case, since):
         return ()
     detail = f"it was due on {case.milestone.due}, at the latest on {last}, and is {case.completion.status}"
-    return (Concern("due", last + _DAY, at_stake(case, position), detail, owner=case.milestone.owner),)
+    return (Concern("due", later(last), at_stake(case, position), detail, owner=case.milestone.owner),)
 
 
 def at_stake(case: Case, position: Position) -> int:

@@ -43,7 +43,7 @@ def _of_milestones_that_went(contract: ContractCase, teller: Teller) -> Iterator
     state = contract.state
     gone = withdrawn(state, contract.index)
     for name, known in state.milestones.items():
-        if name not in contract.index.milestones and (known.notices or name in gone):
+        if name not in contract.index.milestones:
             concerns = [concern_of_withdrawn(known)] if name in gone else []
             known.notices, said, known.notices_due = teller.tell(name, known.notices, concerns)
             yield from said
@@ -55,12 +55,12 @@ def concern_of_withdrawn(known: MilestoneState) -> tuple[NoticeKind, Concern]:
     return NoticeKind.WITHDRAWN, Concern("WITHDRAWN", None, known.released, detail)
 
 
-def due_without_deciding(contract: ContractCase) -> int | None:
-    """The next day (ordinal) on which time alone may bring a notice, of a contract that was decided to be looked at."""
+def due_without_deciding(contract: ContractCase) -> list[int]:
+    """The days (ordinals) on which time alone may bring a notice, of a contract that was decided to be looked at."""
     state = contract.state
     teller = Teller(contract.plan, contract.rules.policy.notices, contract.today, state.revision + 1)
     due = [teller.tell(None, state.notices, concerns_of_all(contract)).due]
     for name, case in contract.cases.items():
         concerns = concerns_of(case, contract.positions[name], since_of(contract, name))
         due.append(teller.tell(name, state.milestones[name].notices, concerns).due)
-    return min((day for day in due if day is not None), default=None)
+    return [day for day in due if day is not None]
