@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+from builders import Story, a_contract, a_milestone, met, paid
+from builders import registered as registered_at
 from desk import Desk
 
 from services.reporting.csv_text import line, safe
+from services.reporting.dossier import dossier
 from services.reporting.sections import NAMES
-from services.reporting.tables import COLUMNS
+from services.reporting.tables import COLUMNS, facts
 
 
 @pytest.fixture
@@ -234,6 +237,15 @@ def test_all_tables_are_written_into_a_folder(registered):
     said = json.loads(tables["facts"][-1]["says"])
     assert (tables["facts"][-1]["kind"], said["by"], said["role"]) == ("sign_off.given", "jane", "site-manager")
     assert tables["decisions"][-1]["reasons"] == "NOT_MET:118500.00"
+
+
+def test_a_fact_says_what_it_said_and_nothing_that_it_left_out():
+    story = Story().tell(registered_at(a_contract(a_milestone("M1", requires=["met"]))), met(), paid("1.00"))
+    found = facts(dossier(story.state(), story.entries(), story.rules))
+    assert [json.loads(row[-1]) for row in found] == [
+        {"version": 1}, {"status": "met"},
+        {"amount": {"amount": "1.00", "currency": "EUR"}, "invoice": None, "paid_on": "2026-03-01", "payment": "P-1"},
+    ]  # fmt: skip
 
 
 def test_one_table_is_written_into_a_file_and_several_want_a_folder(registered):
