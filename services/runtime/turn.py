@@ -69,7 +69,7 @@ class Turn:
         if first.arrivals and first.wake is None:
             steps = [first._replace(arrivals=[said, *first.arrivals])]
         else:
-            steps = [Step([said], moment), *self.steps]
+            steps = [Step([said], max(moment, first.bound)), *self.steps]
         self._run(decode_state(self.raw) if self.raw else State(self.contract), steps)
         if self.state.frozen:  # it is found anew when the contract can be decided
             self.state.deferred = [arrival for arrival in self.state.deferred if arrival.origin != NOWHERE]

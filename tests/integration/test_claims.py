@@ -71,6 +71,7 @@ async def test_who_shares_an_invoice_only_through_a_third_is_held_although_neith
         await one.tell(plan("A", supplier={"id": "S"}), plan("B", supplier={"id": "S", "identifiers": ["T"]}))
         await other.tell(plan("C", supplier={"id": "T"}))
         await one.tell(invoice("30.00", contract="B", supplier="S", total="100.00"))
+        await one.look()
         both, write = asyncio.Barrier(2), PostgresBatch.write
 
         async def when_both_have_looked(batch, changes):

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from builders import Story, a_contract, a_milestone, an_amendment, invoice, met, registered, said
+from builders import Story, a_contract, a_milestone, an_amendment, invoice, met, micros, registered, said
 
 from connectors.memory import MemoryBatch
 from contracts_schema import facts as f
@@ -115,6 +115,15 @@ def test_another_supplier_may_use_the_same_number():
     story = Story().tell(plan("A"), plan("B", supplier={"id": "SUP-2"}))
     story.tell(invoice("100.00", contract="A"), invoice("100.00", contract="B", supplier="SUP-2"))
     assert story.reasons(contract="A") == story.reasons(contract="B") == []
+
+
+def test_what_one_contract_claims_twice_by_itself_is_no_matter_of_another_unit():
+    story = Story().tell(plan("A", a_milestone("M1"), a_milestone("M2")), plan("B"))
+    story.tell(*(invoice("100.00", milestone=name, contract="A", business_unit="north") for name in ("M1", "M2")))
+    story.tell(invoice("100.00", contract="B", business_unit="south"))
+    assert CODE in story.reasons("M2", "A")
+    assert CODE not in story.reasons(contract="B")
+    assert "invoice.claimed_elsewhere" not in {kind for found in kinds(story, "A") for kind in found}
 
 
 def test_a_name_that_the_supplier_gave_up_leaves_no_claim_behind():
@@ -237,6 +246,23 @@ def test_a_contract_that_cannot_be_decided_is_told_when_it_can(monkeypatch):
     mended.wake(0, 0)
     assert mended.reasons(contract="B") == [CODE]
     assert not mended.state("B").frozen
+
+
+def test_what_is_found_goes_before_what_was_kept_for_an_upgrade(monkeypatch):
+    """A review falls due between two facts that were kept: the revision before it knows already."""
+    story = Story().tell(plan("A"), plan("B", a_milestone(requires=["invoiced"], due="2026-03-10")))
+    story.tell(invoice("100.00", contract="A"))
+    with_defect(monkeypatch, a_defect)
+    story.tell(invoice("100.00", contract="B"))
+    story.now = NEXT_YEAR
+    story.tell(met(contract="B"))
+    monkeypatch.undo()
+    mended = Story(release="2")
+    mended.store, mended.hallway.store, mended.offset = story.store, story.store, 100
+    mended.store._tables.wake("B", 0, "upgrade")
+    mended.wake(micros(NEXT_YEAR), micros(NEXT_YEAR))
+    assert CODE in mended.reasons(contract="B")
+    assert mended.released(contract="B") == 0
 
 
 def test_a_defect_in_what_is_told_freezes_the_contract_and_it_is_found_anew(monkeypatch):
