@@ -158,6 +158,22 @@ def test_the_document_that_the_table_spoils_is_good(tmp_path):
     assert told(tmp_path, GOOD) == []
 
 
+@pytest.mark.parametrize(
+    ("there", "instead"),
+    [
+        ("until: 2026-12-31", "until: 2026-01-01"),  # authority for one day
+        ('amount: "100.00"', 'amount: "1000.00"'),  # all of it in advance
+        ('cap: "50.00"', 'cap: "1000.00"'),
+        ("until_percent: 50", "until_percent: 99.999999"),
+        ("contingency_for: M2", "contingency_for: M2\n    after: [M1]"),
+        ('["line:2"]', '["order:1"]'),  # claimed by the contract and by a milestone
+    ],
+)
+def test_what_lies_on_the_edge_is_good(tmp_path, there, instead):
+    assert there in GOOD
+    assert told(tmp_path, GOOD.replace(there, instead, 1).replace("99.999999", '"99.999999"')) == []
+
+
 @pytest.mark.parametrize(("there", "instead", "line", "said"), TABLE, ids=[row[3][:60] for row in TABLE])
 def test_a_fault_is_told_with_its_line(tmp_path, there, instead, line, said):
     assert there in GOOD
