@@ -17,7 +17,7 @@ from msgspec import UNSET, structs
 from contracts_schema import facts as f
 from services.reconciliation.crosswalk import Index, Place
 from services.reconciliation.state import Order, Slot, State, order_of, packed
-from services.reconciliation.subject import content_of, identity_of, subject_of
+from services.reconciliation.subject import BEGIN_AND_END, content_of, identity_of, subject_of
 
 # Kinds whose fields a source may leave out (rule A4); every other fact is whole.
 PARTIAL = (f.Scheduled, f.Assessed, f.GoodsReceived, f.InvoiceReceived)
@@ -125,6 +125,7 @@ def _new_slot(fact: f.Fact, content: bytes) -> Slot:
         source=fact.source, kind=fact.kind, address=fact.address, order=order_of(fact, content), body=fact.body,
         latest=fact.time, document=fact.document, edition=fact.edition,
     )  # fmt: skip
+    _note_kind(slot, fact)
     _note_history(slot, fact, slot.order)
     _note_terms(slot, fact)
     _note_creation(slot, fact)
@@ -137,6 +138,7 @@ def _fold(slot: Slot, fact: f.Fact, content: bytes, id_clash: bool) -> Merged:
     newer = order > slot.order
     slot.latest = max(slot.latest, fact.time)
     _note_clash(slot, fact, order, id_clash)
+    _note_kind(slot, fact)
     _note_history(slot, fact, order)
     _note_terms(slot, fact)
     _note_creation(slot, fact)
@@ -181,6 +183,13 @@ def _fold_fields(slot: Slot, fact: f.Fact, order: Order, newer: bool) -> None:
     newest = order if newer else slot.order
     slot.body = structs.replace(slot.body, **changed) if changed else slot.body
     slot.older = {name: o for name, o in older.items() if o != newest} or None
+
+
+def _note_kind(slot: Slot, fact: f.Fact) -> None:
+    """When a beginning and when an end was last spoken of: a doubt about the one is not ended by the other (A11)."""
+    if fact.kind in BEGIN_AND_END:
+        said = slot.said or {}
+        slot.said = said | {fact.kind: max(fact.time, said.get(fact.kind, fact.time))}
 
 
 def _note_history(slot: Slot, fact: f.Fact, order: Order) -> None:

@@ -37,7 +37,8 @@ class Slot(Struct, array_like=True):
     own time of any fact of the subject. `clash` says that the source contradicts itself here (`repeats`: ids that said
     the same under the same version), `terms_clash` the same of an invoice's terms (rule A3). `history` lists every
     assessment (order, status). `parked` says why the fact waits. `edition` is the newest version of the vendor document
-    that contained the subject (rule F9); `created` lists when the object under the key was created (rule F8).
+    that contained the subject (rule F9); `created` lists when the object under the key was created (rule F8). `said`
+    gives, where a subject has a kind for its beginning and one for its end, the newest own time of each (rule A11).
     """
 
     source: str
@@ -57,6 +58,7 @@ class Slot(Struct, array_like=True):
     edition: int = 0
     created: list[str] | None = None
     repeats: list[str] | None = None
+    said: dict[str, int] | None = None
 
     @property
     def fact(self) -> str:

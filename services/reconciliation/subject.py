@@ -15,6 +15,7 @@ FAMILY = {
     "dispute.resolved": "dispute.opened",
     "hold.lifted": "hold.placed",
 }
+BEGIN_AND_END = frozenset((*FAMILY, *FAMILY.values()))
 # The fields that name the thing a fact speaks of; kinds that are not listed speak of the milestone itself.
 _NAMED_BY: dict[type[f.Body], tuple[str, ...]] = {
     f.EvidenceAttached: ("name",),

@@ -202,6 +202,6 @@ def worked_out(s, m, steps, kept, back, proven, carried):
         left -= taken[code]
     room = max(0, m.value - carried)
     for code, amount in taken.items():
-        taken[code] = min(room, amount)
+        taken[code] = min(room, max(0, amount))
         room -= taken[code]
     return Amounts(left, {code: amount for code, amount in taken.items() if amount > 0})

@@ -149,15 +149,17 @@ def void(about, word, told):
 def contradicts(word, facts):
     """A2, A3: one version or id for two statements, or an unnumbered invoice with other terms, and nothing newer."""
     newest = word.newest
+    ids = {newest.id}  # the same under the same version and another id is a repeat, and nothing newer
     if newest.version is not None:
+        ids = {fact.id for fact in word.facts if fact.version == newest.version}
         if len({content(fact) for fact in word.facts if fact.version == newest.version}) > 1:
             return True
     elif newest.kind == "invoice.received":
         terms = {(fact.body.net, fact.body.issued_on) for fact in word.facts if fact.version is None}
         if len(terms) > 1:
             return True
-    same_id = {content(fact) for fact in facts if (fact.source, fact.id) == (newest.source, newest.id)}
-    return len(same_id) > 1
+    said = {(fact.id, content(fact)) for fact in facts if fact.source == newest.source and fact.id in ids}
+    return len(said) > len({name for name, _ in said})
 
 
 def day_of(moment, zone):

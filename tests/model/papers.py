@@ -4,7 +4,7 @@
 from fractions import Fraction
 from typing import NamedTuple
 
-from model.known import plain
+from model.known import order, plain
 
 
 class Part(NamedTuple):
@@ -82,9 +82,9 @@ class Invoices:
         if best is None:
             return None
         told = {}
-        for word in sorted((w for w in mine if w.source == best), key=lambda w: w.time):
+        for word in sorted((w for w in mine if w.source == best), key=lambda w: order(w.newest)):
             told[word.address] = word  # one source, one address, one invoice: the newest word (A1)
-        newest = max(told.values(), key=lambda w: w.time)
+        newest = max(told.values(), key=lambda w: order(w.newest))
         net = sum(w.body.net.minor for w in told.values())
         part = Part(
             plain("number", newest.body.number), newest.body.supplier, newest.body.issued_on, newest.body.state, net,
@@ -133,7 +133,7 @@ class Invoices:
             best = self.s.highest("invoice", spoken)
             told = [w for w in group if w.source == best and name in w.milestones]
             if told:
-                yield max(told, key=lambda w: w.time).body.state in ("open", "paid")
+                yield max(told, key=lambda w: order(w.newest)).body.state in ("open", "paid")
 
     # -- what follows --------------------------------------------------------------------------------------------------
 

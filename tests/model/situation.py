@@ -94,7 +94,7 @@ class Situation:
             back[source] = max((o[3] for o in objects.values() if o[3] is not None), default=None)
             with_word = {address: o for address, o in objects.items() if o[0] is not None}
             if with_word:
-                silent = self.silent(milestone, source, with_word)
+                silent = self.silent(milestone, with_word)
                 status = min([o[0] for o in with_word.values()] + silent, key=LEAST_FIRST.index)
                 met_on = max((o[2] for o in with_word.values() if o[2]), default=None) if status == "met" else None
                 least = min(with_word.values(), key=lambda o: LEAST_FIRST.index(o[0]))
@@ -108,12 +108,12 @@ class Situation:
         differ = len({s for s, _ in words}) > 1 or len(percents) > 1
         return said[best][0], said[best][2], back[best], differ
 
-    def silent(self, milestone, source, objects):
+    def silent(self, milestone, objects):
         """D12: registered keys of a kind of which others have spoken count as scheduled."""
-        spoken = {address.keys[0] for address in objects if address.contract is None}
-        kinds = {key.partition(":")[0] for key in spoken}
-        keys = milestone.refs.get(source, ())
-        return ["scheduled" for key in keys if key not in spoken and key.partition(":")[0] in kinds]
+        spoken = {(a.source, a.keys[0]) for a in objects if a.contract is None}
+        kinds = {(system, key.partition(":")[0]) for system, key in spoken}
+        keys = [(system, key) for system, found in milestone.refs.items() for key in found]
+        return ["scheduled" for k in keys if k not in spoken and (k[0], k[1].partition(":")[0]) in kinds]
 
     def status(self, name):
         return self.completion(name)[0]

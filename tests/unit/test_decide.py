@@ -193,3 +193,12 @@ def test_a_waiver_by_cause_leaves_the_rest_of_the_reason():
     story = Story().tell(registered(plan), waived("PRECURSOR_OPEN", "M3", cause="M1"), met("M3"))
     (reason,) = story.position("M3").reasons
     assert (str(reason.code), reason.detail) == ("PRECURSOR_OPEN", "M2 comes first and is not met")
+
+
+def test_a_doubt_about_a_hold_that_was_placed_is_not_ended_by_one_that_was_lifted():
+    story = Story().tell(registered(MET), met(status="notMet"), held_by("olga", "H-2", version="one"))
+    assert story.reasons() == ["SOURCE_UNREADABLE", "NOT_MET"]
+    story.tell(said("office", "hold.lifted", hold="H-1", by="otto"))
+    assert story.reasons() == ["SOURCE_UNREADABLE", "NOT_MET"]
+    story.tell(held_by("olga", "H-2"), said("office", "hold.lifted", hold="H-2", by="otto"), met())
+    assert story.released() == 10_000

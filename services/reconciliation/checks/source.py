@@ -25,14 +25,19 @@ def readable(case: Case) -> Iterator[Finding]:
 
 def _ended(doubt: Slot, case: Case) -> bool:
     """Whether the same source (of a canonical event: the same kind) has since said something readable."""
-    for kind, slots in case.standing.items():
-        if kind in BY_MILEPOST:
-            continue
-        for slot in slots:
-            same = slot.source == doubt.source and doubt.body.scope in (None, slot.kind, kind)
-            if same and slot.latest > doubt.order[1]:
-                return True
-    return False
+    return any(
+        slot.source == doubt.source and _last_said(slot, doubt.body.scope) > doubt.order[1]
+        for kind, slots in case.standing.items()
+        if kind not in BY_MILEPOST
+        for slot in slots
+    )
+
+
+def _last_said(slot: Slot, kind: str | None) -> int:
+    """The newest own time of what was said here in that kind, or in any; below every time where nothing was."""
+    if kind is None:
+        return slot.latest
+    return slot.latest if slot.said is None and slot.kind == kind else (slot.said or {}).get(kind, -1)
 
 
 def consistent(case: Case) -> Iterator[Finding]:
