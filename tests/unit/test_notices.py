@@ -136,6 +136,7 @@ def test_late_within_the_tolerance_is_not_late():
         "2026-03-27 cleared LATE M1 due red 2",
     ]  # fmt: skip
     assert [n.told_to for n in records(story)] == ["project", "operator", "management", "management"]
+    assert len({n.opened for n in records(story)}) == 1  # one notice, from its opening to its end
 
 
 def test_at_risk_becomes_late_on_the_day_after_and_says_so():
