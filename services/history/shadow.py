@@ -42,12 +42,6 @@ class Shadow:
             self._let_in(before)
         self.state.moment = max(self.state.moment, until)
 
-    def look_again(self, cause: str) -> None:
-        """Decide once more, as after a change of the rules."""
-        before = self.state.in_force
-        self._keep(react(self.state, (), self.state.moment, self.rules, wake=cause))
-        self._let_in(before)
-
     def let_in(self, facts: Sequence[Fact]) -> None:
         """Let facts count that waited outside the contract, with those that waited inside."""
         arrivals = [Arrival(tuple(facts), self.state.moment, "")] if facts else []

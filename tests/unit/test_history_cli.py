@@ -64,6 +64,13 @@ def test_verify_ends_with_1_and_names_what_does_not_prove(desk):
     assert json.loads(json.dumps(desk.json("verify", code=1)["faults"]))
 
 
+def test_a_state_that_cannot_be_read_is_a_fault_beside_what_the_log_proves(desk):
+    tables = desk.store._tables
+    tables.states["C-1"] = msgspec.structs.replace(tables.states["C-1"], state=b"\xc1")
+    (fault,) = desk.json("verify", code=1)["faults"]
+    assert (fault["what"], fault["sentence"].startswith("the stored state cannot be read")) == ("state", True)
+
+
 def test_verify_compares_what_was_published_with_the_log(desk):
     met(desk, "M2")
     assert "3 commands in the topic were compared with the log" in desk("verify", "--published")
@@ -179,6 +186,11 @@ def test_what_if_an_amendment(desk):
     assert desk.json("contract", "show", "C-1")["revision"] == 2
     assert "which is not among those named" in desk("what-if", "C-2", "--plan", desk.write("two.yaml", plan), code=2)
     assert "two.yaml" in desk("what-if", "--plan", desk.write("two.yaml", "contract: C-1"), code=2)
+    both = desk.write("both.yaml", plan + "---\n" + plan.replace("version: 2", "version: 3"))
+    assert "one version of a contract at a time" in desk("what-if", "--plan", both, code=2)
+    strange = plan.replace("  - id: M2", "  - id: M9\n    replaces: [M7]")
+    told = desk("what-if", "--plan", desk.write("three.yaml", strange), code=1)
+    assert "it would be refused: registration refused: " in told
 
 
 def test_what_if_an_amendment_counts_from_a_day(desk):
@@ -228,6 +240,8 @@ def test_what_if_another_policy_or_configuration_had_always_been_in_use(desk):
     found = desk.json("what-if", "--with-config", other)
     assert [p["why"][0] for p in found["positions"]] == ["status is scheduled, not met"]
     assert "parked_days_max" in desk("what-if", "--policy", desk.write("bad.yaml", "parked_days_max: 0"), code=2)
+    assert "cannot be read" in desk("what-if", "--policy", "/nowhere", code=2)
+    assert "is no YAML" in desk("what-if", "--policy", desk.write("bad.yaml", "{"), code=2)
     assert "no mapping" in desk("what-if", "--policy", desk.write("bad.yaml", "[]"), code=2)
 
 

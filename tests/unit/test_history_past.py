@@ -180,3 +180,29 @@ def test_a_fact_that_waits_is_shown_with_why():
     assert [g.kind for g in grounds(story.state(), story.rules)["M2"] if g.counts] == [
         "contract.registered", "milestone.assessed",
     ]  # fmt: skip
+
+
+def test_an_invoice_that_could_be_either_of_two_units_waits_and_says_so():
+    story = Story().tell(registered(a_contract(a_milestone("M1", requires=["invoiced"]))))
+    story.tell(invoice("10.00", business_unit="north"), invoice("10.00", business_unit="south", source="erp"))
+    story.tell(invoice("10.00", source="ap"))
+    (waiting,) = [g for g in grounds(story.state(), story.rules)["M1"] if g.source == "ap"]
+    assert (waiting.counts, waiting.why) == (False, "it waits: ambiguous (rule A10)")
+
+
+def test_before_any_version_is_in_force_nothing_rests_on_anything():
+    story = Story().tell(registered(a_contract(version=2, amendment=an_amendment(state="proposed"))))
+    assert grounds(story.state(), story.rules) == {}
+
+
+def test_what_finance_had_been_told_and_what_was_left_out_are_said_in_sentences():
+    story = Story().tell(registered(a_contract(a_milestone(requires=["met"]))), met(met_on="2026-03-01"))
+    story.clock(datetime(2026, 4, 1, tzinfo=UTC)).tell(disputed())
+    one = on(story, "2026-03-31")
+    assert past.told_sentences(one) == [
+        "  By then finance had really been told: release, sequence 2: EUR 100.00 released, 0.00 held."
+    ]
+    said = past.grounds_sentences(one)
+    assert said[-2:] == [
+        "  Not counted, because it is about a later day:", f"    dispute.opened of 2026-04-01 (office/e{story.told})",
+    ]  # fmt: skip

@@ -143,3 +143,24 @@ def test_the_rules_of_a_rulebook_keep_its_hash_though_this_version_would_write_m
     rules = make_rules({"pm": "project"}, {}, Story().policy)
     older = Rulebook("sha256:older", rules.rulebook.content)
     assert rules_of(older).rulebook.hash == "sha256:older"
+
+
+def test_a_revision_that_the_rules_cannot_bear_is_named_and_the_chain_is_looked_at_to_its_end(story, monkeypatch):
+    def defect(*_args):
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("services.history.fold.replay", defect)
+    proof = verify("C-1", story.log(), story.state(), books(story))
+    assert [f.sentence for f in proof.faults] == ["it cannot be decided again: ZeroDivisionError: a defect"]
+    assert (proof.revisions, proof.commands) == (6, 5)
+
+
+def test_a_revision_from_which_nothing_follows_is_named(story):
+    rows = story.log()
+    (fault, *_) = prove(story, rechained(forged(rows, 2, lambda entry: replace(entry, facts=(), decisions=()))))
+    assert (fault.revision, fault.sentence) == (2, "nothing follows from these facts any more")
+
+
+def test_decisions_in_another_order_are_found(story):
+    rows = rechained(forged(story.log(), 1, lambda entry: replace(entry, decisions=entry.decisions[::-1])))
+    assert "the decisions stand in another order" in [f.sentence for f in prove(story, rows)]
