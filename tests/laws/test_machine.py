@@ -11,6 +11,7 @@ import os
 import secrets
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import blake2b
 
 import pytest
 from builders import OWNER, SOURCES, START, Story, done, micros, record_of, waived
@@ -28,10 +29,11 @@ from contracts_schema.plan import decode_plan
 from contracts_schema.reasons import BLOCKING, PARTIAL, REMEDIES, HoldReason
 from contracts_schema.records import REDRIVE_HEADER, Record, Source
 from contracts_schema.rows import Partition
+from services.reconciliation.issue import is_due
 from services.reconciliation.log import read_entry
 from services.reconciliation.policy import make_rules
 from services.reconciliation.react import replay
-from services.reconciliation.state import State, decode_state, encode_state
+from services.reconciliation.state import State, decode_state, encode_state, packed
 from services.runtime.hallway import Hallway
 from services.runtime.outgoing import Topics, commands_of
 from services.runtime.reading import Reader
@@ -254,7 +256,9 @@ class Lawful(RuleBasedStateMachine):
         for row in rows[self.looked_at :]:
             self.look_at_revision(read_entry(row))
         self.looked_at = len(rows)
-        self.look_at_waivers()
+        standings = self.story.standings()
+        self.look_at_waivers(standings)
+        self.look_at_the_whole(standings)
 
     def look_at_commands(self):
         """Laws 6 and 7."""
@@ -306,11 +310,20 @@ class Lawful(RuleBasedStateMachine):
         milestone = next((m for m in plan.milestones if m.id == name), None)
         return milestone is not None and name in before_last(self.facts, milestone, plan, self.story.rules)
 
-    def look_at_waivers(self):
+    def look_at_waivers(self, standings):
         """Law 5: what was waived as a whole does not return while the waiver stands."""
-        if self.lifted:
-            standing = {(m, str(r.code)) for m, s in self.story.standings().items() for r in s.position.reasons}
-            assert not standing & self.lifted
+        assert not {(m, str(r.code)) for m, s in standings.items() for r in s.position.reasons} & self.lifted
+
+    def look_at_the_whole(self, standings):
+        """Law 12's other half: what was decided in part is what is decided as a whole, and finance knows it."""
+        state = self.story.state() if standings else None
+        for name, standing in standings.items():
+            if standing.case is not None:
+                whole = packed((*standing.position[:-1], standing.status))
+                assert state.milestones[name].decided == blake2b(whole, digest_size=16).digest()
+                assert standing.case.milestone.value is None or not is_due(
+                    standing.position, state.milestones[name].last
+                )
 
     # -- and at the end ------------------------------------------------------------------------------------------------
 

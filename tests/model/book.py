@@ -42,6 +42,7 @@ class Book:
         self.moment = 0
         self.plans = {}  # version to its facts, oldest first
         self.facts, self.waiting, self.parked = [], [], []  # that count; whose milestone is not known; of nobody
+        self.parked_doubts = []
         self.told = []  # every fact that reached the contract, repeats too
         self.doubts, self.verdicts, self.seen = [], set(), set()
         self.in_force = 0
@@ -102,18 +103,27 @@ class Book:
             for fact in parked:
                 if self.reaches(fact):
                     self.take_fact(fact, ())
+            doubts, self.parked_doubts = self.parked_doubts, []
+            for doubt in doubts:
+                self.take_doubt(doubt)
             self.decide()
 
     # -- facts ---------------------------------------------------------------------------------------------------------
 
     def take(self, heard):
         for doubt in heard.doubts:
-            if doubt.verdict not in self.verdicts:
-                self.verdicts.add(doubt.verdict)
-                self.doubts.append(doubt)
+            self.take_doubt(doubt)
         self.doubts = [d for d in self.doubts if d.verdict not in heard.settles and d.record not in heard.settles]
         for fact in heard.facts:
             self.take_fact(fact, heard.settles)
+
+    def take_doubt(self, doubt):
+        """A11: a doubt dates from its first arrival; under a key that nobody claims it waits like any fact."""
+        if not self.reaches(doubt):
+            self.parked_doubts.append(doubt)
+        elif doubt.verdict not in self.verdicts:
+            self.verdicts.add(doubt.verdict)
+            self.doubts.append(doubt)
 
     def take_fact(self, fact, settles):
         verdict = (fact.source, fact.id, content(fact))

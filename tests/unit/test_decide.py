@@ -105,6 +105,21 @@ def test_the_day_of_being_met_is_said_or_that_of_the_first_word_of_the_present_r
     assert story.standings()["M1"].case.completion.met_on.isoformat() == "2026-03-01"
 
 
+def test_met_said_again_is_met_on_the_first_day_and_not_on_the_last():
+    due = a_milestone(requires=["met"], due="2026-02-20", late_damages={"percent_per_day": "1", "cap_percent": "50"})
+    story = Story().tell(registered(a_contract(due)), met(time=START - timedelta(days=4)), met(percent="100"))
+    assert story.standings()["M1"].case.completion.met_on.isoformat() == "2026-02-25"
+
+
+def test_of_two_sources_believed_alike_about_completion_the_newest_word_counts():
+    plan = a_contract(a_milestone(requires=["met"]), authority={"completion": ["erp"]}, hold_on_conflict=[])
+    story = Story().tell(registered(plan), met(by="erp"))
+    story.tell(met(by="erp-us", status="notMet", time=START - timedelta(days=1)))
+    assert story.reasons() == []
+    story.tell(met(by="erp-us", status="notMet"))
+    assert story.reasons() == ["NOT_MET", "OVER_RELEASED"]
+
+
 def test_a_source_without_a_word_lets_the_next_authority_speak():
     plan = a_contract(a_milestone(requires=["met"]), authority={"completion": ["pm", "erp"]})
     story = Story().tell(registered(plan), met(by="erp"), met(status="notMet"))

@@ -24,6 +24,21 @@ def test_a_dispute_in_another_currency_disputes_all_of_it():
     assert amounts(told(disputed("1.00", currency="USD"), met())) == {"DISPUTED": 10_000}
 
 
+def test_a_part_that_rounds_to_nothing_is_no_reason():
+    story = told(received("1", "3"), invoice("33.33"), milestones=[a_milestone(requires=["received", "invoiced"])])
+    assert amounts(story) == {"PARTLY_ACCEPTED": 6_667}
+
+
+def test_one_unit_released_and_not_earned_any_more_is_over_released():
+    story = told(met(), met(status="notMet"), milestones=[a_milestone("M1", "0.01", requires=["met"])])
+    assert amounts(story) == {"NOT_MET": 0, "OVER_RELEASED": 1}
+
+
+def test_a_dispute_says_whether_it_is_about_a_part_or_all():
+    details = [told(disputed(amount), met()).position().reasons[0].detail for amount in ("1.00", None)]
+    assert details == ["in dispute", "all of it is disputed"]
+
+
 def test_what_is_disputed_is_taken_from_what_is_earned_before_the_invoices_are_looked_at():
     plan = a_milestone(requires=["met", "invoiced"])
     story = told(disputed("30.00"), met(), invoice("80.00"), milestones=[plan])
