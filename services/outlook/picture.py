@@ -7,8 +7,8 @@ from datetime import date
 from contracts_schema.plan import Milestone
 from services.outlook.days import Days
 from services.outlook.network import Network, Node
-from services.reconciliation.case import Case
-from services.reconciliation.contract_case import ContractCase, in_force
+from services.reconciliation.case import Case, in_force
+from services.reconciliation.contract_case import ContractCase
 from services.reconciliation.crosswalk import index_of, successors
 from services.reconciliation.decide import decide
 from services.reconciliation.policy import Rules

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 from contracts_schema.plan import Milestone, Plan
 from contracts_schema.reasons import HoldReason
-from services.reconciliation.invoices import Exact, Invoice, counts, identity_of
+from services.reconciliation.crosswalk import Index
+from services.reconciliation.invoices import Exact, Invoice, Ledger, counts, identity_of
 from services.reconciliation.policy import Rules
 from services.reconciliation.receipt import Receipt, receipt
 from services.reconciliation.signatures import valid_signatures
 from services.reconciliation.standing import EVERY_KIND, Kinds, Standing, of
-from services.reconciliation.state import MilestoneState, Slot
+from services.reconciliation.state import MilestoneState, Slot, State
 from services.reconciliation.words import (
     Completion,
     Conflict,
@@ -30,9 +31,6 @@ from services.reconciliation.words import (
     scheduled,
 )
 
-if TYPE_CHECKING:
-    from services.reconciliation.contract_case import ContractCase
-
 _NO_WAIVERS: frozenset[tuple[str, str]] = frozenset()
 
 
@@ -42,6 +40,26 @@ class Finding(NamedTuple):
     cause: str
     detail: str
     facts: tuple[str, ...] = ()
+
+
+class Whole(Protocol):
+    """What a case may look at of its contract: the other milestones, and the invoices of all."""
+
+    state: State
+    index: Index
+    plan: Plan
+    rules: Rules
+    today: date
+    cases: dict[str, Case]
+    ledger: Ledger
+    seen: Mapping[str, bool]
+    claims: Mapping[str, Mapping[str, str]]
+
+    def stand_in(self, milestone: str) -> Case | None:
+        """The activated contingency milestone that has taken over from this one."""
+
+    def is_met(self, milestone: str) -> bool:
+        """Whether a precursor is met, by itself or by what stands for it."""
 
 
 class Case:
@@ -71,7 +89,7 @@ class Case:
     signatures: list[tuple[str, Slot]]
     conflicts: list[Conflict]
 
-    def __init__(self, contract: ContractCase, milestone: Milestone, standing: Standing) -> None:
+    def __init__(self, contract: Whole, milestone: Milestone, standing: Standing) -> None:
         self.contract = contract
         self.plan: Plan = contract.plan
         self.rules: Rules = contract.rules
@@ -105,6 +123,18 @@ class Case:
     def met(self) -> bool:
         """Whether the system of record says that the milestone is met."""
         return self.completion.status == "met"
+
+
+def is_activated(case: Case) -> bool:
+    """Whether a person has put the contingency milestone in force."""
+    return bool(case.of("milestone.activated", "activation"))
+
+
+def in_force(case: Case) -> bool:
+    """Whether the milestone pays at all: no unactivated contingency, and none that has taken over (rule D1)."""
+    if case.milestone.contingency_for is not None and not is_activated(case):
+        return False
+    return case.contract.stand_in(case.milestone.id) is None
 
 
 class Agreed(NamedTuple):

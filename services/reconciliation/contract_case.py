@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import date
-from typing import TYPE_CHECKING
 
 from services.reconciliation.calendar import day_of
-from services.reconciliation.case import Case
+from services.reconciliation.case import Case, is_activated
 from services.reconciliation.claims import claimed_twice
 from services.reconciliation.crosswalk import Index, successors
 from services.reconciliation.invoices import Ledger, ledger, numbers_at, seen_numbers, sharing_invoices
 from services.reconciliation.policy import Rules
+from services.reconciliation.position import Position
 from services.reconciliation.standing import EVERY_KIND, NO_KIND, Kinds, Standing, place
 from services.reconciliation.state import State
-
-if TYPE_CHECKING:
-    from services.reconciliation.decide import Position
 
 Touched = Mapping[str, Kinds]  # milestones and the kinds of facts that have come for them
 
@@ -81,15 +78,3 @@ class ContractCase:
             heirs = successors(self.plan, milestone)
             return bool(heirs) and all(self.cases[name].met for name in heirs)
         return (self.stand_in(milestone) or self.cases[milestone]).met
-
-
-def is_activated(case: Case) -> bool:
-    """Whether a person has put the contingency milestone in force."""
-    return bool(case.of("milestone.activated", "activation"))
-
-
-def in_force(case: Case) -> bool:
-    """Whether the milestone pays at all: no unactivated contingency, and none that has taken over (rule D1)."""
-    if case.milestone.contingency_for is not None and not is_activated(case):
-        return False
-    return case.contract.stand_in(case.milestone.id) is None

@@ -7,7 +7,6 @@ held = max(0, value - released)        allowed < released  =>  OVER_RELEASED, no
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple
 
 from contracts_schema.reasons import PROOFS, WAIVABLE, ExceptionCode
 from contracts_schema.reasons import HoldReason as R
@@ -17,36 +16,12 @@ from services.reconciliation.contract_case import ContractCase
 from services.reconciliation.crosswalk import Index
 from services.reconciliation.exceptions import exceptions_of
 from services.reconciliation.money import Allowance, allowances
+from services.reconciliation.position import Position, Reason
 from services.reconciliation.standing import Kinds
 from services.reconciliation.state import MilestoneState, State
-from services.reconciliation.targets import Target, targets
-from services.reconciliation.words import Conflict
+from services.reconciliation.targets import targets
 
 _RANK = {reason: rank for rank, reason in enumerate(R)}
-
-
-class Reason(NamedTuple):
-    """One open hold reason: what it holds in minor units, why, and the facts that raised it."""
-
-    code: R
-    amount: int
-    detail: str
-    facts: tuple[str, ...]
-
-
-class Position(NamedTuple):
-    """The decision for one milestone. Amounts in minor units of the contract's currency."""
-
-    milestone: str
-    value: int
-    released: int
-    held: int
-    allowed: int
-    carried: int | None
-    reasons: tuple[Reason, ...]
-    conflicts: tuple[Conflict, ...]
-    exceptions: tuple[ExceptionCode, ...]
-    targets: tuple[Target, ...]
 
 
 def decide(contract: ContractCase, fresh: Collection[str] = ()) -> dict[str, Position]:

@@ -12,9 +12,9 @@ from contracts_schema.commands import Action, ConflictLine, ConflictWord, comman
 from contracts_schema.money import format_amount
 from services.reconciliation.calendar import show_moment
 from services.reconciliation.case import Case
-from services.reconciliation.decide import Position
 from services.reconciliation.log import Decided, HeldBy, Said
 from services.reconciliation.policy import DEFAULT_AUTHORITY
+from services.reconciliation.position import Position
 from services.reconciliation.state import LastCommand, packed
 from services.reconciliation.wire import amount, target_line
 from services.reconciliation.words import Conflict, Word

@@ -12,7 +12,7 @@ from contracts_schema.commands import Action, ConflictLine
 from contracts_schema.facts import Fact
 from contracts_schema.notices import Severity, Told
 from contracts_schema.rows import LogRow
-from services.reconciliation.targets import Target
+from services.reconciliation.position import Target
 
 
 class HeldBy(Struct, frozen=True, array_like=True):

@@ -16,8 +16,7 @@ from typing import NamedTuple
 
 from contracts_schema.plan import Advance, Milestone
 from contracts_schema.reasons import HoldReason as R
-from services.reconciliation.case import Case
-from services.reconciliation.contract_case import ContractCase, in_force
+from services.reconciliation.case import Case, Whole, in_force
 from services.reconciliation.disputes import disputed
 from services.reconciliation.invoices import Exact
 from services.reconciliation.retention import retained
@@ -47,7 +46,7 @@ class _Base(NamedTuple):
     cuts: tuple[Cut, ...]
 
 
-def allowances(contract: ContractCase, proven: Mapping[str, bool]) -> dict[str, Allowance]:
+def allowances(contract: Whole, proven: Mapping[str, bool]) -> dict[str, Allowance]:
     """Each milestone's allowance. `proven` says whether every required proof is there or waived (rule C1)."""
     cases, plan = contract.cases, contract.plan
     bases = {m: _base(cases[m], proof) for m, proof in proven.items()}

@@ -11,15 +11,14 @@ from datetime import timedelta
 from fractions import Fraction
 
 from contracts_schema.plan import Retention
-from services.reconciliation.case import Case
-from services.reconciliation.contract_case import ContractCase, in_force
+from services.reconciliation.case import Case, Whole, in_force
 from services.reconciliation.invoices import Exact
 
 ZERO = Fraction(0)
 Progress = list[tuple[Case, Exact]]
 
 
-def retained(contract: ContractCase, progress: Progress) -> dict[str, Exact]:
+def retained(contract: Whole, progress: Progress) -> dict[str, Exact]:
     """What is kept of each milestone, exact minor units; nothing once the defects period has passed."""
     terms = contract.plan.retention
     if terms is None or is_over(contract, terms):
@@ -63,7 +62,7 @@ def _keep(
             kept[case.milestone.id] = kept.get(case.milestone.id, ZERO) + part
 
 
-def is_over(contract: ContractCase, terms: Retention) -> bool:
+def is_over(contract: Whole, terms: Retention) -> bool:
     """Whether the milestone that ends retention is met and its defects period has passed; both its days count (B6)."""
     if terms.release_on is None:
         return False

@@ -13,12 +13,13 @@ from services.reconciliation.calendar import day_of
 from services.reconciliation.claims import renewed
 from services.reconciliation.contract_case import ContractCase, Touched
 from services.reconciliation.crosswalk import Index, Place, index_of
-from services.reconciliation.decide import Position, decide
+from services.reconciliation.decide import decide
 from services.reconciliation.issue import decided, is_due, remember, say
 from services.reconciliation.log import Decided, LogEntry, ToldNotice, append
 from services.reconciliation.notices.tell import since_when
 from services.reconciliation.notices.turn import tell_people
 from services.reconciliation.policy import Rules
+from services.reconciliation.position import Position
 from services.reconciliation.review import next_review
 from services.reconciliation.standing import KINDS_OF, Kinds
 from services.reconciliation.state import State, packed

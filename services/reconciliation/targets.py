@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from contracts_schema.money import Money
 from services.reconciliation.case import Case
 from services.reconciliation.invoices import Invoice
 from services.reconciliation.money import settled_by
-
-
-class Target(NamedTuple):
-    """What finance must do with one invoice: of `net`, `payable` minor units may be paid to date."""
-
-    invoice: str
-    supplier: str
-    supplier_identifiers: tuple[str, ...]
-    business_unit: str | None
-    source_keys: tuple[str, ...]
-    net: Money
-    total: Money | None
-    payable: Money
-    state: Literal["hold", "part", "free"]
-    identity: str = ""
+from services.reconciliation.position import Target
 
 
 def targets(case: Case, released: int) -> tuple[Target, ...]:

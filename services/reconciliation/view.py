@@ -11,9 +11,10 @@ from services.reconciliation.calendar import day_of
 from services.reconciliation.case import Case
 from services.reconciliation.contract_case import ContractCase
 from services.reconciliation.crosswalk import Index, index_of
-from services.reconciliation.decide import Position, decide, withdrawn, withdrawn_position
+from services.reconciliation.decide import decide, withdrawn, withdrawn_position
 from services.reconciliation.issue import conflict_line
 from services.reconciliation.policy import Rules
+from services.reconciliation.position import Position
 from services.reconciliation.state import State
 from services.reconciliation.wire import amount
 

@@ -9,7 +9,7 @@ from contracts_schema.money import format_amount
 from contracts_schema.reasons import REMEDIES, HoldReason
 from services.reconciliation.calendar import show_moment
 from services.reconciliation.log import Decided, HeldBy, LogEntry
-from services.reconciliation.targets import Target
+from services.reconciliation.position import Target
 
 
 def amount(minor: int, currency: str) -> c.Amount:

@@ -9,8 +9,7 @@ from typing import NamedTuple
 from contracts_schema.facts import ContractRegistered
 from contracts_schema.plan import Milestone, Plan
 from services.reconciliation.calendar import day_of, midnight
-from services.reconciliation.case import Case
-from services.reconciliation.contract_case import in_force
+from services.reconciliation.case import Case, in_force
 from services.reconciliation.crosswalk import index_of
 from services.reconciliation.log import Decided, LogEntry
 from services.reconciliation.policy import Rules

@@ -18,8 +18,8 @@ from contracts_schema.payables import Finding, Refusal
 from contracts_schema.reasons import ExceptionCode as E
 from services.reconciliation.calendar import show_moment
 from services.reconciliation.exceptions import paid_to_date
+from services.reconciliation.position import Target
 from services.reconciliation.subject import invoice_number
-from services.reconciliation.targets import Target
 from services.reconciliation.wire import amount
 from services.reporting.answers import NO_ANSWER, open_commands
 from services.reporting.dossier import Dossier

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from contracts_schema.money import Money, format_amount
 from services.reconciliation.case import Case
 from services.reconciliation.log import Said
+from services.reconciliation.position import Target
 from services.reconciliation.state import Slot
 from services.reconciliation.subject import invoice_number
-from services.reconciliation.targets import Target
 from services.reporting.dossier import Dossier
 from services.reporting.sheet import Cell, Sheet, add_to
 

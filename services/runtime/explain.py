@@ -14,12 +14,12 @@ from contracts_schema.reasons import PARTIAL, PROOFS, ExceptionCode, HoldReason
 from services.reconciliation.calendar import show_moment
 from services.reconciliation.case import Case
 from services.reconciliation.crosswalk import index_of
-from services.reconciliation.decide import Position
 from services.reconciliation.issue import conflict_line
 from services.reconciliation.log import HeldBy
 from services.reconciliation.money import allowances
 from services.reconciliation.notices.flags import sign_off_flags
 from services.reconciliation.policy import Rules
+from services.reconciliation.position import Position
 from services.reconciliation.state import LastCommand, MilestoneState, State
 from services.reconciliation.view import Standing, standings
 from services.reconciliation.wire import amount, reason_line, target_line

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from contracts_schema.money import format_amount
-from services.reconciliation.case import Case, Finding
-from services.reconciliation.contract_case import in_force, is_activated
+from services.reconciliation.case import Case, Finding, in_force, is_activated
 
 
 def active(case: Case) -> Iterator[Finding]:

@@ -13,9 +13,9 @@ from contracts_schema.notices import NoticeKind as K
 from contracts_schema.reasons import REMEDIES, ExceptionCode, HoldReason
 from services.reconciliation.case import Case
 from services.reconciliation.contract_case import ContractCase
-from services.reconciliation.decide import Position
 from services.reconciliation.notices import ageing, findings, flags, papers, schedule
 from services.reconciliation.notices.concern import HAPPENED, LIKELY, POSSIBLE, Concern, Since
+from services.reconciliation.position import Position
 
 Find = Callable[[Case, Position, Since], Iterable[Concern]]
 FindOne = Callable[[Case, Position, Since], Concern]

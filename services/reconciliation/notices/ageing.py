@@ -10,7 +10,6 @@ from contracts_schema.reasons import HoldReason as R
 from services.reconciliation.calendar import day_of, working_day
 from services.reconciliation.case import Case
 from services.reconciliation.contract_case import ContractCase
-from services.reconciliation.decide import Position
 from services.reconciliation.disputes import open_disputes
 from services.reconciliation.notices.concern import (
     Concern,
@@ -22,6 +21,7 @@ from services.reconciliation.notices.concern import (
     waits_since,
 )
 from services.reconciliation.policy import DEFAULT_AUTHORITY
+from services.reconciliation.position import Position
 from services.reconciliation.state import Slot
 
 # Somebody has to put these right: they age from the day on which they were raised. The others have notices of their own

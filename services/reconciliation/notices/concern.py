@@ -7,8 +7,7 @@ from datetime import date
 from typing import NamedTuple
 
 from services.reconciliation.calendar import day_of, later, working_day
-from services.reconciliation.case import Case
-from services.reconciliation.contract_case import in_force
+from services.reconciliation.case import Case, in_force
 from services.reconciliation.crosswalk import Index
 from services.reconciliation.state import Slot
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contracts_schema.reasons import HoldReason as R
 from services.reconciliation.calendar import day_of
 from services.reconciliation.case import Case
-from services.reconciliation.decide import Position
 from services.reconciliation.exceptions import paid_to_date
 from services.reconciliation.notices.concern import Concern, Since
+from services.reconciliation.position import Position
 
 
 def over_released(case: Case, position: Position, since: Since) -> Concern:

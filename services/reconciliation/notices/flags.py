@@ -11,8 +11,8 @@ from contracts_schema.reasons import HoldReason as R
 from services.reconciliation.calendar import midnight_of, moment_of, show_moment
 from services.reconciliation.case import Case
 from services.reconciliation.checks.people import duties_separated
-from services.reconciliation.decide import Position
 from services.reconciliation.notices.concern import Concern, Since
+from services.reconciliation.position import Position
 
 WHOLE = 100  # percent
 

@@ -7,8 +7,8 @@ from datetime import date
 
 from services.reconciliation.calendar import later, working_day
 from services.reconciliation.case import Case
-from services.reconciliation.decide import Position
 from services.reconciliation.notices.concern import Concern, Since, is_running, last_day, ready_on
+from services.reconciliation.position import Position
 
 
 def sign_off_due(case: Case, position: Position, since: Since) -> Iterable[Concern]:

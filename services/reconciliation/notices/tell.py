@@ -15,12 +15,12 @@ from contracts_schema.notices import SEVERITIES, NoticeKind, Told
 from contracts_schema.plan import Plan
 from services.reconciliation.calendar import working_day
 from services.reconciliation.contract_case import ContractCase
-from services.reconciliation.decide import Position
 from services.reconciliation.log import ToldNotice
 from services.reconciliation.notices import BECOMES, KINDS
 from services.reconciliation.notices.concern import HAPPENED, Concern, Since
 from services.reconciliation.notices.matrix import limits_of, severity
 from services.reconciliation.policy import NoticePolicy
+from services.reconciliation.position import Position
 from services.reconciliation.state import OpenNotice
 
 Open = Mapping[str, OpenNotice]
