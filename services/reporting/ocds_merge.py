@@ -90,20 +90,11 @@ def _merge(whole: Json, said: Json) -> None:
         if value is None:
             whole.pop(name, None)
         elif isinstance(value, dict):
-            _merge_object(whole, name, value)
+            _merge(whole.setdefault(name, {}), value)  # one of which everything is taken away stays, empty
         elif isinstance(value, list) and name not in WHOLE and all(isinstance(item, dict) for item in value):
             _merge_list(whole, name, value)
         else:
             whole[name] = value
-
-
-def _merge_object(whole: Json, name: str, said: Json) -> None:
-    inner: Json = whole.get(name, {})
-    _merge(inner, said)
-    if inner:
-        whole[name] = inner
-    else:
-        whole.pop(name, None)
 
 
 def _merge_list(whole: Json, name: str, said: Sequence[Json]) -> None:

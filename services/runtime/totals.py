@@ -33,7 +33,7 @@ def record_totals(
         ends.setdefault(origin, IGNORED)
     for outcome in outcomes:
         end = outcome.merged.value
-        if outcome.origin in read and _RANK[end] < _RANK.get(ends.get(outcome.origin, ""), len(ENDS)):
+        if _RANK[end] < _RANK.get(ends.get(outcome.origin, ""), len(ENDS)):
             ends[outcome.origin] = end
     counted = Counter(end for origin, end in ends.items() if origin in read)
     return {PREFIX + end: n for end, n in counted.items()}

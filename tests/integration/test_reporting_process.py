@@ -161,6 +161,8 @@ async def test_drift_tells_what_the_gate_keeps_in_the_database(house):
         "ap", "INV-1", {"amount": "100.00", "currency": "EUR"}
     )  # fmt: skip
     assert "talk to who lifted it" in lifted["advice"]
+    assert "LIFTED_BY_HAND" in {d["kind"] for d in house.json("drift", "C-1")["findings"]}
+    assert "LIFTED_BY_HAND" not in {d["kind"] for d in house.json("drift", "C-2")["findings"]}
 
 
 def test_the_ocds_record_is_what_its_releases_come_to(house):

@@ -25,7 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.reporting.ocds import PREFIX, Publisher, _Book, encoded, package, record, releases, stages
-from services.reporting.ocds_merge import compiled
+from services.reporting.ocds_merge import change, compiled
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "services/reporting/ocds.schema.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -51,7 +51,7 @@ def made(story, contract="C-1"):
 def pruned(value, name=""):
     """Without objects of lists of which nothing but the id is left, in any order: merging cannot take away more."""
     if isinstance(value, dict):
-        return {key: kept for key, part in value.items() if (kept := pruned(part, key)) != []}
+        return {key: kept for key, part in value.items() if (kept := pruned(part, key)) not in ([], {})}
     if isinstance(value, list) and name not in ("roles", "additionalIdentifiers"):
         return sorted((one for item in value if (one := pruned(item)).keys() != {"id"}), key=lambda item: item["id"])
     return value
@@ -269,6 +269,30 @@ def test_an_empty_list_of_objects_takes_nothing_away():
 
 
 # Whatever happens
+
+WORDS = st.sampled_from(["x", "y"])
+INNER = st.dictionaries(st.sampled_from(["p", "q"]), WORDS, min_size=1)
+PARTS = st.lists(st.builds(lambda n, more: {"id": n} | more, st.sampled_from("ab"), INNER), min_size=1,
+                 unique_by=lambda part: part["id"])  # fmt: skip
+THINGS = st.fixed_dictionaries(
+    {"id": st.sampled_from("stu"), "title": WORDS}, optional={"note": WORDS, "inner": INNER, "parts": PARTS}
+)
+PICTURES = st.fixed_dictionaries(
+    {"things": st.lists(THINGS, min_size=1, unique_by=lambda thing: thing["id"])}, optional={"one": INNER}
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PICTURES, min_size=1, max_size=4))
+def test_what_a_change_says_merges_into_what_came_of_it(pictures):
+    head, before, said = {"ocid": "o", "initiationType": "tender"}, {}, []
+    for n, picture in enumerate(pictures):
+        said.append(head | {"id": str(n), "date": str(n), "tag": ["contract"]} | change(before, picture))
+        before = picture
+    merged = compiled(said)
+    assert ocdsmerge.Merger(merge_rules=MERGER.merge_rules).create_compiled_release(said) == merged
+    assert pruned({name: part for name, part in merged.items() if name in ("things", "one")}) == pruned(pictures[-1])
+
 
 EVENTS = st.one_of(
     st.builds(met, st.sampled_from(["M1", "M2", "M3"]), status=st.sampled_from(["met", "partiallyMet", "notMet", None]),
