@@ -134,6 +134,21 @@ def test_a_milestone_without_any_day_takes_that_of_what_comes_first_or_none():
     assert cascade(seen(story), {}).without_day == ("M0", "M3")
 
 
+def test_what_was_met_long_ago_gives_no_day_in_the_past():
+    plan = a_contract(a_milestone("M1", requires=["met"]), a_milestone("M2", requires=["met"], after=["M1"]))
+    assert expected(Story().tell(registered(plan), met("M1", met_on="2026-01-05")))["M2"] == TODAY
+
+
+def test_what_is_met_waits_for_nothing_and_presses_nobody():
+    plan = a_contract(
+        a_milestone("M1", requires=["met"], due="2026-06-01"),
+        a_milestone("M2", requires=["met"], due="2026-06-30", after=["M1"]),
+        a_milestone("M3", requires=["met"], due="2026-07-01"),
+    )
+    network = seen(Story().tell(registered(plan), met("M2"))).network
+    assert network.slack(network.expected()) == {"M1": 30, "M2": None, "M3": 0}
+
+
 def test_a_circle_that_a_stand_in_closes_is_no_endless_one():
     nodes = [Node(n, TODAY, None, TODAY, 0, (other,)) for n, other in (("A", "B"), ("B", "A"))]
     assert len(Network(nodes, Days(None), TODAY).expected()) == 2

@@ -232,3 +232,23 @@ def test_what_came_over_beyond_the_value_is_not_payable_again_even_when_the_valu
     story.tell(invoice("30.00", "I-2", key="line:1"))
     assert story.released("M2") == 13_000
     assert [t["payable_to_date"]["amount"] for t in story.commands[-1]["targets"]] == ["0.00", "30.00"]
+
+
+def test_what_was_paid_before_milepost_is_known_to_every_part_of_a_split():
+    refs = {"portal": ["line:1", "line:2"]}
+    story = Story().tell(version(1, a_milestone(requires=["invoiced"], refs=refs, **OPENED)))
+    story.tell(invoice("40.00", "I-1", key="line:2", issued_on="2026-01-10"))
+    parts = [
+        a_milestone(f"M1{n}", value, requires=["invoiced"], replaces=["M1"], refs={"portal": [f"line:{n}"]})
+        for n, value in ((1, "10.00"), (2, "90.00"))
+    ]
+    story.tell(version(2, *parts))
+    # A part of it goes to the first in plan order; the invoice that it paid belongs to the second, and is not paid again.
+    assert (story.released("M11"), story.released("M12")) == (1_000, 3_000)
+    story.tell(invoice("50.00", "I-2", key="line:2", issued_on="2026-03-01"))
+    assert (story.released("M11"), story.released("M12")) == (1_000, 8_000)
+
+
+def test_a_milestone_that_came_with_a_version_never_in_force_takes_over_all_the_same():
+    story = Story().tell(version(1, M1), met(), renamed(2, "M2", ["M1"], state="proposed"), renamed(3, "M2", []))
+    assert (story.released("M2"), story.position("M2").carried) == (10_000, 10_000)
