@@ -243,7 +243,7 @@ def test_what_was_paid_before_milepost_is_known_to_every_part_of_a_split():
         for n, value in ((1, "10.00"), (2, "90.00"))
     ]
     story.tell(version(2, *parts))
-    # A part of it goes to the first in plan order; the invoice that it paid belongs to the second, and is not paid again.
+    # A part goes to the first in plan order; the invoice that was paid is the second one's, and is not paid again.
     assert (story.released("M11"), story.released("M12")) == (1_000, 3_000)
     story.tell(invoice("50.00", "I-2", key="line:2", issued_on="2026-03-01"))
     assert (story.released("M11"), story.released("M12")) == (1_000, 8_000)
