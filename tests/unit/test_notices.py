@@ -330,8 +330,14 @@ def test_a_document_that_was_never_given_is_told_of_after_ten_working_days():
 def test_once_nothing_is_held_no_document_is_missed():
     story = story_of(a_milestone(requires=["met"]), compliance=["insurance"]).tell(paper("2026-01-01", "2026-03-20"))
     assert open_now(story) == ["DOCUMENT_EXPIRING insurance amber 0"]
-    assert open_now(story.tell(met())) == []
+    assert told(story.tell(met()))[1:] == ["2026-03-01 cleared DOCUMENT_EXPIRING insurance amber 0"]
     assert story.released() == 10_000
+
+
+def test_a_document_for_one_milestone_is_told_of_at_once_where_it_ends_soon():
+    story = story_of(a_milestone(requires=["met"]), compliance=["insurance"])
+    story.tell(paper("2026-01-01", "2026-03-20", milestone="M1"))
+    assert told(story) == ["2026-03-01 opened DOCUMENT_EXPIRING insurance amber 0"]
 
 
 def test_a_document_without_an_end_never_expires():
