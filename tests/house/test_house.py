@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("contracts_schema", "mappers", "connectors", "services")
 CODE = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 PURE = [path for path in CODE
-        if path.is_relative_to(ROOT / "services/reconciliation") or path.is_relative_to(ROOT / "services/reporting")
+        if any(path.is_relative_to(ROOT / "services" / room) for room in ("reconciliation", "reporting", "history"))
         or path.parts[len(ROOT.parts)] in ("contracts_schema", "mappers")]  # fmt: skip
 EXACT = [path for path in PURE if path.parts[len(ROOT.parts)] != "mappers"]
 DOCUMENTS = sorted(
