@@ -220,7 +220,7 @@ class Book:
         if not self.in_force:
             return
         s = Situation(self.plan, self.facts, self.told, self.doubts, self.moment, self.roles, self.ear.person,
-                      self.carried, self.facts + [x for x in self.waiting if x.address.contract])  # fmt: skip
+                      self.carried, self.facts + self.waiting)  # fmt: skip
         s.plan_contradicted = self.plan_contradicted()
         block = {m.id: blocking(s, m) for m in self.plan.milestones}
         proven = {name: not set(codes) & set(PROOFS) for name, codes in block.items()}

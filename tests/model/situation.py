@@ -32,7 +32,7 @@ class Situation:
 
     def __init__(self, plan, facts, told, doubts, moment, roles, person, carried, addressed):
         self.plan, self.facts, self.doubts, self.carried = plan, facts, doubts, carried
-        self.addressed = addressed  # every fact that names the contract, also those that wait for their milestone
+        self.addressed = addressed  # every fact that reached the contract, also those that wait for their milestone
         self.roles, self.person = roles, person
         self.today = day_of(moment, plan.timezone)
         self.milestones = {m.id: m for m in plan.milestones}

@@ -29,6 +29,15 @@ def test_a_part_that_rounds_to_nothing_is_no_reason():
     assert amounts(story) == {"PARTLY_ACCEPTED": 6_667}
 
 
+def test_one_unit_invoiced_is_invoiced():
+    assert amounts(told(invoice("0.01"), milestones=[a_milestone(requires=["invoiced"])])) == {"PARTLY_INVOICED": 9_999}
+
+
+def test_invoices_that_exceed_the_value_say_both():
+    story = told(invoice("110.00"), milestones=[a_milestone(requires=["invoiced"])])
+    assert story.position().reasons[0].detail == "110.00 invoiced, 100.00 is the value"
+
+
 def test_one_unit_released_and_not_earned_any_more_is_over_released():
     story = told(met(), met(status="notMet"), milestones=[a_milestone("M1", "0.01", requires=["met"])])
     assert amounts(story) == {"NOT_MET": 0, "OVER_RELEASED": 1}
