@@ -8,7 +8,8 @@ PYTEST := $(BIN)/python -m pytest -o faulthandler_timeout=$(LONGEST_TEST_S) -o f
 	--ignore=tests/bench --ignore=tests/chaos
 SERVERS := kafka or postgres or tryton or redmine
 
-.PHONY: help install demo test check format-check lint types imports tests-alone tests-with-servers fmt bench pins
+.PHONY: help install demo test check format-check lint types imports tests-alone tests-with-servers fmt bench pins \
+	mutation mutation-changed laws-long
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +47,15 @@ fmt: install ## format the code and repair what the linter can
 
 bench: install ## measure the worker, on real servers
 	PYTHONPATH=tests $(BIN)/python tests/bench/run.py
+
+mutation: install ## which small faults in the pure rooms would no test notice (hours)
+	$(BIN)/python tests/mutation/run.py
+
+mutation-changed: install ## the same for what differs from the commit BASE (default: origin/main)
+	$(BIN)/python tests/mutation/run.py --changed $(or $(BASE),origin/main)
+
+laws-long: install ## 50,000 histories of each machine, with other seeds on every run (hours)
+	MILEPOST_LAWS=long $(PYTEST) tests/laws/test_machine.py -n 2 -s -o faulthandler_timeout=0
 
 pins: ## resolve deploy/constraints.txt anew, after a change of dependencies
 	rm -rf build/pins && $(PYTHON) -m venv build/pins
