@@ -87,12 +87,13 @@ def _accepted_share(case: Case) -> Exact:
 
 
 def _newly_invoiced(case: Case) -> Exact:
-    """Nets of the invoices that count, less what the carried amount has settled of them (rule E3)."""
-    return (
-        case.invoiced - sum(settled_by(case).get(i.identity, 0) for i in case.counting)
-        if case.state.carried
-        else case.invoiced
-    )
+    """Nets of the invoices that count, less what the carried amount has settled of them: of a part of an invoice no
+    more than the part, whatever was settled of the rest of it elsewhere (rules C3, E3)."""
+    if not case.state.carried:
+        return case.invoiced
+    settled = settled_by(case)
+    worths = ((invoice.worth or ZERO, settled.get(invoice.identity, 0)) for invoice in case.counting)
+    return sum(worth - min(paid, max(ZERO, worth)) for worth, paid in worths)
 
 
 def settled_by(case: Case) -> dict[str, int]:

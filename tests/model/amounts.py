@@ -121,7 +121,8 @@ def up_to_base(s, m, proven, carried):
 def covers(s, name, carried):
     """C3, E3: what of each counting invoice was paid by what was carried: as the last command of the replaced milestone
     said; for an opening the invoices until its day, oldest first."""
-    found = {p.number: carried.paid[p.number] for p in s.invoices.counting(name) if p.number in carried.paid}
+    found = {p.number: min(carried.paid[p.number], max(Fraction(0), p.worth))
+             for p in s.invoices.counting(name) if p.number in carried.paid}  # fmt: skip
     rest = carried.amount - sum(found.values())
     for part in s.invoices.counting(name):
         if carried.until is not None and part.issued_on <= carried.until:

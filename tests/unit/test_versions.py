@@ -170,6 +170,19 @@ def test_an_amendment_that_is_taken_back_gives_back_what_it_had_taken_over():
     assert "M2" not in story.standings()
 
 
+def test_of_an_invoice_that_a_split_parts_no_more_is_settled_at_a_successor_than_its_part():
+    keys = {"portal": ["line:1", "line:2"]}
+    story = Story().tell(version(1, a_milestone("M1", requires=["invoiced"], refs=keys)))
+    story.tell(invoice("30.00", key="line:1", total="40.00"), invoice("10.00", key="line:2", total="40.00"))
+    heirs = [
+        a_milestone(name, value, requires=["invoiced"], replaces=["M1"], refs={"portal": [key]})
+        for name, value, key in (("M1a", "60.00", "line:1"), ("M1b", "40.00", "line:2"))
+    ]
+    story.tell(version(2, *heirs))
+    story.tell(*(invoice("30.00", "I-2", key=key, total="60.00") for key in ("line:1", "line:2")))
+    assert (story.position("M1a").carried, story.released("M1a"), story.released("M1b")) == (4_000, 6_000, 3_000)
+
+
 KNOWN_AS = {"supplier": {"id": "SUP-1", "identifiers": ["DE1"]}}
 
 
