@@ -123,6 +123,12 @@ def test_without_a_forecast_the_project_tools_due_date_is_what_is_expected():
     story = story_of(a_milestone(requires=["met"], due="2026-03-10"))
     story.tell(said("pm", "milestone.scheduled", due="2026-03-11"))
     assert told(story) == ["2026-03-01 opened AT_RISK M1 due red 0"]
+    assert told(story.tell(forecast("2026-03-10")))[1:] == ["2026-03-01 cleared AT_RISK M1 due red 0"]
+
+
+def test_on_the_last_day_it_is_at_risk_and_not_yet_late():
+    story = story_of(a_milestone(requires=["met"], due="2026-03-09", tolerance_days=1)).clock(day("2026-03-10"))
+    assert told(story.tell(forecast("2026-03-11"))) == ["2026-03-10 opened AT_RISK M1 due red 0"]
 
 
 def test_late_within_the_tolerance_is_not_late():
@@ -209,8 +215,10 @@ def test_a_persons_hold_ages_and_is_told_of_after_five_working_days():
 
 
 def test_a_hold_that_is_lifted_in_time_is_never_told_of():
-    story = story_of(a_milestone(requires=["met"])).tell(held_by(), lifted_by()).clock(day("2026-12-30"))
-    assert told(story) == []
+    story = story_of(a_milestone(requires=["met"])).tell(held_by())
+    assert story.state().review is not None
+    assert story.tell(lifted_by()).state().review is None
+    assert told(story.clock(day("2026-12-30"))) == []
 
 
 def test_what_is_awaited_ages_from_the_day_on_which_the_milestone_was_met():
