@@ -269,6 +269,15 @@ def test_a_version_registered_twice_is_told_of_once():
     assert told(story) == ["2026-03-13 opened HOLD_AGEING SOURCE_CONTRADICTS_ITSELF amber 0"]
 
 
+def test_a_message_that_cannot_be_read_is_told_of_once_for_all_that_it_may_be_about():
+    milestones = [a_milestone(f"M{n}", "25.00", requires=["met"]) for n in range(4)]
+    story = story_of(*milestones).tell(said("pm", "milestone.assessed", None, status="done"))
+    assert {code for n in range(4) for code in story.reasons(f"M{n}")} == {"SOURCE_UNREADABLE", "NOT_MET"}
+    assert told(story.clock(day("2026-03-13"))) == ["2026-03-13 opened HOLD_AGEING SOURCE_UNREADABLE amber 0"]
+    one = story_of(*milestones).tell(said("pm", "milestone.assessed", "M1", status="done")).clock(day("2026-03-13"))
+    assert told(one) == ["2026-03-13 opened HOLD_AGEING M1 SOURCE_UNREADABLE amber 0"]
+
+
 def test_a_conflict_ages_from_when_it_is_known_and_whoever_is_believed_must_settle_it():
     story = story_of(a_milestone(requires=["met"])).clock(day("2026-03-02")).tell(met(), met(by="erp", status="notMet"))
     story.tell(met(by="erp", status="notMet", percent="10")).clock(day("2026-03-05"))
