@@ -26,8 +26,8 @@ class ContractCase:
     """A contract at one moment: its plan in force and the cases of its milestones, in plan order.
 
     `wanted` are the milestones to decide now, with the kinds of facts that may have changed what is decided;
-    `positions` is what was last decided of each. `counted` are the invoice numbers that were looked at for this
-    decision, None all.
+    `positions` is what was last decided of each, `changed` are those of which that may be something else. `counted`
+    are the invoice numbers that were looked at for this decision, None all.
     """
 
     def __init__(self, state: State, index: Index, moment: int, rules: Rules) -> None:
@@ -43,6 +43,7 @@ class ContractCase:
         self.cases: dict[str, Case] = {n: Case(self, m, self.placed[n]) for n, m in index.milestones.items()}
         self.wanted: Touched = dict.fromkeys(self.cases, EVERY_KIND)
         self.positions: dict[str, Position] = {}
+        self.changed: Collection[str] = ()
 
     def _take_stock(self, found: Ledger, numbers: Collection[str] | None) -> None:
         self.ledger: Ledger = found

@@ -21,6 +21,7 @@ from services.reconciliation.standing import Kinds
 from services.reconciliation.state import MilestoneState, State
 from services.reconciliation.targets import targets
 
+_STATUS = "milestone.assessed"  # of which a position tells nothing, but what is said of it does
 _RANK = {reason: rank for rank, reason in enumerate(R)}
 
 
@@ -42,6 +43,9 @@ def decide(contract: ContractCase, fresh: Collection[str] = ()) -> dict[str, Pos
         released[name] = _released(case, bool(found[name]), allowed[name], room)
         room = None if room is None else room - (released[name] - case.state.released)
     decided = {name: _position(case, found[name], allowed[name], released[name], room) for name, case in cases.items()}
+    contract.changed = {
+        m for m, p in decided.items() if p != contract.positions.get(m) or _STATUS in contract.wanted[m]
+    }
     contract.positions |= decided
     return decided
 
@@ -52,8 +56,10 @@ def _blocking(case: Case, kinds: Kinds) -> dict[R, list[Finding]]:
     if case.milestone.value is None:
         return {}
     for reason, check in checks_for(kinds):
-        case.found[reason] = list(check(case))
-    found = {reason: findings for reason in REASONS if (findings := case.found.get(reason))}
+        findings = list(check(case))
+        if findings or reason in case.found:
+            case.found[reason] = findings
+    found = {reason: case.found[reason] for reason in REASONS if case.found.get(reason)} if case.found else {}
     if not case.waived:
         return found
     stands = {r: [f for f in those if r not in WAIVABLE or not case.is_waived(r, f)] for r, those in found.items()}

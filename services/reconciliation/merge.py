@@ -125,10 +125,7 @@ def _new_slot(fact: f.Fact, content: bytes) -> Slot:
         source=fact.source, kind=fact.kind, address=fact.address, order=order_of(fact, content), body=fact.body,
         latest=fact.time, document=fact.document, edition=fact.edition,
     )  # fmt: skip
-    _note_kind(slot, fact)
-    _note_history(slot, fact, slot.order)
-    _note_terms(slot, fact)
-    _note_creation(slot, fact)
+    _note(slot, fact, slot.order)
     return slot
 
 
@@ -138,10 +135,7 @@ def _fold(slot: Slot, fact: f.Fact, content: bytes, id_clash: bool) -> Merged:
     newer = order > slot.order
     slot.latest = max(slot.latest, fact.time)
     _note_clash(slot, fact, order, id_clash)
-    _note_kind(slot, fact)
-    _note_history(slot, fact, order)
-    _note_terms(slot, fact)
-    _note_creation(slot, fact)
+    _note(slot, fact, order)
     body_before = slot.body
     if isinstance(fact.body, PARTIAL) and type(fact.body) is type(slot.body):
         _fold_fields(slot, fact, order, newer)
@@ -185,34 +179,37 @@ def _fold_fields(slot: Slot, fact: f.Fact, order: Order, newer: bool) -> None:
     slot.older = {name: o for name, o in older.items() if o != newest} or None
 
 
-def _note_kind(slot: Slot, fact: f.Fact) -> None:
-    """When a beginning and when an end was last spoken of: a doubt about the one is not ended by the other (A11)."""
-    if fact.kind in BEGIN_AND_END:
-        said = slot.said or {}
-        slot.said = said | {fact.kind: max(fact.time, said.get(fact.kind, fact.time))}
-
-
-def _note_history(slot: Slot, fact: f.Fact, order: Order) -> None:
-    if isinstance(fact.body, f.Assessed):
-        entry = (order, fact.body.status)
-        slot.history = slot.history or []
-        insort(slot.history, entry, key=lambda e: e[0])
-
-
-def _note_terms(slot: Slot, fact: f.Fact) -> None:
-    """An unnumbered invoice that changes its net, currency or date contradicts itself until a numbered one (A3)."""
+def _note(slot: Slot, fact: f.Fact, order: Order) -> None:
+    """What is kept of every fact, the newest or not."""
     body = fact.body
-    if not isinstance(body, f.InvoiceReceived):
-        return
-    if fact.version is None:
-        terms = packed((body.net, body.issued_on))
-        slot.terms_clash = slot.terms_clash or (slot.terms is not None and slot.terms != terms)
-        slot.terms = terms if slot.terms is None else min(slot.terms, terms)
+    if isinstance(body, f.Assessed):
+        slot.history = slot.history or []
+        insort(slot.history, (order, body.status), key=lambda e: e[0])
+    elif isinstance(body, f.InvoiceReceived):
+        if fact.version is None:
+            _note_terms(slot, body)
+    elif (kind := fact.kind) in BEGIN_AND_END:
+        _note_kind(slot, kind, fact.time)
+    if fact.document is not None:
+        _note_creation(slot, fact.document)
 
 
-def _note_creation(slot: Slot, fact: f.Fact) -> None:
+def _note_kind(slot: Slot, kind: str, time: int) -> None:
+    """When a beginning and when an end was last spoken of: a doubt about the one is not ended by the other (A11)."""
+    said = slot.said or {}
+    slot.said = said | {kind: max(time, said.get(kind, time))}
+
+
+def _note_terms(slot: Slot, body: f.InvoiceReceived) -> None:
+    """An unnumbered invoice that changes its net, currency or date contradicts itself until a numbered one (A3)."""
+    terms = packed((body.net, body.issued_on))
+    slot.terms_clash = slot.terms_clash or (slot.terms is not None and slot.terms != terms)
+    slot.terms = terms if slot.terms is None else min(slot.terms, terms)
+
+
+def _note_creation(slot: Slot, document: str) -> None:
     """`document@created` binds a key to the object that was created then; another one is a reused id (rule F8)."""
-    created = (fact.document or "").partition("@")[2]
+    created = document.partition("@")[2]
     if created and created not in (slot.created or ()):
         slot.created = sorted([*(slot.created or ()), created])
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from contracts_schema.facts import Address, ContractRegistered, Fact
 from contracts_schema.rows import LogRow
-from services.reconciliation.calendar import day_of
+from services.reconciliation.calendar import day_of, later, midnight
 from services.reconciliation.contract_case import ContractCase
 from services.reconciliation.crosswalk import Index, index_of
 from services.reconciliation.log import LogEntry
@@ -78,6 +78,7 @@ class _Turn:
         self.reaction = Reaction()
         self.applied: list[Fact] = []
         self.moved = False
+        self._day_ends = 0  # the moment at which the contract's day ends, for the plan in hand
         self._plan: bytes | None = None
         self._known: Index | None = None  # the index of that plan
 
@@ -122,7 +123,7 @@ class _Turn:
     def _index(self) -> Index | None:
         plan = self.state.plans[self.state.in_force].plan if self.state.in_force else None
         if plan is not self._plan:
-            self._plan, self._known = plan, None if plan is None else index_of(plan)
+            self._plan, self._known, self._day_ends = plan, None if plan is None else index_of(plan), 0
         return self._known
 
     def close(self, cause: str, *, decide_anyway: bool = False) -> None:
@@ -147,10 +148,12 @@ class _Turn:
 
     def _begins_new_day(self, moment: int) -> bool:
         index = self._index()
-        if index is None:
+        if index is None or self.state.moment <= moment < self._day_ends:
             return False
         zone = index.plan.timezone
-        return day_of(self.state.moment, zone) != day_of(moment, zone)
+        today = day_of(self.state.moment, zone)
+        self._day_ends = midnight(later(today), zone)
+        return today != day_of(moment, zone)
 
     def _review_with_applied(self) -> int | None:
         index = self._index()

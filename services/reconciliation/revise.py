@@ -59,7 +59,8 @@ def revise(
     state.claims = renewed(state.claims, contract.ledger, contract.counted)
     state.rulebook = rules.rulebook.hash
     state.decided_on = (state.in_force, contract.today.toordinal())
-    decisions = [d for d in (_say(state, contract, p) for p in positions.values()) if d is not None]
+    news = [positions[name] for name in positions if name in contract.changed]
+    decisions = [d for d in (_say(state, contract, p) for p in news) if d is not None]
     told = tell_people(contract, {d.milestone for d in decisions}, thoroughly=touched is None)
     state.review = next_review(contract)
     parked = _park_ambiguous(state, contract)
