@@ -318,11 +318,12 @@ async def measure(bench: Bench) -> dict[str, dict[str, float]]:
         bench.console.print(f"round {n + 1}: Milepost {mine[-1]['events_s']:,.0f} events/s")
     differ = await same_final_state(bench, plain[0], 900)
     slow = await latency_ms(bench, 100, 10)
-    cost = core_cost()
+    cost, sizes = core_cost(), {size: core_cost(size) for size in (30, 300)}
     rate, other = (statistics.median(r["events_s"] for r in rounds) for rounds in (mine, plain))
     return {
         "ratios": {
             "throughput_vs_plain_faststream": rate / other, "core_vs_decode": cost["core_us"] / cost["decode_us"],
+            **{f"core_vs_decode_{n}_milestones": c["core_us"] / c["decode_us"] for n, c in sizes.items()},
         },
         "figures": {
             "milepost_events_s": rate, "plain_events_s": other,
