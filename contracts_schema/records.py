@@ -10,6 +10,7 @@ from msgspec import Struct
 Role = Literal["erp", "project", "supplier_portal", "finance", "operator", "register"]
 ROLES: tuple[Role, ...] = ("erp", "project", "supplier_portal", "finance", "operator", "register")
 
+SPEAKER = "milepost"  # the source of facts that Milepost says itself; no other source may bear the name
 REDRIVE_HEADER = "milepost-redrive"  # on a record sent again by `milepost quarantine redrive`: the id it had there
 
 # Control, bidirectional and surrogate characters have no place in an identifier: they hide differences, and

@@ -19,7 +19,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from contracts_schema.errors import ConfigurationError
-from contracts_schema.records import ROLES, Role, Source
+from contracts_schema.records import ROLES, SPEAKER, Role, Source
 from services.notice_settings import NoticeSettings
 from services.reconciliation.policy import Policy, Rules, make_rules
 
@@ -337,6 +337,8 @@ def _faults(settings: Settings, known: Container[str] = ()) -> list[str]:
     """What single fields cannot show. `known` names sources beside those in the settings."""
     faults = []
     topics: dict[str, list[str]] = {}
+    if SPEAKER in settings.sources or SPEAKER in settings.finance:
+        faults.append(f"sources: {SPEAKER!r} is the name under which Milepost itself says facts; name yours otherwise")
     for name, source in settings.sources.items():
         topics.setdefault(source.topic, []).append(name)
         if source.role is None and source.dialect not in FOLDERS:

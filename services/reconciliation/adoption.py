@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 
 from contracts_schema.facts import Address, CommandsAdopted, Fact
+from contracts_schema.records import SPEAKER
 from services.reconciliation.state import State
-
-SPEAKER = "milepost"
 
 
 def adoption_fact(contract: str, sequence: int, released: dict[str, int], moment: int) -> Fact:

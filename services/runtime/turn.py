@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contracts_schema.facts import Address, Fact, InvoiceClaimedElsewhere
+from contracts_schema.records import SPEAKER
 from services.reconciliation.claims import Claims, Identity
 from services.reconciliation.react import Reaction
 from services.reconciliation.state import Arrival, State, decode_state, encode_state
@@ -16,8 +17,6 @@ from services.reconciliation.subject import subject_of
 from services.runtime.containment import NOWHERE, Containment, Step, joined
 from services.runtime.known import KnownStates
 from services.runtime.routing import plan_in_force
-
-SPEAKER = "milepost"  # as which Milepost says a fact itself
 
 
 class Turn:
