@@ -4,10 +4,12 @@ import json
 from datetime import timedelta
 
 from builders import (
+    FAT,
     START,
     Story,
     a_contract,
     a_milestone,
+    attached,
     held_by,
     invoice,
     met,
@@ -58,6 +60,20 @@ def test_a_second_operator_may_lift_what_the_first_has_placed_later_and_at_the_s
     assert story.reasons() == ["MANUAL_HOLD", "NOT_MET"]
     story.tell(said("legal", "hold.lifted", hold="H-1", by="lena"))
     assert story.reasons() == ["NOT_MET"]
+
+
+def test_what_is_lifted_at_the_very_time_of_placing_stays_held():
+    story = Story().tell(registered(MET), met(), held_by(time=START))
+    story.tell(said("legal", "hold.lifted", hold="H-1", by="lena", time=START))
+    assert story.reasons() == ["MANUAL_HOLD"]
+
+
+def test_evidence_that_changed_cites_those_who_signed_it_and_no_others():
+    plan = a_contract(a_milestone(requires=["signed_off", "evidence:fat"]))
+    story = Story().tell(registered(plan), attached(), signed(evidence={"fat": FAT}, event="s1"))
+    story.tell(signed("joe", event="s2"), attached(sha256="b" * 64))
+    (reason,) = [r for r in story.position().reasons if r.code == "EVIDENCE_CHANGED"]
+    assert reason.facts == ("office/s1",)
 
 
 def test_a_measure_counts_in_the_word_of_the_highest_authority_and_the_newest_period():

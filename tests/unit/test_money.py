@@ -168,6 +168,16 @@ def test_a_credit_note_counts_until_the_invoices_it_credits_have_gone():
     assert story.position().allowed == 4_000
 
 
+def test_an_invoice_that_goes_elsewhere_frees_the_milestone_whose_credit_note_named_it():
+    plan = [a_milestone("M1", requires=["invoiced"]), a_milestone("M2", requires=["invoiced"])]
+    credit = invoice("-30.00", "C-1", credits=["I-1"])
+    story = told(invoice("50.00", "I-1", "M2"), held_by(), invoice("100.00", "I-2"), credit, milestones=plan)
+    assert story.position("M1").allowed == 7_000
+    story.tell(invoice("50.00", "I-1", "M2", state="cancelled"))
+    last = [e for e in story.entries() for d in e.decisions if d.milestone == "M1"][-1]
+    assert {d.milestone: d.allowed for d in last.decisions}["M1"] == 10_000
+
+
 def test_an_invoice_without_a_unit_is_that_of_the_only_one_stated():
     plan = a_milestone(requires=["invoiced"])
     story = told(invoice("50.00", business_unit="north"), invoice("50.00", source="ap"), milestones=[plan])
