@@ -542,3 +542,38 @@ def test_of_a_frozen_contract_there_is_what_was_told_last():
 def test_before_a_version_is_in_force_nothing_is_open():
     story = Story().tell(said("pm", "milestone.assessed", status="met"), registered(a_contract(version=2)))
     assert notices_now(story.state(), story.rules) == []
+
+
+def test_an_amount_is_large_from_its_limit_on():
+    story = story_of(a_milestone(requires=["met"]))
+    story.tell(disputed("20.00"), disputed("19.99", dispute="D-2"), disputed("5.00", dispute="D-3"))
+    found = {n.cause: n.severity for n in records(story.clock(day("2026-03-06")))}
+    assert found == {"D-1": "red", "D-2": "amber", "D-3": "amber"}
+
+
+def test_a_document_that_has_ended_has_happened_and_of_several_the_first_end_counts():
+    policy = Policy(notices=NoticePolicy(document_days=0))
+    story = story_of(a_milestone("M1", "50.00", requires=["met"]), a_milestone("M2", "50.00", requires=["met"]),
+                     compliance=["insurance"], policy=policy)  # fmt: skip
+    story.tell(paper("2026-01-01", "2026-04-30", milestone="M1"), paper("2026-01-01", "2026-03-05", milestone="M2"))
+    assert told(story.clock(day("2026-03-06"))) == [
+        "2026-03-05 opened DOCUMENT_EXPIRING insurance amber 0", "2026-03-06 raised DOCUMENT_EXPIRING insurance red 0",
+    ]  # fmt: skip
+    assert [n.detail for n in records(story)] == ["insurance ends on 2026-03-05", "insurance ended on 2026-03-05"]
+
+
+def test_who_did_two_duties_and_did_not_sign_is_no_flag_of_the_sign_off():
+    story = story_of(a_milestone(requires=["signed_off"])).tell(held_by(), lifted_by(by="dora"), signed())
+    story.tell(said("portal", "delivery.claimed", delivered_on="2026-03-01", by="dora"), waived("DUTIES_NOT_SEPARATED"))
+    assert told(story) == []
+
+
+def test_what_falls_due_between_two_records_of_one_batch_is_told_on_its_day():
+    story = story_of(a_milestone(requires=["met", "signed_off"]), sign_off={"due_working_days": 5})
+    story.now = day("2026-03-02")
+    first = story.record(met())
+    story.now = day("2026-03-20")
+    story.carry([first, story.record(said("erp", "value.agreed", value="100.00"))])
+    assert told(story, "C-1", "SIGN_OFF_DUE") == [
+        "2026-03-05 opened SIGN_OFF_DUE M1 signed_off amber 0", "2026-03-10 cleared SIGN_OFF_DUE M1 signed_off amber 0",
+    ]  # fmt: skip
