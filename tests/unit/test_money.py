@@ -87,6 +87,12 @@ def test_the_cap_of_retention_counts_what_earlier_steps_have_kept():
     assert (story.released("M1"), story.released("M2")) == (9_000, 9_800)
 
 
+def test_what_was_kept_of_one_unit_goes_back_too():
+    steps = [{"until_percent": "50", "rate_percent": "10"}, {"rate_percent": "0", "returns_percent": "100"}]
+    story = told(met(), milestones=[a_milestone("M1", "0.01", requires=["met"])], retention={"steps": steps})
+    assert story.released() == 1
+
+
 def test_a_last_step_may_end_and_keeps_nothing_after_it():
     steps = [{"rate_percent": "10", "until_percent": "50"}]
     plan = [a_milestone("M1", requires=["met"]), a_milestone("M2", requires=["met"])]
