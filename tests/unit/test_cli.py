@@ -100,7 +100,7 @@ def test_a_registration_the_contract_refuses_ends_with_1_and_its_reason(register
     later = later.replace("- id: M2", "- id: M3\n    replaces: [M9]")
     refused = registered.json("contract", "apply", registered.write("v2.yaml", later), code=1)
     assert refused[0]["outcome"] == "refused"
-    assert f"v2.yaml:15: milestones.M3.replaces: 'M9' is no milestone of version 1" in refused[0]["sentence"]
+    assert "v2.yaml:15: milestones.M3.replaces: 'M9' is no milestone of version 1" in refused[0]["sentence"]
     assert len(registered.sent) == 1
 
 
