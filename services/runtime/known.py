@@ -49,7 +49,7 @@ class KnownStates:
 
 
 class KnownRevisions:
-    """Revisions that were committed and whose decisions are still to be published. The log has them all."""
+    """Revisions that were just committed, for the lanes that publish what they decided. The log has them all."""
 
     def __init__(self, most: int = REVISIONS_MOST) -> None:
         self._most = most
@@ -63,6 +63,6 @@ class KnownRevisions:
         while len(self._known) > self._most:
             del self._known[next(iter(self._known))]
 
-    def take(self, contract: str, revision: int) -> tuple[LogEntry, bytes] | None:
-        """A revision with its hash, if it is known here; it is forgotten with that."""
-        return self._known.pop((contract, revision), None)
+    def look(self, contract: str, revision: int) -> tuple[LogEntry, bytes] | None:
+        """A revision with its hash, if it is known here."""
+        return self._known.get((contract, revision))

@@ -61,18 +61,15 @@ class Lanes:
         return rows
 
     async def _notices(self, wanted: Sequence[tuple[str, int]]) -> list[PublishRow]:
-        """From the log: few revisions tell people anything, and those that are known belong to the decisions."""
         rows: list[PublishRow] = []
         for at in range(0, len(wanted), AT_A_TIME):
-            some = wanted[at : at + AT_A_TIME]
-            found = {(r.contract, r.revision): (read_entry(r), r.head) for r in await self._store.revisions(some)}
-            entries = [found[pair] for pair in some if pair in found]
+            entries = await self._entries(wanted[at : at + AT_A_TIME])
             rows += outgoing.notice_rows(entries, self._topics.notices, self._record_bytes)
         return rows
 
     async def _entries(self, wanted: Sequence[tuple[str, int]]) -> list[tuple[LogEntry, bytes]]:
         """These revisions with their hashes, in order: those just committed here, all others from the log."""
-        found = {pair: known for pair in wanted if (known := self._revisions.take(*pair)) is not None}
+        found = {pair: known for pair in wanted if (known := self._revisions.look(*pair)) is not None}
         others = [pair for pair in wanted if pair not in found]
         for row in await self._store.revisions(others) if others else ():
             found[row.contract, row.revision] = (read_entry(row), row.head)

@@ -29,8 +29,8 @@ SEND_AT_A_TIME = 1000
 # state of a milestone is worth sending.
 ROWS = {Lane.COMMANDS: 20, Lane.DECISIONS: 20, Lane.SNAPSHOTS: 1000, Lane.QUARANTINE: 20, Lane.NOTICES: 100}
 EVERY_S = {Lane.COMMANDS: 0.0, Lane.DECISIONS: 0.2, Lane.SNAPSHOTS: 1.0, Lane.QUARANTINE: 0.5, Lane.NOTICES: 0.5}
-SNAPSHOTS_SHARE = 0.1  # of the time: while much is decided, milestones change faster than it is worth showing them
-SNAPSHOTS_LATEST_S = 3.0
+SNAPSHOTS_SHARE = 0.05  # of the time: while much is decided, milestones change faster than it is worth showing them
+SNAPSHOTS_LATEST_S = 6.0
 EXPLAINING = (Lane.DECISIONS, Lane.NOTICES, Lane.SNAPSHOTS, Lane.QUARANTINE)
 LOOP = "relay"
 

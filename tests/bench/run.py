@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -343,6 +344,7 @@ def main() -> None:
     parser.add_argument("--plain", type=int, default=3_000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
+    workload.START = datetime.now(UTC).replace(hour=0, minute=30, second=0, microsecond=0) - timedelta(days=1)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), options)
         try:
