@@ -229,7 +229,7 @@ def test_the_histories_tell_of_most_kinds():
     """A law about notices proves little where none are told."""
     found = set()
 
-    @tried(40)
+    @tried(160)
     @given(stories())
     def gather(story):
         found.update((n.kind, n.state) for _, _, n in told(story))

@@ -61,4 +61,4 @@ def documents_valid(case: Case) -> Iterator[Finding]:
         documents = [s for s in given if s.body.name == name]
         if not any(s.body.valid_from <= case.today <= s.body.valid_until for s in documents):
             known = ", ".join(f"{s.body.valid_from} to {s.body.valid_until}" for s in documents) or "never given"
-            yield Finding(name, f"{name} is not valid on {case.today} ({known})", tuple(s.fact for s in documents))
+            yield Finding(name, f"{name} is not valid ({known})", tuple(s.fact for s in documents))
