@@ -10,7 +10,9 @@ import asyncpg
 
 from contracts_schema.errors import ConfigurationError, MilepostError, TransientError
 
-DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+DRIVER_ERRORS = (
+    asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError
+)  # fmt: skip
 
 # Classes of SQLSTATE: connection, transaction rolled back, resources, operator intervention. Single states: read-only
 # server after a failover, transaction idle for too long, lock timeout.
@@ -44,7 +46,7 @@ def family_of(fault: BaseException) -> MilepostError | None:
         return ConfigurationError(["postgres.dsn cannot be read; write postgresql://user@host:5432/database"])
     if isinstance(fault, TimeoutError):
         return TransientError("Postgres did not answer in time")
-    if isinstance(fault, OSError) or _is_closed(fault):
+    if isinstance(fault, OSError) or _is_closed(fault) or _is_cut_short(fault):
         return TransientError(f"Postgres is not reachable: {fault}")
     return None
 
@@ -64,3 +66,9 @@ def _family_of_state(state: str, sentence: str) -> MilepostError | None:
 def _is_closed(fault: BaseException) -> bool:
     """A connection that ended before or while it was used; the driver has no class of its own for it."""
     return type(fault) is asyncpg.InterfaceError and any(word in str(fault) for word in ("clos", "released back"))
+
+
+def _is_cut_short(fault: BaseException) -> bool:
+    """The server ended the session just as a statement began: the driver meets its farewell in the middle of its own
+    protocol ("cannot switch to state ...; another operation is in progress"). The connection is done with."""
+    return isinstance(fault, asyncpg.InternalClientError) and "another operation" in str(fault)

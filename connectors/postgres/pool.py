@@ -79,15 +79,16 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """One connection for the block."""
-        if self._pool is None:
+        pool = self._pool
+        if pool is None:
             raise TransientError("Postgres: the store is not open")
         with answers():
-            connection = await self._pool.acquire(timeout=self._settings.connect_s)
+            connection = await pool.acquire(timeout=self._settings.connect_s)
         try:
             yield connection
-        finally:
+        finally:  # the store may have been closed meanwhile
             with answers():
-                await self._pool.release(connection)
+                await pool.release(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
