@@ -1,0 +1,36 @@
+"""While much waits, a batch keeps to few numbers of partitions, so that it meets few contracts."""
+
+import pytest
+from reading import PARTITIONS, KafkaHall
+
+from contracts_schema.rows import PublishRow
+
+CONTRACTS, FACTS, BATCH = 60, 3_000, 100
+
+
+@pytest.fixture
+async def hall(kafka):
+    hall = KafkaHall(kafka)
+    await hall.start()
+    yield hall
+    await hall.close()
+
+
+async def batches(hall):
+    """Facts of many contracts in two topics, read to the end."""
+    rows = [PublishRow(hall.topics[n % 2], b"C-%d" % (n // 2 % CONTRACTS), (), b"x") for n in range(FACTS)]
+    await (await hall.publisher()).publish(rows)
+    reader, found = await hall.open(), []
+    while sum(map(len, found)) < FACTS:
+        batch = await reader.read_uncommitted(limit=BATCH)
+        reader.commit(batch)
+        found.append(batch)
+    return found
+
+
+async def test_a_full_batch_is_of_one_number_in_all_topics_and_all_numbers_have_their_turn(hall):
+    full = [batch for batch in await batches(hall) if len(batch) == BATCH]
+    of_one = [batch for batch in full if len({record.partition for record in batch}) == 1]
+    of_both = [batch for batch in of_one if {record.topic for record in batch} == set(hall.topics)]
+    assert len(of_both) > len(full) / 2
+    assert {batch[0].partition for batch in of_both} == set(range(PARTITIONS))
