@@ -65,12 +65,10 @@ class Whole(Protocol):
 class Case:
     """One milestone of one contract at one moment, in the words of those who are believed.
 
-    Of invoices claimed twice `claims` are those that this contract alone claims so, `elsewhere` those that others claim
-    too, with what says so; both by identity.
-
-    `invoiced` is the sum of the nets of all invoices that count, exact, in minor units of the contract's currency;
-    `claims` are invoices claimed twice, with a sentence each (rule D8); `signatures` are the valid ones with their
-    persons (rule D4); `conflicts` are the fields about which systems differ. `found` is what each check last
+    `invoiced` is the sum of the nets of all invoices that count, exact, in minor units of the contract's currency. Of
+    invoices claimed twice (rule D8) `claims` are those that this contract alone claims so, with a sentence each, and
+    `elsewhere` those that others claim too, with what says so; both by identity. `signatures` are the valid ones with
+    their persons (rule D4); `conflicts` are the fields about which systems differ. `found` is what each check last
     found, waived or not.
     """
 
