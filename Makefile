@@ -48,11 +48,11 @@ fmt: install ## format the code and repair what the linter can
 bench: install ## measure the worker, on real servers
 	PYTHONPATH=tests $(BIN)/python tests/bench/run.py
 
-mutation: install ## which small faults in the pure rooms would no test notice (hours)
+mutation: install ## which small faults in the pure rooms would no test notice (half an hour)
 	$(BIN)/python tests/mutation/run.py
 
-mutation-changed: install ## the same for what differs from the commit BASE (default: origin/main)
-	$(BIN)/python tests/mutation/run.py --changed $(or $(BASE),origin/main)
+mutation-changed: install ## the same for lines that differ from BASE (default: where we left origin/main, else the commit before)
+	$(BIN)/python tests/mutation/run.py --changed --seconds 80 $(if $(BASE),--base $(BASE))
 
 laws-long: install ## 50,000 histories of each machine, with other seeds on every run (hours)
 	MILEPOST_LAWS=long $(PYTEST) tests/laws/test_machine.py -n 2 -s -o faulthandler_timeout=0

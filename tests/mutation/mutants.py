@@ -7,7 +7,8 @@ when the module is loaded are left alone.
 
 import ast
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 COMPARED = {
@@ -21,12 +22,16 @@ COUNTED = {
 
 
 class Mutant(NamedTuple):
-    """One mutant: in which function (its qualified name), on which line, what was changed, and the module's tree."""
+    """One mutant: in which function (its qualified name), on which line, and what was changed.
+
+    `lines` are those of the smallest statement around the change; `tree` makes the module's tree with the change.
+    """
 
     function: str
     line: int
     change: str
-    tree: ast.Module
+    lines: range
+    tree: Callable[[], ast.Module]
 
 
 def mutants(source: str) -> Iterator[Mutant]:
@@ -36,7 +41,8 @@ def mutants(source: str) -> Iterator[Mutant]:
         places = [node for part in function.body for node in _walk(part)]
         for n, node in enumerate(places):
             for change, replaced in _changes(node):
-                yield Mutant(name, getattr(node, "lineno", function.lineno), change, _with(tree, name, n, replaced))
+                line = getattr(node, "lineno", function.lineno)
+                yield Mutant(name, line, change, _around(function, line), partial(_with, tree, name, n, replaced))
 
 
 def _functions(body, prefix):
@@ -45,6 +51,19 @@ def _functions(body, prefix):
             yield prefix + node.name, node
         elif isinstance(node, ast.ClassDef):
             yield from _functions(node.body, f"{prefix}{node.name}.")
+
+
+def _around(function, line):
+    """The lines of the smallest statement with this line; of one with a body, those before the body."""
+    best = range(function.lineno, function.end_lineno + 1)
+    for node in ast.walk(function):
+        if isinstance(node, ast.stmt) and node is not function:
+            body = getattr(node, "body", None)
+            end = body[0].lineno - 1 if body else node.end_lineno
+            found = range(node.lineno, max(node.lineno, end) + 1)
+            if line in found and len(found) < len(best):
+                best = found
+    return best
 
 
 def _walk(node):

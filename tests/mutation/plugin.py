@@ -1,8 +1,9 @@
-"""A pytest plugin that runs no test as such: it tries mutants of one module, each in a child process of its own.
+"""A pytest plugin that runs no test as such: it tries mutants of modules, each in a child process of its own.
 
-The tests are collected once and each is run once, to see which functions it calls and how long it takes. For a mutant
-the child gets the mutated code in the place of the function's, and runs the tests that call it, the quickest first,
-until one fails. A mutant that no test calls, or that all tests pass, has survived.
+The tests are collected once and each is run once, to see which lines it executes and how long it takes. For a mutant
+the child gets the mutated code in the place of the function's, and runs the tests that execute the changed line, until
+one fails: first those that killed other mutants of the function, then the quickest. A mutant that no test reaches, or
+that all tests pass, has survived.
 """
 
 import gc
@@ -11,10 +12,12 @@ import inspect
 import json
 import os
 import signal
+import struct
 import sys
 import time
 import types
 import zlib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -22,76 +25,131 @@ from _pytest.runner import runtestprotocol
 from mutation.mutants import mutants
 
 ENOUGH_S = float(os.environ.get("MUTATION_SECONDS", "12"))  # of tests for one mutant; slower ones are left out
-LONGEST_S = 5 * ENOUGH_S + 20  # of CPU time for one mutant; what takes longer hangs, and counts as killed
 KILLED, SURVIVED = 1, 0  # how a child ends
 
 
 class Trial:
-    """Tries the mutants of modules, and writes what came of each as lines of JSON."""
+    """Tries those mutants that `wanted(path, number, mutant)` names, and writes what came of each as lines of JSON.
 
-    def __init__(self, modules, share, out):
-        self.modules, self.share, self.out = modules, share, out
-        self.calls, self.took = {}, {}
+    Ends by itself after `seconds`; `left` says how many mutants were not tried then.
+    """
+
+    def __init__(self, modules, wanted, out, seconds=None):
+        self.modules, self.wanted, self.out = modules, wanted, out
+        self.ends = None if seconds is None else time.monotonic() + seconds
+        self.lines, self.took, self.killers = {}, {}, {}
+        self.left = 0
 
     def pytest_runtestloop(self, session):
         self.learn(session.items)
+        self.caches = [found for found in gc.get_objects() if type(found).__name__ == "_lru_cache_wrapper"]
+        gc.collect()
+        gc.freeze()
         with Path(self.out).open("a") as found:
-            for module in self.modules:
-                for line in self.tried(module, session.items):
-                    found.write(json.dumps(line) + "\n")
-                    found.flush()
+            for line in self.tried():
+                found.write(json.dumps(line) + "\n")
+                found.flush()
         return True
 
     def learn(self, items):
-        """Run each test once: which functions of the modules it calls, and how long it takes."""
+        """Run each test once: which lines of the modules it executes, and how long it takes."""
         files = {str(Path(m).resolve()) for m in self.modules}
         failed = []
         for item in items:
-            seen = set()
-
-            def note(frame, event, _, seen=seen):
-                code = frame.f_code
-                if event == "call" and code.co_filename in files:
-                    seen.add((code.co_filename, code.co_qualname if hasattr(code, "co_qualname") else code.co_name))
-
             began = time.process_time()
-            sys.setprofile(note)
-            try:
+            with Lines(files) as seen:
                 reports = runtestprotocol(item, nextitem=None, log=False)
-            finally:
-                sys.setprofile(None)
             self.took[item.nodeid] = time.process_time() - began
             failed += [item.nodeid for r in reports if r.failed]
-            for function in seen:
-                self.calls.setdefault(function, []).append(item)
+            for line in seen:
+                self.lines.setdefault(line, []).append(item)
         if failed:
             pytest.exit(f"without any mutant these fail: {failed[:5]}", returncode=3)
 
-    def tried(self, path, items):
-        """What came of each chosen mutant of one module."""
-        source, full = Path(path).read_text(), str(Path(path).resolve())
-        module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
-        for n, mutant in enumerate(mutants(source)):
-            if zlib.crc32(f"{path}/{n}/{mutant.function}".encode()) % 100 >= self.share:
-                continue
-            function = live_function(module, mutant.function)
+    def chosen(self):
+        """The mutants to try, mixed, so that those tried before the time is up are a fair sample."""
+        all_of_them = [
+            (zlib.crc32(f"{path}/{n}/{mutant.function}".encode()), path, mutant)
+            for path in self.modules
+            for n, mutant in enumerate(mutants(Path(path).read_text()))
+            if self.wanted(path, n, mutant)
+        ]
+        return [(path, mutant) for _, path, mutant in sorted(all_of_them, key=lambda one: one[0])]
+
+    def tried(self):
+        """What came of each chosen mutant."""
+        chosen = self.chosen()
+        for n, (path, mutant) in enumerate(chosen):
+            if self.ends is not None and time.monotonic() > self.ends:
+                self.left = len(chosen) - n
+                return
+            module = importlib.import_module(path.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
+            function, full = live_function(module, mutant.function), str(Path(path).resolve())
             if function is None:
                 continue
-            tests = self.quickest(self.calls.get((full, mutant.function), []))
-            code = code_of(compile(mutant.tree, full, "exec"), mutant.function)
-            result = attempt(function, code, tests) if tests and code else "no test calls it"
+            tests = self.ordered(full, mutant)
+            code = code_of(compile(mutant.tree(), full, "exec"), mutant.function)
+            result, by = self.attempt(function, code, tests) if tests and code else ("no test reaches it", None)
+            if by is not None:
+                self.killers.setdefault((full, mutant.function), Counter())[by.nodeid] += 1
             yield {"file": path, "function": mutant.function, "line": mutant.line, "change": mutant.change,
-                   "tests": len(tests), "result": result}  # fmt: skip
+                   "tests": len(tests), "result": result, "by": by and by.nodeid}  # fmt: skip
 
-    def quickest(self, tests):
-        """The tests in order of the time that they take, as many as fit into the time for one mutant."""
-        chosen, took = [], 0.0
-        for item in sorted(tests, key=lambda i: self.took[i.nodeid]):
+    def ordered(self, full, mutant):
+        """Tests that execute what was changed, as many as fit into the time for one mutant."""
+        reached = {item for line in mutant.lines for item in self.lines.get((full, line), ())}
+        kills, chosen, took = self.killers.get((full, mutant.function), {}), [], 0.0
+        for item in sorted(reached, key=lambda i: (-kills.get(i.nodeid, 0), self.took[i.nodeid], i.nodeid)):
             took += self.took[item.nodeid]
             if took > ENOUGH_S and chosen:
                 break
             chosen.append(item)
         return chosen
+
+    def attempt(self, function, code, tests):
+        """Run the tests on the mutant in a child process; what came of it, and which test saw it."""
+        told, tell = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                longest_s = 3 + 2 * sum(self.took[item.nodeid] for item in tests)
+                os._exit(in_child(function, code, tests, self.caches, longest_s, tell))
+            except BaseException:  # noqa: BLE001 -- whatever the mutant does, the child ends here
+                os._exit(KILLED)
+        os.close(tell)
+        status = os.waitpid(child, 0)[1]
+        number = os.read(told, 4)
+        os.close(told)
+        by = tests[struct.unpack("i", number)[0]] if number else None
+        if os.WIFSIGNALED(status):
+            return "killed (it hung)", by
+        return ("survived", None) if os.WEXITSTATUS(status) == SURVIVED else ("killed", by)
+
+
+class Lines(set):
+    """The lines (file, number) of some files that are executed inside a `with`."""
+
+    def __init__(self, files):
+        super().__init__()
+        self.files = files
+
+    def __enter__(self):
+        sys.settrace(self.entered)
+        return self
+
+    def __exit__(self, *_):
+        sys.settrace(None)
+
+    def entered(self, frame, event, _):
+        if frame.f_code.co_filename not in self.files:
+            return None
+        self.add((frame.f_code.co_filename, frame.f_lineno))
+        return self.executed
+
+    def executed(self, frame, event, _):
+        if event == "line":
+            self.add((frame.f_code.co_filename, frame.f_lineno))
+        return self.executed
 
 
 def live_function(module, name):
@@ -114,38 +172,19 @@ def code_of(code, name):
     return code
 
 
-def attempt(function, code, tests):
-    """Run the tests on the mutant in a child process; what came of it."""
-    child = os.fork()
-    if child == 0:
-        try:
-            os._exit(in_child(function, code, tests))
-        except BaseException:  # noqa: BLE001 -- whatever the mutant does, the child ends here
-            os._exit(KILLED)
-    status = os.waitpid(child, 0)[1]
-    if os.WIFSIGNALED(status):
-        return "killed (it hung)"
-    return "survived" if os.WEXITSTATUS(status) == SURVIVED else "killed"
-
-
-def in_child(function, code, tests):
+def in_child(function, code, tests, caches, longest_s, tell):
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, 1)
     os.dup2(devnull, 2)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_PROF, LONGEST_S)
+    signal.setitimer(signal.ITIMER_PROF, longest_s)
     if code.co_freevars != function.__code__.co_freevars:
         return KILLED
     function.__code__ = code
-    forget()
-    for item in tests:
+    for cache in caches:  # whatever was remembered from before the mutant
+        cache.cache_clear()
+    for n, item in enumerate(tests):
         if any(report.failed for report in runtestprotocol(item, nextitem=None, log=False)):
+            os.write(tell, struct.pack("i", n))
             return KILLED
     return SURVIVED
-
-
-def forget():
-    """Whatever was remembered from before the mutant."""
-    for found in gc.get_objects():
-        if type(found).__name__ == "_lru_cache_wrapper":
-            found.cache_clear()
