@@ -23,6 +23,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from contracts_schema.errors import ConfigurationError, MilepostError
+from contracts_schema.failpoints import failpoint
 from contracts_schema.records import is_identifier
 from contracts_schema.rows import PublishRow
 
@@ -120,7 +121,9 @@ class _Receiver:
         try:
             body = await _body(request)
             self._verify(request, body)
+            failpoint("webhook.verified")
             await self._publish([self._row(request, body)])
+            failpoint("webhook.published")
         except _Refused as refused:
             self._count(self._hook.source, refused.outcome)
             return PlainTextResponse(refused.outcome + "\n", refused.status)

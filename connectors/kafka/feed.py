@@ -39,6 +39,7 @@ from connectors.kafka.positions import OnAssigned, as_partition, as_topic_partit
 from connectors.kafka.rescue import rescue
 from connectors.kafka.shell import FeedSettings, shell, subscriber
 from contracts_schema.errors import ConfigurationError, TransientError
+from contracts_schema.failpoints import failpoint
 from contracts_schema.records import Record
 from contracts_schema.rows import Partition
 
@@ -362,6 +363,7 @@ class KafkaFeed:
                 self._move(place, starts[place])
                 if not self._paused:
                     self._consumer.resume(place)
+            failpoint("partitions.sought")
         self._changed.set()
 
     # Shell

@@ -10,6 +10,8 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
+from contracts_schema.failpoints import failpoint
+
 log = logging.getLogger(__name__)
 
 _EVERY_S = 1.0
@@ -47,5 +49,6 @@ class LagSignal:
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 await consumer.commit(still_ours)
+            failpoint("offsets.told")
         except (KafkaError, TimeoutError) as error:
             log.debug("lag not written: %r", error)

@@ -25,6 +25,7 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from connectors.kafka.connection import ENVELOPE, KafkaConnection, as_ours
 from contracts_schema.errors import ConfigurationError
+from contracts_schema.failpoints import failpoint
 from contracts_schema.rows import PublishRow
 
 _FAREWELL_S = 2  # a request under way may still be answered
@@ -92,6 +93,7 @@ class KafkaPublisher:
         try:
             async for topic, partition, batch in _batches(producer, rows):
                 confirmations.append(await producer.send_batch(batch, topic, partition=partition))
+            failpoint("publish.sent")
             await asyncio.gather(*confirmations)
         except BaseException:
             if self._producer is producer:

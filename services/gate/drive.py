@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from contracts_schema.drift import Difference, DriftKind
 from contracts_schema.errors import ConfigurationError, TransientError
+from contracts_schema.failpoints import failpoint
 from contracts_schema.payables import Bill, Called, CallState, Finished
 from contracts_schema.rows import FenceLost, PublishRow
 from services.gate.answers import Voice, observed, settled, worse
@@ -79,6 +80,7 @@ class Driver:
         """
         async with self._wanted.look(subject) as look:
             memory = invoice_memory(look.row.memory)
+            failpoint("look.begun")
             orders = await self._orders(look, subject)
             try:
                 sight = await self._bring(look, subject, orders, memory)
@@ -88,6 +90,8 @@ class Driver:
                 await look.finish(self._later(look, memory, str(silent), await self._wanted.now()))
                 return
             await look.finish(await self._told(look, sight, orders, memory))
+            failpoint("look.written")
+        failpoint("look.committed")
 
     async def _orders(self, look: Look, subject: str) -> list[Order]:
         listings = await look.listings()
@@ -112,9 +116,11 @@ class Driver:
         if not any(called.values()):
             return Sight(wanted, shown, called)
         try:
+            failpoint("call.after")
             after = await self._read(subject)
         except (TransientError, ConfigurationError) as silent:
             return Sight(wanted, shown, _in_doubt(called, str(silent)))
+        failpoint("look.read_back")
         return Sight(await self._outlooks(after, orders), shown, called)
 
     async def _read(self, subject: str) -> Sequence[Bill]:
@@ -132,6 +138,7 @@ class Driver:
         """Make the calls, one after the other, until one is not answered."""
         called: dict[str, Called] = {}
         for step in wanted if self._manner.acts else ():
+            failpoint("call.before")
             called[step.line.id] = outcome = await self._step(look, outlook.bill, step)
             self.counts[f"{'block' if step.block else 'free'}_{outcome.state.value}"] += 1
             log.info(

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from contracts_schema.commands import Command
 from contracts_schema.errors import MessageError
+from contracts_schema.failpoints import failpoint
 from contracts_schema.payables import Intake, Refusal
 from contracts_schema.records import Record
 from contracts_schema.rows import FenceLost, OffsetRange, Partition, PublishRow
@@ -60,6 +61,7 @@ class Door:
             return 0
         async with self._busy:
             try:
+                failpoint("intake.polled")
                 await self.take_in(records)
             except FenceLost as lost:
                 log.warning("commands: %s; another gate reads them now", lost)
@@ -80,6 +82,7 @@ class Door:
         commands, refused = await self._believed(records)
         async with self._wanted.intake() as batch:
             await batch.fence(self._owner, [_range(self._cluster, p, rows) for p, rows in _by_partition(records)])
+            failpoint("intake.fenced")
             raw = await batch.load({command.contract for _, command in commands})
             memories = {c.contract: contract_memory(raw.get(c.contract)) for _, c in commands}
             await self._skip_adopted(commands, memories, intake)
@@ -93,6 +96,8 @@ class Door:
             intake.answers, intake.refusals = answers, refused
             intake.memories = {name: encode_memory(memory) for name, memory in memories.items()}
             await batch.write(intake)
+            failpoint("intake.written")
+        failpoint("intake.committed")
         for refusal in refused:
             log.error("a command was refused: %s (%s)", refusal.sentence, refusal.origin)
         self.counts.update(read=len(records), refused=len(refused))

@@ -15,6 +15,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from contracts_schema.errors import ConfigurationError, TransientError
+from contracts_schema.failpoints import failpoint
 from contracts_schema.rows import FenceLost
 from services.gate.drive import Driver
 from services.gate.intake import Door
@@ -82,6 +83,7 @@ class Tenure:
         """Take the lease or renew it."""
         asked = self._clock()
         self.epoch = await self._leases.lease(self.name, self._owner, self._seconds)
+        failpoint("tenure.renewed")
         self._until = asked + self._seconds
         return self.epoch is not None
 
@@ -155,7 +157,9 @@ class Gate:
         waiting = await self._wanted.answers(self.pace.batch)
         if waiting:
             await self._publisher.publish([row for _, row in waiting])
+            failpoint("answers.published")
             await self._wanted.answered([number for number, _ in waiting])
+            failpoint("answers.deleted")
         return bool(waiting)
 
     async def _look(self, subject: str) -> None:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from msgspec.msgpack import Decoder, Encoder
 
 from contracts_schema.facts import InvoiceClaimedElsewhere
+from contracts_schema.failpoints import failpoint
 from contracts_schema.rows import InvoiceClaim
 from services.ports import Batch
 from services.reconciliation.claims import Elsewhere, claimed_elsewhere
@@ -63,6 +64,7 @@ async def settle_claims(batch: Batch, turns: Sequence[Turn], now: int) -> Settle
         return Settled([], [])
     locked = {place for number, mine in touched.items() for turn in mine.values() for place in _places(turn, number)}
     held = await _rows(batch.lock_invoices, locked)
+    failpoint("batch.claims_locked")
     found = [_found(number, before, touched[number]) for number, before in (await _whole(batch, held)).items()]
     told = _tell({turn.contract: turn for turn in turns}, found, now)
     others = {c for claims in found for c in (*_otherwise(claims), *_chained(claims, told))}

@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from contracts_schema.collected import Busy, Kind, Page, Place, Seen, Told
 from contracts_schema.errors import ConfigurationError, MilepostError, TransientError
+from contracts_schema.failpoints import failpoint
 from contracts_schema.records import Source
 from contracts_schema.rows import PublishRow
 from services.ports import Cursor, Poller, Publisher, Telemetry
@@ -178,6 +179,7 @@ class Collector:
         """One page: ask, publish, and only then remember what was told."""
         await self._hold()
         page = await self._holding(self._poller.page(kind.name, after, since))
+        failpoint("collect.asked")
         known = await self._means.cursor.told(self._source.name, kind.name, [one.number for one in page.seen])
         news = [one for one in page.seen if self._is_news(one, known.get(one.number))]
         reborn = [self._buried(one, known[one.number]) for one in news if _is_another(one, known.get(one.number))]
@@ -215,9 +217,11 @@ class Collector:
             return
         await self._hold()
         await self._means.publisher.publish([self._row(one) for one in news])
+        failpoint("collect.published")
         now = self._now()
         told = {one.number: None if one.deleted else Told(one.fingerprint, one.created, now) for one in news}
         await self._means.cursor.keep(self._source.name, kind.name, place, told)
+        failpoint("collect.kept")
         self._means.telemetry.count("milepost_collected_total", len(news), source=self._source.name, kind=kind.name)
 
     async def _holding(self, asking: Coroutine[Any, Any, Answer]) -> Answer:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contracts_schema.errors import MessageError
+from contracts_schema.failpoints import failpoint
 from contracts_schema.records import Record
 from contracts_schema.rows import OffsetRange
 from services.ports import Store
@@ -65,9 +66,13 @@ class Hallway:
         work = self._work(now)
         async with self.store.batch() as batch:
             await batch.fence(owner, ranges)
+            failpoint("batch.fenced")
             await work.route(batch, readings)
             await work.decide(batch)
+            failpoint("batch.decided")
             await batch.write(changes := work.changes())
+            failpoint("batch.written")
+        failpoint("batch.committed")
         self.revisions.keep(changes.log, work.entries)
         return work.report
 
@@ -77,8 +82,12 @@ class Hallway:
         async with self.store.batch() as batch:
             due = await batch.due(frontier, limit)
             if due:
+                failpoint("wake.taken")
                 await work.look_again(batch, self.store, due, frontier)
                 await batch.write(work.changes())
+                failpoint("wake.written")
+        if due:
+            failpoint("wake.committed")
         return work.report
 
     def _work(self, now: int) -> Work:

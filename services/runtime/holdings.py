@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 
+from contracts_schema.failpoints import failpoint
 from contracts_schema.records import Record
 from contracts_schema.rows import OffsetRange, Partition, Taken
 from services.ports import Store
@@ -33,6 +34,7 @@ class Holdings:
             TransientError: the store does not answer; ask again.
         """
         taken = await self._store.take(self.owner, self.cluster, partitions)
+        failpoint("partitions.taken")
         self.held.update(partitions)
         for partition, found in taken.items():
             self._suspect(partition, found)
@@ -40,9 +42,11 @@ class Holdings:
 
     async def revoked(self, partitions: Collection[Partition]) -> None:
         """Let go; done when no batch runs. A batch that waits for the store to come back is given up."""
+        failpoint("partitions.revoked")
         self.held.difference_update(partitions)
         self.abandoned = not self._at_rest.is_set()
         await self._at_rest.wait()
+        failpoint("partitions.drained")
 
     def begin(self) -> None:
         """A batch runs from now on. Called without waiting for anything after its records came."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from contracts_schema.failpoints import failpoint
 from services.ports import Store
 
 ASK_AGAIN_S = 1.0
@@ -36,7 +37,9 @@ class Leases:
             return True
         if not self.holds(name) and asked < self._ask_at.get(name, 0.0):
             return False
+        failpoint("lease.asked")
         epoch = await self._store.lease(name, self._owner, self._seconds)
+        failpoint("lease.kept")
         self._until[name] = 0.0 if epoch is None else asked + self._seconds
         self._ask_at[name] = asked + ASK_AGAIN_S
         return self.holds(name)

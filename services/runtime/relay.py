@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 
 from contracts_schema.errors import TransientError
+from contracts_schema.failpoints import failpoint
 from contracts_schema.rows import Lane, PublishRow
 from services.ports import Publisher, Store, Telemetry
 from services.runtime.backoff import Backoff
@@ -116,12 +117,15 @@ class Relay:
         rows = await self._store.outbox(lane, ROWS[lane])
         if not rows:
             return 0
+        failpoint("relay.read")
         records = await self._lanes.render(lane, rows)
         for at in range(0, len(records), SEND_AT_A_TIME):
             if not await self._leases.keep(_name(lane)):
                 return 0
             await self._publish(lane, records[at : at + SEND_AT_A_TIME])
+        failpoint("publish.confirmed")
         await self._store.published(lane, [row.id for row in rows])
+        failpoint("relay.deleted")
         self._telemetry.count("milepost_published_total", len(records), lane=lane.name.lower())
         return len(rows)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from contracts_schema.failpoints import failpoint
 from services.ports import Feed, Store
 from services.runtime.hallway import Hallway
 from services.runtime.work import Report
@@ -46,6 +47,7 @@ class Reviews:
             past = await self._feed.read_past()
             await self._store.read_past(self._cluster, {p: min(moment, now) for p, moment in past.items()})
             self._next_s = at + READ_PAST_EVERY_S
+            failpoint("wake.read_past")
         elif not self._more:
             return None
         self._more = True  # until it is known that nothing is left, whatever fails meanwhile

@@ -14,6 +14,7 @@ from msgspec.msgpack import Decoder
 
 from contracts_schema.errors import Refused, Unreadable
 from contracts_schema.facts import ABOUT_MESSAGES, Address, ContractRegistered, Fact
+from contracts_schema.failpoints import failpoint
 from contracts_schema.records import Record
 from contracts_schema.rows import Changes, Review, StateRow
 from services.ports import Batch, Store
@@ -129,6 +130,7 @@ class Work:
         claimed = {key for r in readings for fact in r.facts for key in keys_to_claim(fact)}
         if keys or claimed:
             await batch.lock_keys(keys - claimed, claimed)
+            failpoint("batch.keys_locked")
         claims = await batch.claims(keys) if keys else {}
         for reading, fact in homeless:
             for _, still_homeless in self._assign(reading, (fact,), claims, registered):
@@ -141,6 +143,7 @@ class Work:
     async def decide(self, batch: Batch) -> None:
         """Let every contract react to what arrived for it."""
         states = await batch.load(sorted(self._arrivals))
+        failpoint("batch.loaded")
         turns = [
             self._turn(contract, states.get(contract), [Step(self._arrivals[contract], self._bound)])
             for contract in sorted(self._arrivals)

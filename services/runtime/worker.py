@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from contracts_schema.errors import TransientError
+from contracts_schema.failpoints import failpoint
 from contracts_schema.records import Record
 from contracts_schema.rows import FenceLost, Partition
 from services.ports import Feed, Store, Telemetry
@@ -85,6 +86,7 @@ class Worker:
         """Carry these records, whatever it takes, unless their partitions are taken away."""
         self._holdings.begin()  # nothing was awaited since the records came
         try:
+            failpoint("batch.polled")
             left = self._steps(records)
             while left and not self._is_over():
                 try:
@@ -117,6 +119,7 @@ class Worker:
         self._telemetry.took("milepost_batch_seconds", time.perf_counter() - began)
         self._telemetry.count("milepost_records_total", len(records))
         self._feed.note_committed({r.partition: r.next for r in ranges})
+        failpoint("batch.noted")
         for moved in ranges:
             place = {"topic": moved.partition.topic, "partition": str(moved.partition.number)}
             self._telemetry.gauge("milepost_read_to_seconds", moved.read_to / 1e6, **place)
@@ -128,6 +131,7 @@ class Worker:
             place = Partition(record.topic, record.partition)
             self._attempts = await self._store.attempt(owner, self._holdings.cluster, place, record.offset)
             self._tried = record.origin
+            failpoint("batch.attempted")
         if self._attempts > DEATHS_MOST:
             self._telemetry.event("error", "record set aside: processes died on it", origin=record.origin)
             report = await self._hallway.set_aside(record, owner, ranges, now)

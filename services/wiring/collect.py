@@ -25,6 +25,7 @@ from services.runtime.collect import Collector, Means, Pace, collect
 from services.runtime.health import Health, pages
 from services.runtime.leases import Leases
 from services.wiring import RELEASE, doors
+from services.wiring.failpoints import arm_failpoints
 from services.wiring.serving import address, told_to_stop
 
 STALLED_S = 900.0  # a slow system may take some minutes for a page; that is no reason to be started anew
@@ -42,6 +43,7 @@ async def run(config: Path) -> None:
     settings = s.load(config)
     if settings.kafka.embedded or settings.postgres.embedded:
         raise ConfigurationError(["embedded: true is for `milepost demo` alone; name a broker and a database"])
+    arm_failpoints()
     rests, hooks = _rests(settings), hooks_of(settings)
     telemetry, health = Telemetry(release=RELEASE, name="collect"), Health((READY,), STALLED_S)
     publisher = KafkaPublisher(doors.kafka(settings), PublisherSettings(settings.kafka.max_record_bytes))

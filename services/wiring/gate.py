@@ -35,6 +35,7 @@ from services.gate.loop import Gate, Pace, Tenure
 from services.gate.scan import Scan
 from services.runtime.health import Health, pages
 from services.wiring import RELEASE, doors
+from services.wiring.failpoints import arm_failpoints
 from services.wiring.serving import serving, told_to_stop
 
 START_S = 60.0  # how long a start waits for what does not answer
@@ -52,6 +53,7 @@ def run_gate(config: Path, only: str | None = None) -> None:
     settings = s.load(config)
     if settings.kafka.embedded or settings.postgres.embedded:
         raise ConfigurationError(["embedded: true is for `milepost demo` alone; name a broker and a database"])
+    arm_failpoints()
     asyncio.run(_run(settings, systems(settings, only)))
 
 

@@ -34,6 +34,7 @@ from services.runtime.upkeep import Upkeep
 from services.runtime.worker import Worker
 from services.wiring import RELEASE, doors
 from services.wiring.adopt import start_faults
+from services.wiring.failpoints import arm_failpoints
 from services.wiring.serving import serving, told_to_stop
 
 START_S = 60.0  # how long a start waits for a broker or a database that does not answer
@@ -52,6 +53,7 @@ def run_worker(config: Path) -> None:
         raise ConfigurationError(["embedded: true is for `milepost demo` alone; name a broker and a database"])
     # Not on uvloop: there aiokafka's group coordinator dies of a RuntimeError when a broker closes the connection under
     # it, and the worker, which spends its time deciding, gains nothing.
+    arm_failpoints()
     _spare_the_collector()
     asyncio.run(_run(settings))
 
