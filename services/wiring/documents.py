@@ -19,7 +19,8 @@ from contracts_schema.plan import Plan
 from contracts_schema.registration import check_registration
 from contracts_schema.template import NAMES_TEMPLATE, expand
 from services.wiring.house import House
-from services.wiring.templates import Loader, Template
+from services.wiring.loader import Loader
+from services.wiring.templates import Template
 
 BYTES_MAX = 4 * 1024 * 1024
 

@@ -14,17 +14,9 @@ from msgspec.json import decode, encode
 
 from contracts_schema.errors import ConfigurationError
 from contracts_schema.template import NAMES_TEMPLATE, nearest
+from services.wiring.loader import Loader
 
 SUFFIX = ".yaml"
-
-
-class Loader(yaml.SafeLoader):
-    """Reads dates as the text they are, so that one that does not exist is a fault with its field and line."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 -- so yaml declares it
-        first: [(tag, regexp) for tag, regexp in known if tag != "tag:yaml.org,2002:timestamp"]
-        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
 
 
 class Template(Struct, frozen=True):
