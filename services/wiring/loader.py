@@ -33,7 +33,7 @@ class Loader(yaml.SafeLoader):
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # yaml has no types here
         anchor = getattr(event, "anchor", None)
         if isinstance(event, yaml.AliasEvent):
-            repeated = self._sizes.get(event.anchor, 1)  # an unknown one is told by yaml
+            repeated = self._sizes.get(str(event.anchor), 1)  # an unknown one is told by yaml
             if repeated is None:
                 raise self._fault(event, f"*{event.anchor} stands for a part that contains it")
             self._count(event, repeated)
