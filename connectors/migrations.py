@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from connectors import postgres_roles
 from connectors.postgres_errors import answers, family_of
 from contracts_schema.errors import ConfigurationError, MilepostError
 
@@ -71,10 +72,24 @@ def _upgrade(connection: Connection, lock_timeout_ms: int) -> list[str]:
     shipped = shipped_revisions()
     if any(revision not in shipped for revision in present):
         raise ConfigurationError(faults_of_schema(present))
+    if present == [shipped[-1]]:
+        return []
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    _grant(connection)
     return shipped[shipped.index(present[0]) + 1 :] if present else shipped
+
+
+def _grant(connection: Connection) -> None:
+    """Give the roles that this server has their rights on the tables as they are now."""
+    schema = connection.scalar(text("select current_schema()"))
+    roles, tables = (
+        [row[0] for row in connection.execute(text(query))]
+        for query in (postgres_roles.PRESENT_ROLES, postgres_roles.PRESENT_TABLES)
+    )
+    for statement in postgres_roles.grants(roles, tables, str(schema)):
+        connection.execute(text(statement))
 
 
 def _family_of(fault: DBAPIError) -> MilepostError | None:

@@ -8,6 +8,7 @@ import urllib.request
 from collections import defaultdict
 from pathlib import Path
 
+import asyncpg
 import yaml
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from msgspec.json import decode
@@ -124,3 +125,19 @@ class Worker(ServerProcess):
 
     def wait(self, timeout_s=20):
         return self._child.wait(timeout_s)
+
+
+async def carried(site, total, within_s=60):
+    """Wait until `total` records were carried and everything that was said is out."""
+    question = """select coalesce(sum(next_offset), 0)::bigint, (select count(*) from outbox),
+                  (select count(*) from wake where moment = 0) from kafka_offset"""
+    connection = await asyncpg.connect(site.dsn)
+    try:
+        async with asyncio.timeout(within_s):
+            while True:
+                offsets, waiting, roused = await connection.fetchrow(question)
+                if offsets >= total and not waiting and not roused:
+                    return
+                await asyncio.sleep(0.05)
+    finally:
+        await connection.close()

@@ -115,6 +115,29 @@ def upgrade(
         say(f"applied {', '.join(applied)}" if applied else "the database is up to date")
 
 
+@db.command("roles")
+def database_roles(
+    apply: Annotated[bool, typer.Option("--apply", help="Do it, as the owner of the tables.")] = False,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Print the SQL that makes a role for each kind of process and grants what it needs, and no more.
+
+    The roles cannot log in: give each process's login its role, as in `grant milepost_worker to alice`. Where roles
+    are there, `db upgrade` grants what new tables need. It ends with 1 where an administrator has to make a role.
+    """
+    from services import settings
+    from services.wiring.setup import apply_roles, roles_script
+
+    if not apply:
+        say(*(f"{statement};" for statement in roles_script()))
+        return
+    missing = run(apply_roles(settings.load(config)))
+    if missing:
+        made = "; ".join(f"create role {role} nologin" for role in missing)
+        give_up(f"this user may not make roles; let an administrator run: {made}; then run this again")
+    say("roles and rights are as they should be")
+
+
 @db.command("check")
 def check_database(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Check that the database is safe to start on: schema, durability, no standby."""

@@ -104,6 +104,20 @@ async def upgrade_database(settings: Settings, lock_timeout_s: float) -> list[st
     return await upgrade(doors.dsn(settings), lock_timeout_s)
 
 
+def roles_script() -> list[str]:
+    """The statements that make the database's roles and grant their rights."""
+    from connectors.postgres_roles import script
+
+    return script()
+
+
+async def apply_roles(settings: Settings) -> list[str]:
+    """Make the database's roles and grant their rights; those that an administrator has to make."""
+    from connectors.postgres_roles import apply
+
+    return await apply(doors.dsn(settings))
+
+
 async def check_database(settings: Settings) -> list[str]:
     """What forbids to start on this database."""
     async with doors.open_store(settings) as store:

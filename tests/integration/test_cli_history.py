@@ -82,7 +82,7 @@ def test_what_was_changed_in_the_database_is_found_by_name(site):
 
     async def tamper():
         connection = await asyncpg.connect(site.dsn)
-        await connection.execute("alter table revision disable trigger append_only")
+        await connection.execute("set session_replication_role = replica")  # no trigger fires
         await connection.execute("delete from revision where contract = 'C-1' and revision = 2")
         await connection.execute("update rulebook set content = '{}'")
         await connection.close()

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from log_checks import check_said
 from msgspec.json import decode
-from worker_process import IN_PROJECT, Site
+from worker_process import IN_PROJECT, Site, carried
 from workload import events, registrations
 
 from connectors.migrations import upgrade
@@ -33,22 +33,6 @@ async def worker(site):
     worker = site.worker()
     yield worker
     await asyncio.to_thread(worker.discard)
-
-
-async def carried(site, total, within_s=60):
-    """Wait until `total` records were carried and everything that was said is out."""
-    question = """select coalesce(sum(next_offset), 0)::bigint, (select count(*) from outbox),
-                  (select count(*) from wake where moment = 0) from kafka_offset"""
-    connection = await asyncpg.connect(site.dsn)
-    try:
-        async with asyncio.timeout(within_s):
-            while True:
-                offsets, waiting, roused = await connection.fetchrow(question)
-                if offsets >= total and not waiting and not roused:
-                    return
-                await asyncio.sleep(0.05)
-    finally:
-        await connection.close()
 
 
 async def refused(site, **changes):
