@@ -16,12 +16,13 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from contracts_schema.errors import ConfigurationError
 from contracts_schema.records import ROLES, SPEAKER, Role, Source
 from services.notice_settings import NoticeSettings
 from services.reconciliation.policy import Policy, Rules, make_rules
+from services.server_settings import SECRETS, Kafka, Postgres, plain_secrets
 
 ENVIRONMENT = "MILEPOST__"
 FOLDERS: Mapping[str, Role] = {"tryton": "erp", "redmine": "project", "ubl": "supplier_portal"}
@@ -32,33 +33,6 @@ class Part(BaseModel):
     """Base of all parts: unknown fields are faults."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Kafka(Part):
-    """The broker. `replication` below 3 is for single-broker set-ups and must be asked for."""
-
-    bootstrap_servers: str = "127.0.0.1:9092"
-    embedded: bool = False
-    group: str = "milepost"
-    replication: int = Field(3, ge=1, le=9)
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"] = "PLAINTEXT"
-    sasl_mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN", "OAUTHBEARER"] | None = None
-    username: str | None = None
-    password_file: Path | None = None
-    cafile: Path | None = None
-    certfile: Path | None = None
-    keyfile: Path | None = None
-    max_record_bytes: int = Field(1_000_000, ge=10_000)
-
-
-class Postgres(Part):
-    """The database; the DSN may lie in a file, since it holds a password."""
-
-    dsn: SecretStr | None = None
-    dsn_file: Path | None = None
-    embedded: bool = False
-    statement_cache: bool = True
-    timeout_s: float = Field(30, gt=0)
 
 
 class Collect(Part):
@@ -125,7 +99,11 @@ class SourceSettings(Part):
 
 
 class FinanceSettings(Part):
-    """A finance system that the gate acts on; its name is also a source of role finance."""
+    """A finance system that the gate acts on; its name is also a source of role finance.
+
+    `company` (Tryton): the number of the company whose invoices it pays. `cafile`: the authority that signed the
+    server's certificate. `plain_http`: as in `collect`.
+    """
 
     dialect: Literal["tryton", "http"]
     url: str
@@ -135,6 +113,9 @@ class FinanceSettings(Part):
     unclaimed: Literal["hold", "observe"] = "hold"
     topic: str = "finance.events"
     timeout_s: float = Field(10, gt=0)
+    company: int = Field(1, ge=1)
+    cafile: Path | None = None
+    plain_http: bool = False
 
 
 class PolicySettings(Part):
@@ -195,9 +176,12 @@ class Http(Part):
 
 
 class Worker(Part):
-    """How the worker works; the defaults suit most. After `session_s` without a sign of life others take over."""
+    """How the worker works; the defaults suit most. It takes `batch` records at once, up to `batch_behind` while more
+    are waiting. After `session_s` without a sign of life others take over.
+    """
 
     batch: int = Field(500, ge=1, le=5_000)
+    batch_behind: int = Field(4_000, ge=1, le=10_000)
     drain_s: float = Field(5, gt=0)
     lease_s: float = Field(10, gt=0)
     session_s: float = Field(30, ge=1, le=300)
@@ -271,15 +255,23 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
     except OSError as error:
         raise ConfigurationError([f"{path} cannot be read: {error.strerror}"]) from None
     except yaml.YAMLError as error:
-        raise ConfigurationError([f"{path} is no YAML: {' '.join(str(error).split())}"]) from None
+        raise ConfigurationError([f"{path} is no YAML{_whereabouts(error)}"]) from None
     if not isinstance(content, dict):
         raise ConfigurationError([f"{path} is no mapping of kafka, postgres, sources, ..."])
+    plain = plain_secrets(content, path.name)
     _override(content, os.environ if environment is None else environment)
-    return check(content)
+    return check(content, plain)
 
 
-def check(content: Mapping[str, Any]) -> Settings:
-    """Settings from plain values.
+def _whereabouts(error: yaml.YAMLError) -> str:
+    """Where it fails and why; the library's own text quotes the line, which may hold what is secret."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f": line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}: {error.problem}"
+    return ""
+
+
+def check(content: Mapping[str, Any], known: Sequence[str] = ()) -> Settings:
+    """Settings from plain values; `known` are faults that were found before.
 
     Raises:
         ConfigurationError: with every fault.
@@ -288,8 +280,8 @@ def check(content: Mapping[str, Any]) -> Settings:
         settings = Settings.model_validate(content)
     except ValidationError as error:
         faults = [_fault(e) for e in error.errors(include_url=False)]
-        raise ConfigurationError([*faults, *_faults_of_the_rest(content, error)]) from None
-    faults = _faults(settings)
+        raise ConfigurationError([*known, *faults, *_faults_of_the_rest(content, error)]) from None
+    faults = [*known, *_faults(settings)]
     if faults:
         raise ConfigurationError(faults)
     return settings
@@ -377,7 +369,7 @@ def _override(content: dict[str, Any], environment: Mapping[str, str]) -> None:
             for step in path:
                 inner = at.setdefault(_existing(at, step), {})
                 at = inner if isinstance(inner, dict) else {}
-            at[_existing(at, last)] = yaml.safe_load(value)
+            at[_existing(at, last)] = value if ".".join((*path, last)) in SECRETS else yaml.safe_load(value)
 
 
 def _existing(at: Mapping[str, Any], name: str) -> str:

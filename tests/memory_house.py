@@ -13,6 +13,7 @@ from connectors.telemetry import Telemetry
 from contracts_schema.rows import Lane, Partition
 from services.reconciliation.state import decode_state
 from services.reconciliation.view import standings
+from services.runtime.appetite import Appetite
 from services.runtime.hallway import Hallway
 from services.runtime.health import Health
 from services.runtime.holdings import Holdings
@@ -50,7 +51,14 @@ class Process:
         self.relay = Relay(store, self.publisher, lanes, self.leases, self.telemetry, self.health)
         self.upkeep = Upkeep(store, self.feed, rules, house.release, self.telemetry, self.health)
         self.worker = Worker(
-            store, self.feed, self.hallway, self.holdings, self.telemetry, self.health, self.relay.wake, house.batch
+            store,
+            self.feed,
+            self.hallway,
+            self.holdings,
+            self.telemetry,
+            self.health,
+            self.relay.wake,
+            Appetite(house.batch, house.batch),
         )
         self.tasks = []
 

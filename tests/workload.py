@@ -18,6 +18,7 @@ SOURCES = {
     "office": {"dialect": "milepost", "role": "operator", "topic": "operator.events"},
 }
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)  # the bench sets it to yesterday: then no months pass when all is read
+STEP = timedelta(seconds=1)  # from one event to the next; the bench makes all fit into one day
 LATE_BY = 200  # a late event comes this many events after its turn
 HEADERS = (("content-type", b"application/cloudevents+json"),)
 
@@ -84,7 +85,7 @@ def name(contract: int) -> str:
 
 def _event(rng: random.Random, n: int, contracts: int, milestones: int) -> Event:
     contract, milestone = rng.randrange(contracts), rng.randrange(milestones)
-    time = START + timedelta(seconds=60 + n)
+    time = START + timedelta(seconds=60) + n * STEP
     kind = rng.choices(("scheduled", "assessed", "signed", "invoiced", "agreed"), (20, 35, 20, 20, 5))[0]
     body = {"contract": name(contract), "milestone": f"M{milestone}"}
     if kind == "scheduled":

@@ -26,6 +26,7 @@ from contracts_schema.failpoints import failpoint
 from contracts_schema.records import Record
 from contracts_schema.rows import FenceLost, Partition
 from services.ports import Feed, Store, Telemetry
+from services.runtime.appetite import Appetite
 from services.runtime.backoff import Backoff
 from services.runtime.clock import StoreClock
 from services.runtime.hallway import Hallway
@@ -45,7 +46,7 @@ class Worker:
 
     def __init__(
         self, store: Store, feed: Feed, hallway: Hallway, holdings: Holdings, telemetry: Telemetry, health: Health,
-        on_commit: Callable[[], None], batch: int = 500,
+        on_commit: Callable[[], None], appetite: Appetite,
     ) -> None:  # fmt: skip
         self._store = store
         self._feed = feed
@@ -54,7 +55,7 @@ class Worker:
         self._telemetry = telemetry
         self._health = health
         self._on_commit = on_commit
-        self._batch = batch
+        self._appetite = appetite
         self._clock = StoreClock(store)
         self._reviews = Reviews(store, feed, hallway, holdings.cluster)
         self._backoff = Backoff()
@@ -75,7 +76,8 @@ class Worker:
         while not self._stopping.is_set():
             self._health.beat(LOOP)
             try:
-                records = await self._feed.poll(self._batch, POLL_S)
+                records = await self._feed.poll(self._appetite.now, POLL_S)
+                self._appetite.had(len(records))
                 if records:
                     await self._finish(records)
                 await self._look()

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 from connectors.embedded_kafka import AssignedFeed
 from connectors.finance.tryton import TrytonFinance
+from connectors.finance.web import WebSettings
 from connectors.kafka import KafkaConnection, KafkaPublisher
 from connectors.postgres import PostgresSettings, PostgresStore
 from connectors.postgres.gate import PostgresWanted
@@ -23,6 +24,7 @@ from services.gate.intake import Door
 from services.gate.loop import Gate, Pace, Tenure
 from services.gate.ports import Wanted
 from services.gate.scan import Scan
+from services.runtime.appetite import Appetite
 from services.runtime.hallway import Hallway
 from services.runtime.health import Health
 from services.runtime.holdings import Holdings
@@ -53,9 +55,10 @@ async def working(
     hallway = Hallway(store, Reader(settings.source_table(), rules, cluster), rules, names, RELEASE)
     lanes = Lanes(store, rules, names, hallway.states, hallway.revisions, publisher.max_record_bytes, telemetry)
     relay = Relay(store, publisher, lanes, Leases(store, OWNER, settings.worker.lease_s), telemetry, health)
-    holdings = Holdings(store, OWNER, cluster, settings.worker.batch)
+    appetite = Appetite(settings.worker.batch, settings.worker.batch_behind)
+    holdings = Holdings(store, OWNER, cluster, appetite.most)
     feed = AssignedFeed(kafka, topics, holdings.assigned, holdings.revoked)
-    worker = Worker(store, feed, hallway, holdings, telemetry, health, relay.wake, settings.worker.batch)
+    worker = Worker(store, feed, hallway, holdings, telemetry, health, relay.wake, appetite)
     running: list[asyncio.Task[None]] = []
     try:
         await publisher.start()
@@ -79,7 +82,7 @@ async def gating(
     """The gate of the one finance system at work, until the block ends; where it keeps what is wanted."""
     [(name, system)] = settings.finance.items()
     database, publisher = Database(PostgresSettings(dsn=dsn, name="milepost demo gate")), KafkaPublisher(kafka)
-    finance = TrytonFinance(system.url, system.token_file, system.timeout_s)
+    finance = TrytonFinance(WebSettings(system.url, system.token_file, system.timeout_s))
     wanted, voice = PostgresWanted(database, name), Voice(name, system.topic)
     sources = (name, *([system.same_keys_as] if system.same_keys_as else []))
     manner = Manner(sources, system.mode == "act", system.unclaimed == "hold", first_s=0.2, settled_s=2)

@@ -17,11 +17,12 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 from connectors.kafka import FeedSettings, KafkaFeed, KafkaPublisher, PublisherSettings
 from connectors.kafka.cluster import administering, cluster_id
 from connectors.kafka.topics import unsafe
-from connectors.postgres import PostgresSettings, PostgresStore
+from connectors.postgres import PostgresStore
 from connectors.telemetry import Telemetry
 from contracts_schema.errors import ConfigurationError, TransientError
 from contracts_schema.rows import Lane
 from services import settings as s
+from services.runtime.appetite import Appetite
 from services.runtime.hallway import Hallway
 from services.runtime.health import Health, pages
 from services.runtime.holdings import Holdings
@@ -81,12 +82,7 @@ async def _run(settings: s.Settings) -> None:
 
 @asynccontextmanager
 async def _store(settings: s.Settings) -> AsyncIterator[PostgresStore]:
-    store = PostgresStore(
-        PostgresSettings(
-            doors.dsn(settings), statement_s=settings.postgres.timeout_s,
-            statement_cache=200 if settings.postgres.statement_cache else 0, name="milepost worker",
-        )
-    )  # fmt: skip
+    store = PostgresStore(doors.postgres(settings, "milepost worker"))
     async for attempt in _patiently():
         with attempt:
             await store.open()
@@ -143,9 +139,10 @@ class _House:
         self, settings: s.Settings, owner: str, cluster: str, telemetry: Telemetry, health: Health, store: PostgresStore
     ) -> None:
         connection, rules, topics = doors.kafka(settings), settings.rules(), Topics(**settings.topics.model_dump())
-        sources, most, batch = settings.source_table(), settings.kafka.max_record_bytes, settings.worker.batch
+        sources, most = settings.source_table(), settings.kafka.max_record_bytes
+        appetite = Appetite(settings.worker.batch, settings.worker.batch_behind)
         self.telemetry, self.health = telemetry, health
-        self.holdings = Holdings(store, owner, cluster, batch)
+        self.holdings = Holdings(store, owner, cluster, appetite.most)
         self.feed = KafkaFeed(
             connection, {source.topic for source in sources.values()}, self.holdings.assigned, self.holdings.revoked,
             FeedSettings(
@@ -163,7 +160,7 @@ class _House:
             for wanted in ((Lane.COMMANDS,), EXPLAINING)
         ]
         self.upkeep = Upkeep(store, self.feed, rules, RELEASE, telemetry, health)
-        self.worker = Worker(store, self.feed, hallway, self.holdings, telemetry, health, self._committed, batch)
+        self.worker = Worker(store, self.feed, hallway, self.holdings, telemetry, health, self._committed, appetite)
 
     @property
     def parts(self) -> list[Worker | Upkeep | Relay]:

@@ -345,6 +345,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     workload.START = datetime.now(UTC).replace(hour=0, minute=30, second=0, microsecond=0) - timedelta(days=1)
+    workload.STEP = min(workload.STEP, timedelta(hours=20) / options.events)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), options)
         try:

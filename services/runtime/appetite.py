@@ -1,0 +1,18 @@
+"""How many records the next batch takes.
+
+Whoever is up to date waits for no one: few records, decided at once. Whoever is behind is better served by larger
+batches: what a contract heard in one batch is one revision, so the more of it comes together, the less is decided,
+written and published for the same facts.
+"""
+
+
+class Appetite:
+    """`usual` records at once; a batch that was full doubles it, up to `most`; the first that is not brings it back."""
+
+    def __init__(self, usual: int, most: int) -> None:
+        self.usual = self.now = usual
+        self.most = max(usual, most)
+
+    def had(self, records: int) -> None:
+        """So many records came."""
+        self.now = min(self.most, self.now * 2) if records >= self.now else self.usual

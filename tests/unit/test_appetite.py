@@ -1,0 +1,15 @@
+"""How many records a batch takes."""
+
+from services.runtime.appetite import Appetite
+
+
+def test_full_batches_grow_up_to_the_most_and_the_first_that_is_not_full_brings_the_usual_size_back():
+    appetite, sizes = Appetite(500, 3_000), []
+    for came in (12, 500, 1_000, 2_000, 3_000, 2_999, 500):
+        appetite.had(came)
+        sizes.append(appetite.now)
+    assert sizes == [500, 1_000, 2_000, 3_000, 3_000, 500, 1_000]
+
+
+def test_a_batch_for_those_who_are_behind_is_never_smaller_than_the_usual_one():
+    assert Appetite(500, 100).most == 500
