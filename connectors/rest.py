@@ -8,8 +8,6 @@ Nothing that is read or sent stands in an error: neither the key nor the query, 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from connectors.hosts import is_here, trust
 from contracts_schema.collected import Busy
 from contracts_schema.errors import ConfigurationError, TransientError
 
@@ -81,7 +80,7 @@ class Rest:
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(wanted.read_s, connect=wanted.connect_s),
             limits=httpx.Limits(max_connections=4),
-            verify=_trust(wanted.cafile) if self._base.startswith("https:") else True,
+            verify=trust(wanted.cafile, "collect.cafile") if self._base.startswith("https:") else True,
             follow_redirects=False,
             trust_env=False,
             headers={"Accept": "application/json", "Accept-Encoding": "identity", **(wanted.headers or {})},
@@ -193,7 +192,7 @@ def _checked(settings: RestSettings) -> str:
     url = urlsplit(settings.url)
     if url.scheme not in ("http", "https") or not url.hostname or url.username or url.query or url.fragment:
         raise ConfigurationError([f"collect.url {_shown(settings.url)} is not like https://host/path"])
-    if url.scheme == "http" and not settings.plain_http and not _is_here(url.hostname):
+    if url.scheme == "http" and not settings.plain_http and not is_here(url.hostname):
         raise ConfigurationError(
             [f"collect.url: the key of {url.hostname} would travel in clear; write https, or set plain_http"]
         )
@@ -203,22 +202,6 @@ def _checked(settings: RestSettings) -> str:
 def _shown(url: str) -> str:
     """Without what may be a password."""
     return url.rpartition("@")[2][:200]
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _trust(cafile: Path | None) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=cafile)
-    except OSError as error:
-        raise ConfigurationError([f"collect.cafile {cafile} cannot be used: {error.strerror}"]) from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
 
 
 def _why(error: BaseException) -> str:

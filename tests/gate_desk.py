@@ -9,6 +9,7 @@ from msgspec.json import decode, encode
 
 from connectors.finance.http import HttpFinance, Invoice, Line
 from connectors.finance.simulator import Ledger, serving
+from connectors.finance.web import WebSettings
 from connectors.memory import MemoryStore
 from connectors.memory_feed import MemoryFeed, MemoryPublisher, MemoryTopics
 from connectors.memory_gate import MemoryWanted
@@ -77,7 +78,7 @@ class Desk:
         self.wanted = MemoryWanted("ap-eu") if wanted is None else wanted
         self.store = store or MemoryStore()
         self.topics = topics or MemoryTopics({COMMANDS: 1, ANSWERS: 1})
-        self.finance = HttpFinance(url, None, timeout_s)
+        self.finance = HttpFinance(WebSettings(url, None, timeout_s))
         self.door = Door(self.wanted, VOICE, owner, None, alone=True)
         self.tenure = Tenure(self.store, "gate:ap-eu", owner, 30)
         settings = {"sources": ("erp-eu",), "first_s": 0, "most_s": 0, "settled_s": 0, **manner}

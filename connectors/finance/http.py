@@ -12,14 +12,13 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
 
-from connectors.finance.web import Web
+from connectors.finance.web import Web, WebSettings
 from contracts_schema.errors import ConfigurationError, TransientError
 from contracts_schema.money import parse_amount
 from contracts_schema.payables import Bill, Called, Holder, Payable
@@ -67,8 +66,8 @@ class Page(Struct, frozen=True):
 class HttpFinance:
     """A finance system that speaks the contract (port `Finance`)."""
 
-    def __init__(self, url: str, token_file: Path | None, timeout_s: float = 10) -> None:
-        self._web = Web(url, token_file, timeout_s)
+    def __init__(self, settings: WebSettings) -> None:
+        self._web = Web(settings)
         self._user: str | None = None
 
     async def close(self) -> None:

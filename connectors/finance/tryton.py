@@ -9,10 +9,9 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from connectors.finance.web import Web
+from connectors.finance.web import Web, WebSettings
 from contracts_schema.errors import ConfigurationError, TransientError
 from contracts_schema.payables import Bill, Called
 from mappers.finance import tryton as mapper
@@ -23,9 +22,9 @@ PAGE = 100
 class TrytonFinance:
     """One company in one database (port `Finance`). `url` ends with the database's name."""
 
-    def __init__(self, url: str, token_file: Path | None, timeout_s: float = 10, company: int = 1) -> None:
+    def __init__(self, settings: WebSettings, company: int = 1) -> None:
         context = {"company": company, "companies": [company]}
-        self._web = Web(url, token_file, timeout_s, {"X-Tryton-Context": _packed(context)})
+        self._web = Web(settings, {"X-Tryton-Context": _packed(context)})
         self._user: str | None = None
 
     async def close(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 import tenacity
 
+from connectors.hosts import is_here, trust
 from contracts_schema.errors import ConfigurationError, TransientError
 from contracts_schema.payables import Called, CallState
 from mappers.strict_json import parse
@@ -24,17 +26,31 @@ READ_TRIES = 3
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
+@dataclass(frozen=True)
+class WebSettings:
+    """Where a finance system is. `token_file` holds its bearer key; `timeout_s` is for each wait of a call.
+
+    `cafile` is the authority that signed the server's certificate, where it is none that the system knows;
+    `plain_http` lets the key travel in clear to another machine, where something else secures the way.
+    """
+
+    url: str
+    token_file: Path | None = None
+    timeout_s: float = 10
+    cafile: Path | None = None
+    plain_http: bool = False
+
+
 class Web:
     """Calls below one base address, with a bearer key that is read anew for each call, so that it may be rotated."""
 
-    def __init__(
-        self, url: str, token_file: Path | None, timeout_s: float, headers: Mapping[str, str] | None = None
-    ) -> None:  # fmt: skip
-        self._base = checked(url)
-        self._token_file = token_file
-        self._timeout_s = timeout_s
+    def __init__(self, settings: WebSettings, headers: Mapping[str, str] | None = None) -> None:
+        self._base = checked(settings)
+        self._token_file = settings.token_file
+        self._timeout_s = settings.timeout_s
         self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(timeout_s, pool=timeout_s), follow_redirects=False, trust_env=False, verify=True,
+            timeout=httpx.Timeout(settings.timeout_s, pool=settings.timeout_s), follow_redirects=False, trust_env=False,
+            verify=trust(settings.cafile, "finance: cafile") if self._base.startswith("https:") else True,
             headers={"Accept-Encoding": "identity", **(headers or {})}, limits=httpx.Limits(max_connections=8),
         )  # fmt: skip
 
@@ -116,16 +132,21 @@ class Web:
             raise ConfigurationError([f"token_file {self._token_file} cannot be read: {fault.strerror}"]) from None
 
 
-def checked(url: str) -> str:
+def checked(settings: WebSettings) -> str:
     """The base address without its last slash.
 
     Raises:
-        ConfigurationError: it is no http or https address, or bears a user, a query or a fragment.
+        ConfigurationError: it is no http or https address, bears a user, a query or a fragment, or would let the key
+            travel in clear.
     """
-    parts = urlsplit(url)
+    url, parts = settings.url, urlsplit(settings.url)
     plain = not (parts.username or parts.password or parts.query or parts.fragment)
     if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
         raise ConfigurationError([f"url {parts.scheme}://{parts.hostname}: write https://host/path and nothing else"])
+    if parts.scheme == "http" and not settings.plain_http and not is_here(parts.hostname):
+        raise ConfigurationError(
+            [f"url: the key of {parts.hostname} would travel in clear; write https, or set plain_http"]
+        )
     return url.rstrip("/")
 
 

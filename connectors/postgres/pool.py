@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 
@@ -23,10 +23,11 @@ CLOSE_S = 5.0
 
 class PostgresSettings(Struct, frozen=True):
     """How to reach the server. Times in seconds: to connect, for one statement, and for a transaction in which nothing
-    happens. `statement_cache` is 0 behind PgBouncer's transaction pooling.
+    happens. `statement_cache` is 0 behind PgBouncer's transaction pooling. A `dsn` that is a function is asked for each
+    new connection, so that a password may be exchanged while we run.
     """
 
-    dsn: str
+    dsn: str | Callable[[], str]
     connections: int = 8
     connect_s: float = 10.0
     statement_s: float = 30.0
@@ -42,6 +43,7 @@ class Database:
         self._settings = settings
         self._begin = BEGIN.format(int(settings.idle_s * 1000))
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._let_in = False
 
     async def open(self) -> None:
         """Connect once. Raises TransientError or ConfigurationError."""
@@ -49,7 +51,7 @@ class Database:
         try:
             with answers():
                 self._pool = await asyncpg.create_pool(
-                    wanted.dsn,
+                    connect=self._connect,
                     min_size=0,
                     max_size=wanted.connections,
                     timeout=wanted.connect_s,
@@ -64,6 +66,21 @@ class Database:
             raise ConfigurationError(
                 ["postgres.dsn cannot be read; write postgresql://user@host:5432/database"]
             ) from None
+
+    async def _connect(self, *_: object, **options: Any) -> asyncpg.Connection[asyncpg.Record]:
+        """A new connection for the pool. Whom the server let in before, it lets in again once the password is exchanged
+        on both sides: until then that is worth another try."""
+        wanted = self._settings.dsn
+        try:
+            made: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
+                wanted if isinstance(wanted, str) else wanted(), **options
+            )
+        except (asyncpg.InvalidAuthorizationSpecificationError, ConfigurationError) as refused:
+            if self._let_in:
+                raise TransientError(f"Postgres refuses the login: {type(refused).__name__}") from refused
+            raise
+        self._let_in = True
+        return made
 
     async def close(self) -> None:
         """End every connection; what runs on one has `CLOSE_S` to end by itself."""

@@ -131,11 +131,7 @@ async def _collector(stack: AsyncExitStack, settings: s.Settings, name: str, res
 
 
 def _postgres(settings: s.Settings) -> PostgresSettings:
-    cache = 200 if settings.postgres.statement_cache else 0
-    wanted = settings.postgres
-    return PostgresSettings(
-        doors.dsn(settings), connections=4, statement_s=wanted.timeout_s, statement_cache=cache, name="milepost collect"
-    )
+    return doors.postgres(settings, "milepost collect", connections=4)
 
 
 def _refuse(faults: Sequence[str]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from contracts_schema.errors import ConfigurationError
 from contracts_schema.rows import Partition
@@ -13,6 +14,7 @@ from contracts_schema.rows import Partition
 if TYPE_CHECKING:
     from connectors.kafka import KafkaConnection
     from connectors.kafka.topics import Topic
+    from connectors.postgres import PostgresSettings
     from contracts_schema.records import Record
     from services.ports import Store
     from services.settings import Settings
@@ -55,17 +57,19 @@ class Teller(Protocol):
 
 def open_store(settings: Settings) -> AbstractAsyncContextManager[Store]:
     """The store in Postgres, open for the block."""
-    from connectors.postgres import PostgresSettings, PostgresStore
+    from connectors.postgres import PostgresStore
 
-    return PostgresStore(
-        PostgresSettings(
-            dsn=dsn(settings),
-            connections=4,
-            statement_s=settings.postgres.timeout_s,
-            statement_cache=200 if settings.postgres.statement_cache else 0,
-            name="milepost command line",
-        )
-    )
+    return PostgresStore(postgres(settings, "milepost command line", connections=4))
+
+
+def postgres(settings: Settings, name: str, **more: Any) -> PostgresSettings:
+    """How the database is reached. The DSN is read anew for each connection, so that a password may be exchanged."""
+    from connectors.postgres import PostgresSettings
+
+    wanted = settings.postgres
+    cache = 200 if wanted.statement_cache else 0
+    address = partial(dsn, settings)
+    return PostgresSettings(address, statement_s=wanted.timeout_s, statement_cache=cache, name=name, **more)
 
 
 def open_teller(settings: Settings, largest: int = 0) -> AbstractAsyncContextManager[Teller]:
@@ -104,14 +108,14 @@ def kafka(settings: Settings) -> KafkaConnection:
     from connectors.kafka import KafkaConnection
 
     wanted = settings.kafka
-    if wanted.sasl_mechanism == "OAUTHBEARER":
-        raise ConfigurationError(["kafka.sasl_mechanism: OAUTHBEARER cannot be used yet; use SCRAM-SHA-512"])
     return KafkaConnection(
         bootstrap_servers=wanted.bootstrap_servers,
         security_protocol=wanted.security_protocol,
-        sasl_mechanism=wanted.sasl_mechanism or "SCRAM-SHA-512",
+        sasl_mechanism=wanted.sasl_mechanism,
         username=wanted.username or "",
-        password=_secret("kafka.password_file", wanted.password_file),
+        password=wanted.password.get_secret_value()
+        if wanted.password
+        else _secret("kafka.password_file", wanted.password_file),
         cafile=_text(wanted.cafile),
         certfile=_text(wanted.certfile),
         keyfile=_text(wanted.keyfile),

@@ -18,6 +18,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 
 from connectors.finance.http import HttpFinance
 from connectors.finance.tryton import TrytonFinance
+from connectors.finance.web import WebSettings
 from connectors.kafka import FeedSettings, KafkaFeed, KafkaPublisher, PublisherSettings
 from connectors.kafka.topics import unsafe
 from connectors.postgres import PostgresSettings, PostgresStore
@@ -139,9 +140,8 @@ async def _gate(
 
 def finance_of(system: s.FinanceSettings) -> TrytonFinance | HttpFinance:
     """The door to a finance system, by its dialect."""
-    if system.dialect == "tryton":
-        return TrytonFinance(system.url, system.token_file, system.timeout_s)
-    return HttpFinance(system.url, system.token_file, system.timeout_s)
+    reached = WebSettings(system.url, system.token_file, system.timeout_s, system.cafile, system.plain_http)
+    return TrytonFinance(reached, system.company) if system.dialect == "tryton" else HttpFinance(reached)
 
 
 async def _live(gates: Collection[Gate]) -> None:
@@ -182,10 +182,7 @@ def _patiently() -> AsyncRetrying:
 
 
 def _postgres(settings: s.Settings) -> PostgresSettings:
-    return PostgresSettings(
-        doors.dsn(settings), connections=CONNECTIONS, statement_s=settings.postgres.timeout_s, idle_s=IDLE_S,
-        statement_cache=200 if settings.postgres.statement_cache else 0, name="milepost gate",
-    )  # fmt: skip
+    return doors.postgres(settings, "milepost gate", connections=CONNECTIONS, idle_s=IDLE_S)
 
 
 class _Figures(Collector):

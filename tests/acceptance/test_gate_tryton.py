@@ -9,6 +9,7 @@ from gate_desk import Desk, command, target
 
 from connectors.finance.simulator import Ledger
 from connectors.finance.tryton import TrytonFinance
+from connectors.finance.web import WebSettings
 from contracts_schema.errors import ConfigurationError
 from contracts_schema.payables import CallState
 
@@ -23,7 +24,7 @@ async def desk(tryton, tmp_path):
     key.write_text(tryton.keys["gate"] + "\n")
     made = Desk(Ledger(), tryton.url)
     await made.finance.close()
-    finance = TrytonFinance(tryton.url, key, 20, tryton.ids["company"])
+    finance = TrytonFinance(WebSettings(tryton.url, key, 20), tryton.ids["company"])
     made.finance = made.driver._finance = made.scan._finance = made.gate._finance = finance
     await finance.check()
     await made.start()
@@ -222,7 +223,7 @@ async def test_of_two_instalments_the_one_that_fits_is_freed(desk, tryton):
 async def test_a_key_that_is_refused_is_a_fault_of_the_set_up(tryton, tmp_path):
     key = tmp_path / "key"
     key.write_text("no key of anybody")
-    finance = TrytonFinance(tryton.url, key, 20, tryton.ids["company"])
+    finance = TrytonFinance(WebSettings(tryton.url, key, 20), tryton.ids["company"])
     with pytest.raises(ConfigurationError, match="401"):
         await finance.check()
     await finance.close()

@@ -1,17 +1,19 @@
 """HTTP to finance: bounded, to its own host, and nothing that changes something is sent twice."""
 
 import asyncio
+import ssl
 from contextlib import asynccontextmanager
 
 import pytest
+import trustme
 
-from connectors.finance.web import ANSWER_BYTES_MAX, Web
+from connectors.finance.web import ANSWER_BYTES_MAX, Web, WebSettings
 from contracts_schema.errors import ConfigurationError, TransientError
 from contracts_schema.payables import CallState
 
 
 @asynccontextmanager
-async def a_host(*answers):
+async def a_host(*answers, tls=None):
     """A host that gives these raw answers, one a request; the last one for ever. None: it never answers."""
     asked, left = [], list(answers)
 
@@ -28,8 +30,8 @@ async def a_host(*answers):
         finally:
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    yield f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
     server.close()
 
 
@@ -40,7 +42,7 @@ def reply(status, body=b"{}", *headers):
 
 @asynccontextmanager
 async def a_web(url, token_file=None, timeout_s=0.3):
-    web = Web(url, token_file, timeout_s)
+    web = Web(WebSettings(url, token_file, timeout_s))
     yield web
     await web.close()
 
@@ -103,6 +105,47 @@ async def test_the_key_is_read_anew_and_never_told(tmp_path):
         assert "secret" not in str(fault.value)
 
 
+async def test_nobody_is_asked_but_the_configured_host(monkeypatch):
+    """Neither where an answer sends us nor a proxy of the environment."""
+    async with (
+        a_host(reply(200)) as (elsewhere, asked),
+        a_host(reply(302, b"", f"location: {elsewhere}/x")) as (url, _),
+    ):
+        for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, elsewhere)
+        async with a_web(url) as web:
+            with pytest.raises(ConfigurationError, match="302"):
+                await web.read("x")
+            assert (await web.change("PUT", "x", {})).state is CallState.REFUSED
+        assert asked == []
+
+
+async def test_a_certificate_counts_when_the_configured_authority_has_signed_it_for_this_host(tmp_path):
+    ours, other = trustme.CA(), trustme.CA()
+    ours.cert_pem.write_to_path(tmp_path / "ca.pem")
+    for signed, known in ((ours.issue_cert("127.0.0.1"), True), (other.issue_cert("127.0.0.1"), False),
+                          (ours.issue_cert("elsewhere.example"), False)):  # fmt: skip
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        signed.configure_cert(tls)
+        async with a_host(reply(200, b"1"), tls=tls) as (url, asked):
+            web = Web(WebSettings(url, None, 1, cafile=tmp_path / "ca.pem"))
+            if known:
+                assert await web.read("x") == 1
+            else:
+                with pytest.raises(TransientError):
+                    await web.read("x")
+                assert asked == []
+            await web.close()
+
+
+def test_a_key_does_not_travel_in_clear_unless_that_is_asked_for(tmp_path):
+    with pytest.raises(ConfigurationError, match="would travel in clear"):
+        Web(WebSettings("http://finance.example/api"))
+    Web(WebSettings("http://finance.example/api", plain_http=True))
+    with pytest.raises(ConfigurationError, match="cannot be used"):
+        Web(WebSettings("https://finance.example", cafile=tmp_path / "none"))
+
+
 async def test_a_key_that_cannot_be_read_is_a_fault_of_the_set_up(tmp_path):
     async with a_web("http://127.0.0.1:9", tmp_path / "none") as web:
         with pytest.raises(ConfigurationError, match="cannot be read"):
@@ -112,5 +155,5 @@ async def test_a_key_that_cannot_be_read_is_a_fault_of_the_set_up(tmp_path):
 @pytest.mark.parametrize("url", ["ftp://x", "file:///etc/passwd", "https://user:pass@x", "https://x?q=1", "x", ""])
 def test_what_is_no_plain_address_is_refused_without_quoting_it(url):
     with pytest.raises(ConfigurationError) as fault:
-        Web(url, None, 1)
+        Web(WebSettings(url, None, 1))
     assert "pass" not in str(fault.value).replace("passwd", "")

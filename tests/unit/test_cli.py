@@ -398,7 +398,8 @@ def test_config_check_names_files_that_cannot_be_read(desk):
 
 def test_the_effective_configuration_hides_secrets(desk, monkeypatch):
     monkeypatch.setenv("MILEPOST__POSTGRES__DSN", "postgresql://milepost:hunter2@db/milepost")
-    collect = "collect: {url: 'https://u:hunter2@tool', token_file: milepost.yaml}"
+    monkeypatch.setenv("MILEPOST__SOURCES__PM__COLLECT__URL", "https://u:hunter2@tool")
+    collect = "collect: {token_file: milepost.yaml}"
     desk.config.write_text(CONFIG.replace("topic: project.events", f"topic: project.events, {collect}"))
     monkeypatch.chdir(desk.folder)
     told = desk("config", "check", "--show") + desk("config", "check", "--show", "--json")

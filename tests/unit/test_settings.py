@@ -3,7 +3,7 @@
 import pytest
 
 from contracts_schema.errors import ConfigurationError
-from services.settings import check
+from services.settings import check, load
 
 REGISTER = {"dialect": "milepost", "role": "register", "topic": "contract.events"}
 
@@ -31,3 +31,75 @@ def test_every_fault_is_named_at_once():
     assert len(found) == 2
     assert "sources.a.role" in found[0]
     assert "'x:1' stands for two persons" in found[1]
+
+
+# Secrets and the broker's security
+
+LOGIN = {"security_protocol": "SASL_SSL", "username": "milepost", "password_file": "/run/secrets/kafka"}
+
+
+@pytest.mark.parametrize(
+    ("kafka", "sentence"),
+    [
+        (LOGIN | {"security_protocol": "PLAINTEXT"}, "username and password with PLAINTEXT"),
+        (LOGIN | {"security_protocol": "SSL"}, "username and password with SSL"),
+        (LOGIN | {"security_protocol": "SASL_PLAINTEXT"}, "Input should be 'PLAINTEXT', 'SSL' or 'SASL_SSL'"),
+        (LOGIN | {"username": None}, "SASL_SSL needs a username"),
+        (LOGIN | {"password_file": None}, "SASL_SSL needs a password"),
+        (LOGIN | {"password": "hunter2"}, "not from both"),
+        (LOGIN | {"certfile": "/run/secrets/cert"}, "certfile and keyfile go together"),
+        ({"cafile": "/run/secrets/ca"}, "certificates with PLAINTEXT"),
+    ],
+)
+def test_a_broker_is_reached_safely_or_openly_and_nothing_between(kafka, sentence):
+    [fault] = faults(kafka=kafka)
+    assert fault.startswith("kafka")
+    assert sentence in fault
+    assert "hunter2" not in fault
+
+
+@pytest.mark.parametrize("kafka", [LOGIN, {"security_protocol": "SSL", "certfile": "/c", "keyfile": "/k"}, {}])
+def test_a_password_over_tls_and_mutual_tls_are_ways_to_reach_a_broker(kafka):
+    assert check({"sources": {"register": REGISTER}, "kafka": kafka}).kafka.replication == 3
+
+
+WITH_SECRETS = """
+sources:
+  register: {dialect: milepost, role: register, topic: contract.events}
+  pm: {dialect: redmine, topic: pm, collect: {url: "https://u:hunter2@pm.example", token_file: /k}}
+kafka: {security_protocol: SASL_SSL, username: milepost, password: hunter2}
+postgres: {dsn: "postgresql://milepost:hunter2@db/milepost"}
+finance: {ap-eu: {dialect: http, url: "https://ap.example?password=hunter2"}}
+"""
+
+
+def test_a_secret_in_the_file_itself_is_refused_with_where_it_belongs_and_never_told(tmp_path):
+    config = tmp_path / "milepost.yaml"
+    config.write_text(WITH_SECRETS)
+    with pytest.raises(ConfigurationError) as refused:
+        load(config, {})
+    found = list(refused.value.faults)
+    assert [fault.partition(":")[0] for fault in found] == [
+        "sources.pm.collect.url", "kafka.password", "postgres.dsn", "finance.ap-eu.url",
+    ]  # fmt: skip
+    assert "kafka.password_file names, or MILEPOST__KAFKA__PASSWORD" in found[1]
+    assert "hunter2" not in str(found)
+
+
+def test_a_secret_of_the_environment_counts_letter_by_letter(tmp_path):
+    config = tmp_path / "milepost.yaml"
+    config.write_text("sources: {register: {dialect: milepost, role: register, topic: contract.events}}")
+    known = {"MILEPOST__KAFKA__SECURITY_PROTOCOL": "SASL_SSL", "MILEPOST__KAFKA__USERNAME": "milepost",
+             "MILEPOST__KAFKA__PASSWORD": "0123", "MILEPOST__POSTGRES__DSN": "postgresql://m:a: #b@db/m"}  # fmt: skip
+    settings = load(config, known)
+    assert settings.kafka.password.get_secret_value() == "0123"
+    assert settings.dsn() == "postgresql://m:a: #b@db/m"
+    assert "0123" not in repr(settings)
+
+
+def test_a_file_that_is_no_yaml_is_refused_without_being_quoted(tmp_path):
+    config = tmp_path / "milepost.yaml"
+    config.write_text('kafka: {password: "hunter2", ]')
+    with pytest.raises(ConfigurationError, match="line 1, column 30") as refused:
+        load(config, {})
+    assert "hunter2" not in str(refused.value)
