@@ -38,7 +38,7 @@ class FeedSettings:
 def shell(connection: KafkaConnection, settings: FeedSettings) -> KafkaBroker:
     """The connection. A join is answered only when the group is complete, so requests wait longer than that."""
     return KafkaBroker(
-        connection.bootstrap_servers,
+        connection.bootstrap_servers.split(","),  # FastStream takes one string for one server
         client_id=connection.client_id,
         security=connection.security(),
         request_timeout_ms=_ms(settings.rebalance_s + 5),

@@ -1,8 +1,11 @@
-"""While much waits, a batch keeps to few numbers of partitions, so that it meets few contracts."""
+"""While much waits, a batch keeps to few numbers of partitions, so that it meets few contracts; one broker of a list is
+enough to begin with."""
 
 import pytest
 from reading import PARTITIONS, KafkaHall
+from servers.process import free_port
 
+from connectors.kafka import KafkaConnection
 from contracts_schema.rows import PublishRow
 
 CONTRACTS, FACTS, BATCH = 60, 3_000, 100
@@ -34,3 +37,12 @@ async def test_a_full_batch_is_of_one_number_in_all_topics_and_all_numbers_have_
     of_both = [batch for batch in of_one if {record.topic for record in batch} == set(hall.topics)]
     assert len(of_both) > len(full) / 2
     assert {batch[0].partition for batch in of_both} == set(range(PARTITIONS))
+
+
+async def test_the_cluster_is_found_by_whichever_broker_of_the_list_answers(hall, kafka):
+    """Several brokers are one string, as the configuration has it."""
+    await (await hall.publisher()).publish([PublishRow(hall.topics[0], b"C-1", (), b"x")])
+    dead = f"127.0.0.1:{free_port()}"
+    hall.connection = KafkaConnection(f"{dead},{kafka.bootstrap}")
+    reader = await hall.open()
+    assert len(await reader.read_uncommitted(limit=1)) == 1
