@@ -67,8 +67,9 @@ class MemoryWanted:
     async def due(self, limit: int) -> Sequence[Task]:
         """What is due, the longest due first."""
         now = self._clock()
-        found = sorted((kept.due, kept.row) for kept in self._all() if kept.due is not None and kept.due <= now)
-        return [Task(row.subject, row.tries) for _, row in found[:limit]]
+        due = [(kept.due, kept.row) for kept in self._all() if kept.due is not None and kept.due <= now]
+        due.sort(key=lambda found: (found[0], found[1].subject))
+        return [Task(row.subject, row.tries) for _, row in due[:limit]]
 
     @asynccontextmanager
     async def look(self, subject: str) -> AsyncIterator[_MemoryLook]:

@@ -234,7 +234,8 @@ class Driver:
 
     def _again_s(self, states: Collection[str], sight: Sight, tries: int) -> float | None:
         manner = self._manner
-        if "unknown" in states or "waiting" in states:
+        calls = [called for lines in sight.called.values() for called in lines.values()]  # also where nobody orders
+        if "unknown" in states or "waiting" in states or any(called.state is CallState.UNKNOWN for called in calls):
             return float(min(manner.most_s, manner.first_s * 2 ** min(tries, 20)))
         watched = [o for o in sight.outlooks if o.stopped or o.orders]
         return manner.settled_s if any(o.bill.state == "open" for o in watched) else None

@@ -39,19 +39,23 @@ class Door:
         self._alone = alone
         self._busy = asyncio.Lock()
         self._cluster = ""
+        self._held: set[Partition] = set()
 
     async def assigned(self, cluster: str, partitions: Collection[Partition]) -> Mapping[Partition, int | None]:
         """Take these partitions over; the next offset of each."""
         self._cluster = cluster
-        return await self._wanted.take(self._owner, cluster, partitions)
+        stands = await self._wanted.take(self._owner, cluster, partitions)
+        self._held.update(partitions)
+        return stands
 
-    async def revoked(self, _partitions: Collection[Partition]) -> None:
+    async def revoked(self, partitions: Collection[Partition]) -> None:
         """Wait for the batch that runs."""
+        self._held.difference_update(partitions)
         async with self._busy:
             return
 
     async def pump(self, feed: Feed, limit: int, timeout_s: float) -> int:
-        """Take in one batch; how many records it had.
+        """Take in one batch; how many records it had, none where the fence did not let it pass.
 
         Raises:
             TransientError: Kafka or the store does not answer; the same records come again.
@@ -64,12 +68,20 @@ class Door:
                 failpoint("intake.polled")
                 await self.take_in(records)
             except FenceLost as lost:
-                log.warning("commands: %s; another gate reads them now", lost)
+                log.warning("commands: %s; another gate reads them now, or they were taken in before", lost)
+                await self._seek_anew(feed, _starts(records))
+                return 0
             except BaseException:
                 with contextlib.suppress(Exception):  # the first fault is the one to tell
                     await feed.rewind(_starts(records))
                 raise
         return len(records)
+
+    async def _seek_anew(self, feed: Feed, starts: Mapping[Partition, int]) -> None:
+        """Read on from where the store stands: what came behind a batch that was in doubt has not been taken in."""
+        await feed.rewind(starts)  # so that nothing is passed over, whatever fails now
+        stands = await self.assigned(self._cluster, self._held & starts.keys())
+        await feed.rewind({p: starts[p] if offset is None else offset for p, offset in stands.items()})
 
     async def take_in(self, records: Sequence[Record]) -> None:
         """Judge these records and commit what follows, with their offsets.
