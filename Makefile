@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest -o faulthandler_timeout=$(LONGEST_TEST_S) -o f
 SERVERS := kafka or postgres or tryton or redmine
 
 .PHONY: help install demo test check format-check lint types imports tests-alone tests-with-servers fmt bench pins \
-	mutation mutation-changed laws-long
+	mutation mutation-changed fuzz laws-long
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ mutation: install ## which small faults in the pure rooms would no test notice (
 
 mutation-changed: install ## the same for lines that differ from BASE (default: where we left origin/main, else the commit before)
 	$(BIN)/python tests/mutation/run.py --changed --seconds 80 $(if $(BASE),--base $(BASE))
+
+fuzz: install ## hostile bytes for every reader, coverage-guided, for MINUTES=10
+	$(BIN)/python tests/fuzz/run.py $(or $(MINUTES),10)
 
 laws-long: install ## 50,000 histories of each machine, with other seeds on every run (hours)
 	MILEPOST_LAWS=long $(PYTEST) tests/laws/test_machine.py -n 2 -s -o faulthandler_timeout=0

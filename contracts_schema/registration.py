@@ -92,7 +92,8 @@ def _faults_of_the_rest(document: object, error: ValidationError) -> list[Fault]
         return []
     names = {str(m["id"]) for m in document["milestones"] if isinstance(m, dict) and "id" in m}
     faults = [*plan_faults(registration, names)]
-    if document.get("currency") not in DECIMALS:
+    currency = document.get("currency")
+    if not isinstance(currency, str) or currency not in DECIMALS:
         return faults
     return faults + _plan(registration, whole=False)[1]
 
