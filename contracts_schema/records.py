@@ -13,9 +13,12 @@ ROLES: tuple[Role, ...] = ("erp", "project", "supplier_portal", "finance", "oper
 SPEAKER = "milepost"  # the source of facts that Milepost says itself; no other source may bear the name
 REDRIVE_HEADER = "milepost-redrive"  # on a record sent again by `milepost quarantine redrive`: the id it had there
 
-# Control, bidirectional and surrogate characters have no place in an identifier: they hide differences, and
+# Characters that nobody sees, or that turn the text around, have no place in an identifier: they hide differences, and
 # Postgres cannot keep NUL or a lone surrogate.
-IDENTIFIER = "^[^\\x00-\\x1f\\x7f-\\x9f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff\\ud800-\\udfff]{1,300}$"
+IDENTIFIER = (
+    "^[^\\x00-\\x1f\\x7f-\\x9f\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e"
+    "\\u2060-\\u206f\\u3164\\ud800-\\udfff\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufffb]{1,300}$"
+)
 _identifier = re.compile(IDENTIFIER)
 
 

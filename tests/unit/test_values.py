@@ -137,7 +137,18 @@ def test_an_identifier_is_composed_and_trimmed():
     assert values.identifier("  Mu\u0308ller 7 ") == "M\u00fcller 7"
 
 
-@pytest.mark.parametrize("text", ["", "   ", "a\x00b", "a\u200bb", "a" * 301, 7, None])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "   ",
+        "a\x00b",
+        "a" * 301,
+        7,
+        None,
+        *(f"a{c}b" for c in "\xad\u034f\u061c\u115f\u200b\u200e\u202e\u2066\u3164\ufe0f\ufeff\uffa0"),
+    ],
+)
 def test_what_is_no_identifier_is_refused(text):
     with pytest.raises(ValueError, match="is no identifier"):
         values.identifier(text)
