@@ -5,7 +5,9 @@ import asyncio
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 
-async def make_topics(bootstrap: str, topics: dict[str, int], configs: dict[str, str] | None = None) -> None:
+async def make_topics(
+    bootstrap: str, topics: dict[str, int], configs: dict[str, str] | None = None, copies: int = 1
+) -> None:
     """Create topics by name and number of partitions, and wait until the broker's metadata shows a leader for each.
 
     KRaft answers "created" before the broker itself has learnt of the topic; a client that is quicker sees none.
@@ -14,7 +16,7 @@ async def make_topics(bootstrap: str, topics: dict[str, int], configs: dict[str,
     await admin.start()
     try:
         await admin.create_topics(
-            [NewTopic(topic, partitions, 1, topic_configs=configs) for topic, partitions in topics.items()]
+            [NewTopic(topic, partitions, copies, topic_configs=configs) for topic, partitions in topics.items()]
         )
         async with asyncio.timeout(30):
             while not await _all_led(admin, topics):

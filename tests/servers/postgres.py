@@ -11,6 +11,7 @@ import pwd
 import shutil
 import signal
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from servers.cache import kept
@@ -28,7 +29,7 @@ class Postgres(ServerProcess):
 
     stop_signal = signal.SIGINT  # Postgres' fast shutdown; its SIGTERM waits until every client has gone
 
-    def __init__(self, folder: Path, port: int, binaries: Path) -> None:
+    def __init__(self, folder: Path, port: int, binaries: Path, settings: Sequence[str] = ()) -> None:
         self.binaries = binaries
         self.port = port
         self.sockets = folder
@@ -42,7 +43,7 @@ class Postgres(ServerProcess):
         if not cluster.exists():
             create = [str(binaries / "initdb"), *INITDB, "-D", str(cluster)]
             run(create, what="creating the Postgres cluster", deadline_s=120, folder=folder, identity=identity)
-        options = [option for setting in SETTINGS for option in ("-c", setting)]
+        options = [option for setting in (*SETTINGS, *settings) for option in ("-c", setting)]
         command = [str(binaries / "postgres"), "-D", str(cluster), "-p", str(port), "-k", str(folder), *options]
         super().__init__("Postgres", command, folder / "postgres.log", folder=folder, identity=identity)
 

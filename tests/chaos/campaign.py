@@ -1,0 +1,185 @@
+"""The chaos campaign: everything that may go wrong goes wrong, while all systems speak; then all is healed and judged.
+
+    python -m chaos.campaign [--seed N] [--minutes M] [--folder F]
+
+The short form takes every fault as often as CI asks for; with `--minutes` faults of all kinds go on, side by side, for
+so long. It ends with one line of figures, and with 1 where something was lost, doubled or paid early, or where a fault
+that was planned did not fire. Drawn from the seed: what is said, which faults, on whom, in which order; not how the
+processes interleave.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+
+from chaos.census import Census
+from chaos.faults import Faults
+from chaos.forging import forge
+from chaos.load import Load
+from chaos.outages import Outages
+from chaos.proxy import WAYS
+from chaos.reading import records
+from chaos.rest import compare, differences, finance_wants, judged, settle
+from chaos.site import LANES, Site
+from chaos.store import Store
+from chaos.talk import Talk
+from msgspec.json import decode
+
+from contracts_schema.failpoints import POINTS
+
+CONTRACTS = 120
+SHORT = {
+    "kill worker": 14, "kill gate": 10, "kill collect": 6, "rebalance": 40, "zombie worker": 6, "zombie gate": 4,
+    "broker kill": 2, "broker stop": 1, "postgres kill": 3, "postgres stop": 2, "disk full": 1,
+}  # fmt: skip
+PAIRS = ("worker-kafka", "worker-postgres", "gate-postgres", "gate-finance")
+SETTLE_S = 150.0
+FORGED = 150
+
+
+class Campaign:
+    """One run on one site."""
+
+    def __init__(self, folder: Path, seed: int, minutes: float = 0.0) -> None:
+        self.seed, self.minutes, self.folder = seed, minutes, folder
+        self.site = Site(folder, seed)
+        self.census = Census()
+        self.store = Store(self.site)
+        self.load = Load(seed, CONTRACTS)
+        self.talk = Talk(self.site, self.load)
+        self.rng = random.Random(seed)
+        self.faults = Faults(self.site, self.census, self.store, self.rng)
+        self.outages = Outages(self.site, self.census, self.store, self.rng)
+        self.figures: dict[str, object] = {}
+        self.began = time.monotonic()
+
+    async def run(self) -> list[str]:
+        """Everything; what is wrong, in sentences."""
+        async with self.site.running():
+            self.say("everything runs")
+            await self._under_way()
+            self.say("healed")
+            self.census.recovered("all together: nothing left to do", await settle(self.site, self.store, SETTLE_S))
+            self.say("at rest")
+            await forge(self.site, self.rng, FORGED)
+            await settle(self.site, self.store, SETTLE_S)
+            return await self._verdict()
+
+    async def _under_way(self) -> None:
+        """Faults, while everybody speaks; a process that ends by itself ends the run."""
+        async with asyncio.TaskGroup() as group:
+            going_on = [group.create_task(c) for c in (self._watch(), self.store.pulse())]
+            speaking = [group.create_task(c) for c in (self.talk.sources(), self.talk.tool(), self.talk.calls())]
+            await self._short()
+            end = self.began + self.minutes * 60
+            while time.monotonic() < end:
+                await self._all_together()
+            self.talk.quiet.set()
+            await asyncio.gather(*speaking)
+            for task in going_on:
+                task.cancel()
+
+    async def _short(self) -> None:
+        """Every fault as often as CI asks for, in stages of what can go side by side."""
+        for kind, times in SHORT.items():
+            if kind != "disk full" or self.site.disk:
+                self.census.plan(kind, times)
+        for name in (name for names in POINTS.values() for name in names):
+            self.census.plan(f"failpoint {name}")
+        for way, pair in ((way, pair) for pair in PAIRS for way in WAYS):
+            self.census.plan(f"network {way} {pair}")
+        for name, stage in self._stages().items():
+            began = time.monotonic()
+            await asyncio.gather(*(fault() for fault in stage))
+            self.say(f"{name}: {time.monotonic() - began:.0f} s")
+
+    def _stages(self) -> dict[str, list[Callable[[], Awaitable[None]]]]:
+        """What goes side by side, stage by stage."""
+        f, o = self.faults, self.outages
+        return {
+            "failpoints": [f.die_everywhere],
+            "kills and rebalances": [*(partial(f.kills, kind, SHORT[f"kill {kind}"]) for kind in POINTS),
+                                     partial(f.storm, SHORT["rebalance"])],
+            "brokers": [partial(o.brokers, ["kill", "stop", "kill"])],
+            "database": [partial(o.database, ["kill", "stop", "kill", "stop", "kill"])],
+            "zombies": [partial(f.zombies, kind, SHORT[f"zombie {kind}"]) for kind in ("worker", "gate")],
+            "network": [partial(o.networks, pair) for pair in PAIRS],
+            "disk": [o.disk] if self.site.disk else [],
+            "all together": [self._all_together],
+        }  # fmt: skip
+
+    async def _all_together(self) -> None:
+        """Five kinds at once."""
+        f, o, rng = self.faults, self.outages, self.rng
+        broker, database, way, pair = (rng.choice(of) for of in (("kill", "stop"), ("kill", "stop"), WAYS, PAIRS))
+        chosen = {f"broker {broker}": o.brokers([broker]), f"postgres {database}": o.database([database]),
+                  f"network {way} {pair}": o.network(way, pair),
+                  **{f"kill {kind}": f.kills(kind, 1) for kind in POINTS}}  # fmt: skip
+        for kind in chosen:
+            self.census.plan(kind)
+        await asyncio.gather(*chosen.values())
+
+    async def _watch(self) -> None:
+        while True:
+            self.site.check()
+            await asyncio.sleep(0.2)
+
+    async def _verdict(self) -> list[str]:
+        topic = self.site.topic(LANES["commands"])
+        genuine = [
+            decode(r.value) for r in await records(self.site, [topic]) if not dict(r.headers).get("milepost-forged")
+        ]
+        wrong = differences(self.site, finance_wants(genuine))
+        faults = [f"finance differs at {place}: {what}" for place, what in wrong.items()]
+        self.site.ledger.close()
+        steady = {told.name for told in self.load.contracts if told.steady}
+        commands = 0
+        try:
+            commands = await compare(self.site, steady)
+        except AssertionError as error:
+            faults.append(f"not as in a quiet run: {str(error)[:2000]}")
+        findings = await judged(self.site)
+        faults += [json.dumps(finding) for finding in findings[:40]]
+        faults += [f"planned and did not fire: {kind} x {times}" for kind, times in self.census.missing().items()]
+        self._count(commands, findings, wrong)
+        return faults
+
+    def _count(self, commands: int, findings: list[dict], wrong: dict[str, str]) -> None:
+        self.figures = {
+            "seed": self.seed, "seconds": round(time.monotonic() - self.began), "records": self.talk.sent,
+            "webhooks": len(self.talk.accepted), "faults": sum(self.census.fired.values()), "commands": commands,
+            "finance_calls": len(self.site.ledger.calls), "findings": len(findings),
+            "early": sum(what == "early" for what in wrong.values()),
+        }  # fmt: skip
+        census = self.figures | self.census.figures() | {"finance_misbehaved": self.site.ledger.moods.count}
+        (self.folder / "census.json").write_text(json.dumps(census, indent=1))
+
+    def say(self, line: str) -> None:
+        print(f"{time.monotonic() - self.began:6.0f} s  {line}", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=20260301)
+    parser.add_argument("--minutes", type=float, default=0.0)
+    parser.add_argument("--folder", type=Path)
+    asked = parser.parse_args()
+    folder = asked.folder or Path(tempfile.mkdtemp(prefix="milepost-chaos-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f"seed {asked.seed}, everything in {folder}", file=sys.stderr)
+    campaign = Campaign(folder, asked.seed, asked.minutes)
+    faults = asyncio.run(campaign.run())
+    print(*faults, sep="\n")
+    print(json.dumps(campaign.figures))
+    sys.exit(1 if faults else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Faults of processes: they are killed, die at failpoints, hang as zombies, come and go in the group."""
+
+import asyncio
+import random
+import time
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from chaos.census import Census
+from chaos.processes import Member, until
+from chaos.site import SESSION_S, Site
+from chaos.store import Store
+
+from contracts_schema.failpoints import POINTS
+
+REACHED_S = 90.0
+
+
+class Faults:
+    """What may happen to Milepost's own processes. Everything that is to happen is planned in the census before."""
+
+    def __init__(self, site: Site, census: Census, store: Store, rng: random.Random) -> None:
+        self.site, self.census, self.store, self.rng = site, census, store, rng
+
+    async def kills(self, kind: str, times: int) -> None:
+        """kill -9 of one process after the other, each some work after the last."""
+        for _ in range(times):
+            await self.some_work(kind)
+            await self.kill(self.rng.choice(self.site.of(kind)))
+
+    async def kill(self, member: Member) -> None:
+        """kill -9, and start again at once."""
+        pid, began = member.pid, time.monotonic()
+        await asyncio.to_thread(member.kill)
+        self.census.fire(f"kill {member.kind}")
+        member.launch()
+        if member.kind == "worker":
+            await until(lambda: self._orphaned(pid), f"the partitions of {member.name} are taken over")
+            self.census.recovered("kill worker: partitions taken over", time.monotonic() - began)
+        elif member.kind == "gate":
+            await until(lambda: self._left(pid), f"the lease of {member.name} is taken over")
+            self.census.recovered("kill gate: lease taken over", time.monotonic() - began)
+        else:
+            await until(lambda: asyncio.to_thread(member.ready), f"{member.name} is ready")
+            self.census.recovered("kill collect: ready again", time.monotonic() - began)
+
+    async def some_work(self, kind: str) -> None:
+        """Wait until workers or gates have done something: a fault in idleness proves little."""
+        ask = self.store.taken_in if kind == "gate" else self.store.carried
+        least = await ask() + self.rng.randrange(1, 30)
+
+        async def moved() -> bool:
+            return await ask() >= least
+
+        await until(moved, f"{kind}s get on", 120)
+
+    # -- failpoints ------------------------------------------------------------------------------------------------
+
+    async def die_everywhere(self) -> None:
+        """Every failpoint once: all processes of a kind share its failpoints among them."""
+        turns = []
+        for kind, names in POINTS.items():
+            queue = self.rng.sample(names, len(names))
+            turns += [self._dying(member, queue) for member in self.site.of(kind)]
+        await asyncio.gather(*turns)
+
+    async def _dying(self, member: Member, queue: list[str]) -> None:
+        while queue:
+            await self.die_at(member, queue.pop())
+            member.launch()
+
+    async def die_at(self, member: Member, name: str) -> None:
+        """Let a process run into a failpoint that kills it."""
+        await asyncio.to_thread(member.kill)
+        member.launch(f"{name}=kill:{self.rng.choice((1, 1, 2))}")
+        await until(lambda: not member.running, f"{member.name} dies at {name}", REACHED_S)
+        if name not in member.fired():
+            raise AssertionError(f"{member.name} ended, and not by {name}:\n{member.log_end()}")
+        self.census.fire(f"failpoint {name}")
+
+    # -- zombies and rebalances ------------------------------------------------------------------------------------
+
+    async def zombies(self, kind: str, times: int) -> None:
+        for _ in range(times):
+            await self.some_work(kind)
+            await (self._zombie_worker() if kind == "worker" else self._zombie_gate())
+
+    async def _zombie_worker(self) -> None:
+        """One that has partitions stands still until others have them, and goes on in the middle of its work."""
+        victim = await self._a_worker_with_partitions()
+        began = time.monotonic()
+        victim.stop_still()
+        try:
+            await until(lambda: self._orphaned(victim.pid), f"others take over from {victim.name}")
+            self.census.recovered("zombie worker: partitions taken over", time.monotonic() - began)
+        finally:
+            victim.go_on()
+        went_on = time.monotonic()
+        await until(lambda: self.store.owned(victim.pid), f"{victim.name} is back in the group")
+        self.census.recovered("zombie worker: back in the group", time.monotonic() - went_on)
+        self.census.fire("zombie worker")
+
+    async def _zombie_gate(self) -> None:
+        """The acting one stands still until another acts, and goes on."""
+        victims = [m for m in self.site.of("gate") if f"/{m.pid}/" in await self.store.acting()]
+        if not victims:
+            return await self._zombie_gate()
+        began = time.monotonic()
+        victims[0].stop_still()
+        try:
+            await until(lambda: self._left(victims[0].pid), f"another gate takes over from {victims[0].name}")
+            self.census.recovered("zombie gate: lease taken over", time.monotonic() - began)
+        finally:
+            victims[0].go_on()
+        await until(lambda: asyncio.to_thread(victims[0].ready), f"{victims[0].name} stands by")
+        self.census.fire("zombie gate")
+        return None
+
+    async def storm(self, rebalances: int) -> None:
+        """Somebody joins the workers' group and leaves it, again and again; each generation is a rebalance."""
+        first = last = 0
+        while not first or last - first < rebalances:
+            guest = AIOKafkaConsumer(
+                *self.site.inputs, bootstrap_servers=self.site.cluster.bootstrap, group_id=self.site.name,
+                partition_assignment_strategy=(RangePartitionAssignor,), enable_auto_commit=False,
+                session_timeout_ms=SESSION_S * 1000, heartbeat_interval_ms=300, rebalance_timeout_ms=60_000,
+            )  # fmt: skip
+            await guest.start()
+            try:
+                await until(lambda c=guest: c._coordinator.generation > 0, "the guest has joined")
+                last = guest._coordinator.generation  # no public way to know how often the group was rearranged
+            finally:
+                await guest.stop()
+            self.census.fire("rebalance", last - max(first, last - 2) if first else 0)
+            first = first or last
+
+    async def _a_worker_with_partitions(self) -> Member:
+        while True:
+            for member in self.rng.sample(self.site.of("worker"), len(self.site.of("worker"))):
+                if member.running and await self.store.owned(member.pid):
+                    return member
+            await asyncio.sleep(0.1)
+
+    async def _orphaned(self, pid: int) -> bool:
+        return not await self.store.owned(pid)
+
+    async def _left(self, pid: int) -> bool:
+        return f"/{pid}/" not in await self.store.acting()

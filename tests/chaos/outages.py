@@ -1,0 +1,105 @@
+"""Faults of what Milepost stands on: brokers, database, disk, the network between."""
+
+import asyncio
+import os
+import random
+import signal
+import time
+
+from chaos.census import Census
+from chaos.processes import until
+from chaos.proxy import WAYS
+from chaos.site import Site
+from chaos.store import Store
+
+LASTS_S = (2.0, 6.0)  # shorter and longer than a session, a lease and a statement may take
+
+
+class Outages:
+    """Ends and hinders servers and ways. Everything that is to happen is planned in the census before."""
+
+    def __init__(self, site: Site, census: Census, store: Store, rng: random.Random) -> None:
+        self.site, self.census, self.store, self.rng = site, census, store, rng
+
+    async def brokers(self, hows: list[str]) -> None:
+        """One broker after the other is killed, or stopped cleanly, and comes back; the other two go on."""
+        for how in hows:
+            await until(lambda: self.site.cluster.whole(self.site.topics), "all copies are in sync", 90, 0.5)
+            broker, began = self.rng.choice(self.site.cluster.brokers), time.monotonic()
+            await asyncio.to_thread(broker.kill if how == "kill" else broker.stop)
+            self.census.fire(f"broker {how}")
+            await self.gets_on(f"broker {how}", began)
+            await asyncio.to_thread(broker.start)
+
+    async def database(self, hows: list[str]) -> None:
+        """The database dies, or stops at once, and is started again."""
+        for how in hows:
+            await self.gets_on()
+            await asyncio.to_thread(self.site.postgres._end, signal.SIGKILL if how == "kill" else signal.SIGQUIT)
+            self.census.fire(f"postgres {how}")
+            await asyncio.to_thread(self.site.postgres.start)
+            await self.gets_on(f"postgres {how}", time.monotonic())
+
+    async def disk(self) -> None:
+        """The database's disk is full, until somebody makes room."""
+        filler = self.site.home / "filler"
+        room = os.statvfs(self.site.home)
+        began = {member: member.log.stat().st_size for member in self.site.of("worker")}
+        with filler.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize)
+        try:
+            await until(lambda: any(self._lacks_room(m.log, at) for m, at in began.items()), "the disk is full", 60)
+        finally:
+            filler.unlink()
+        self.census.fire("disk full")
+        await asyncio.to_thread(self.site.postgres.start)
+        await self.gets_on("disk full", time.monotonic())
+
+    async def network(self, way: str, pair: str) -> None:
+        """One way between two parts is bad for a while."""
+        proxies = self.site.proxies[pair]
+        touched = sum(proxy.touched for proxy in proxies)
+        async with AllOf(proxies, way):
+            await asyncio.sleep(self.rng.uniform(*LASTS_S))
+        healed = time.monotonic()
+        if sum(proxy.touched for proxy in proxies) > touched:
+            self.census.fire(f"network {way} {pair}")
+        kind = pair.partition("-")[0]
+        for member in self.site.of(kind):
+            await until(lambda m=member: asyncio.to_thread(m.ready), f"{member.name} is ready after {way} {pair}", 90)
+        self.census.recovered(f"network {way} {pair}: all ready", time.monotonic() - healed)
+
+    async def networks(self, pair: str) -> None:
+        """Everything that may be wrong with one way, one after the other."""
+        for way in self.rng.sample(WAYS, len(WAYS)):
+            await self.network(way, pair)
+
+    async def gets_on(self, kind: str | None = None, since: float | None = None) -> None:
+        """Wait until something more is carried."""
+        before = await self.store.carried()
+
+        async def more() -> bool:
+            return await self.store.carried() > before
+
+        await until(more, f"workers get on after {kind or 'the last fault'}", 120)
+        if kind is not None and since is not None:
+            self.census.recovered(f"{kind}: next commit", time.monotonic() - since)
+
+    def _lacks_room(self, log, since: int) -> bool:
+        told = log.read_bytes()[since:]
+        return b"Postgres 53100" in told or b"No space left" in told or b"recovery mode" in told
+
+
+class AllOf:
+    """All proxies of one way in the same state."""
+
+    def __init__(self, proxies, way: str) -> None:
+        self._faults = [proxy.faulty(way) for proxy in proxies]
+
+    async def __aenter__(self) -> None:
+        for fault in self._faults:
+            await fault.__aenter__()
+
+    async def __aexit__(self, *error: object) -> None:
+        for fault in self._faults:
+            await fault.__aexit__(None, None, None)

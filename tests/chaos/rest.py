@@ -1,0 +1,151 @@
+"""When everything is healed: wait until nothing is left to do, then look whether all came out as it must."""
+
+import asyncio
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from chaos.processes import until
+from chaos.reading import ends, records
+from chaos.site import LANES, PARTITIONS, Site
+from chaos.store import Store
+from log_checks import check_said, rebuilt, slots_of
+from memory_house import OUT, House
+from msgspec.json import decode
+
+from connectors.memory_feed import MemoryTopics
+from connectors.postgres import PostgresSettings, PostgresStore
+from contracts_schema.money import parse_amount
+from contracts_schema.records import SPEAKER
+from contracts_schema.rows import Partition
+from services import settings
+from services.reconciliation.state import decode_state
+from services.reconciliation.view import standings
+
+JUDGE = Path(__file__).with_name("judge.py")
+WAITING = """
+    select (select count(*) from outbox), (select count(*) from wake where moment = 0),
+        (select count(*) from gate_answer)
+"""
+
+
+async def settle(site: Site, store: Store, within_s: float) -> float:
+    """Wait until all is read, published, taken in, acted on and answered; how long that took. Raises TimeoutError."""
+    took = await until(lambda: _all_read(site, store), "everything is read, published and taken in", within_s, 0.5)
+    commands = [decode(r.value) for r in await records(site, [site.topic(LANES["commands"])])]
+    wanted = finance_wants(commands)
+    took += await until(lambda: not differences(site, wanted), "finance is as the last commands say", within_s, 0.5)
+    return took + await until(lambda: _all_read(site, store), "finance's last answers are read", within_s, 0.5)
+
+
+async def _all_read(site: Site, store: Store) -> bool:
+    if list((await store.rows(WAITING))[0]) != [0, 0, 0]:
+        return False
+    read = {(t, n): k for t, n, k in await store.rows("select topic, partition, next_offset from kafka_offset")}
+    inputs = await ends(site, site.inputs)
+    if any(end > (read.get(place) or 0) for place, end in inputs.items()):
+        return False
+    taken = {(t, n): k for t, n, k in await store.rows("select topic, partition, next_offset from gate_offset")}
+    return all(end == (taken.get(p) or 0) for p, end in (await ends(site, [site.topic(LANES["commands"])])).items())
+
+
+# -- finance, by the last commands alone -------------------------------------------------------------------------------
+
+
+def finance_wants(commands: list[dict]) -> dict[str, list[tuple[set[str], int]]]:
+    """By invoice number: whose, and how many cents of its net may leave by each milestone's last command."""
+    last = {}
+    for command in sorted(commands, key=lambda c: c["sequence"]):
+        last[command["contract"], command["milestone"]] = command
+    found = defaultdict(list)
+    for target in (t for command in last.values() for t in command["targets"]):
+        whose = {target["supplier"], *target.get("supplier_identifiers", ())}
+        payable = target["payable_to_date"]
+        cents = parse_amount(payable["amount"], "EUR") if payable["currency"] == "EUR" else 0
+        found[target["invoice"]].append((whose, cents))
+    return found
+
+
+def differences(site: Site, wanted: dict[str, list[tuple[set[str], int]]]) -> dict[str, str]:
+    """Payable lines that are not as the last commands say: `early` where free and should be held, else `late`."""
+    found = {}
+    for invoice in site.ledger.invoices.values():
+        mine = [cents for whose, cents in wanted.get(invoice.number or "", ()) if whose & set(invoice.suppliers)]
+        if not mine:
+            continue
+        net, gross = parse_amount(invoice.net, "EUR"), parse_amount(invoice.gross, "EUR")
+        left = gross * min(sum(mine), net) // net if sum(mine) > 0 else 0
+        for line in invoice.lines:
+            left -= parse_amount(line.gross, "EUR")
+            if line.held != (left < 0):
+                found[f"{invoice.number}/{line.id}"] = "late" if line.held else "early"
+    return found
+
+
+# -- the verdict -------------------------------------------------------------------------------------------------------
+
+
+async def judged(site: Site) -> list[dict]:
+    """What the judge finds, who shares no code with Milepost."""
+    arguments = ["--dsn", site.dsn, "--bootstrap", site.cluster.bootstrap, "--prefix", f"{site.name}.",
+                 "--ledger", str(site.folder / "ledger.jsonl"), "--json"]  # fmt: skip
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, str(JUDGE), *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    told, errors = await child.communicate()
+    if child.returncode not in (0, 1):
+        raise AssertionError(f"the judge could not judge: {errors.decode()[-2000:]}")
+    return list(json.loads(told)["findings"])
+
+
+async def compare(site: Site, steady: set[str]) -> int:
+    """Every contract: its log makes its commands again, the topic has them, and its state is that of a quiet run over
+    the same records. How many commands there are; raises AssertionError where something differs."""
+    told = settings.load(site.folder / "milepost.yaml")
+    rules, on_topic, commands = told.rules(), defaultdict(list), 0
+    for record in await records(site, [site.topic(LANES["commands"])]):
+        if "milepost-forged" not in dict(record.headers):
+            on_topic[decode(record.value)["contract"]].append(decode(record.value))
+    quiet = await undisturbed(site, told)
+    async with PostgresStore(PostgresSettings(dsn=site.dsn)) as store:
+        async for name, raw in await store.states():
+            state, logged = rebuilt(await store.log(name), rules)
+            check_said(logged, on_topic.pop(name, []))
+            commands += len(logged)
+            stored = decode_state(raw)
+            assert (state.head, slots_of(state)) == (stored.head, slots_of(stored)), name
+            if name in steady:
+                assert _facts(stored) == _facts(quiet[name]), name
+                assert _allowed(stored, rules) == _allowed(quiet[name], rules), name
+    assert not on_topic, "commands of contracts that are not there"
+    return commands
+
+
+async def undisturbed(site: Site, told: settings.Settings) -> dict:
+    """The states after the same records in memory, with nothing in their way."""
+    came = await records(site, site.inputs)
+    house = House()
+    house.settings, house.batch = told, 5000
+    house.topics = MemoryTopics(dict.fromkeys((*site.inputs, *OUT), PARTITIONS))
+    house.inputs = [Partition(topic, n) for topic in site.inputs for n in range(PARTITIONS)]
+    process = house.process()
+    for r in came:
+        house.topics.append(r.topic, r.key, r.value, r.headers, r.timestamp)
+    await process.feed.assign(house.inputs)
+    process.tasks = [asyncio.create_task(process.worker.run())]
+    await house.until(lambda: house.carried() == len(came), 300)
+    await house.until(lambda: not house.roused(), 60)
+    await process.die()
+    return {name: decode_state(raw) async for name, raw in await house.store.states()}
+
+
+def _facts(state) -> dict:
+    """What others said. What Milepost says to itself of others' claims is numbered as it came."""
+    return {subject: slot for subject, slot in slots_of(state).items() if SPEAKER not in str(subject)}
+
+
+def _allowed(state, rules) -> dict:
+    """Before a cap, which is first come, first served."""
+    return {s.position.milestone: s.position.allowed for s in standings(state, rules)
+            if all(str(r.code) != "CAP_REACHED" for r in s.position.reasons)}  # fmt: skip

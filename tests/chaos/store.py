@@ -1,0 +1,69 @@
+"""What the database shows of the work, asked past program and proxies, as soon as it answers."""
+
+import asyncio
+import time
+from itertools import pairwise
+
+import asyncpg
+from chaos.site import Site
+
+AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
+
+class Store:
+    """Asks; while the database is away it asks again."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._connection: asyncpg.Connection | None = None
+        self._busy = asyncio.Lock()
+        self.beats: list[tuple[float, int]] = []  # when how far was carried; only changes
+
+    async def rows(self, query: str, *args: object) -> list[asyncpg.Record]:
+        """The rows of one query, however long the database is away."""
+        async with self._busy:
+            while True:
+                try:
+                    if self._connection is None or self._connection.is_closed():
+                        self._connection = await self._site.connect()
+                    return await self._connection.fetch(query, *args)
+                except AWAY:
+                    if self._connection is not None:
+                        self._connection.terminate()
+                    self._connection = None
+                    await asyncio.sleep(0.05)
+
+    async def value(self, query: str, *args: object) -> object:
+        return (await self.rows(query, *args))[0][0]
+
+    async def carried(self) -> int:
+        """How many records the workers have carried."""
+        return int(await self.value("select coalesce(sum(next_offset), 0)::bigint from kafka_offset"))
+
+    async def taken_in(self) -> int:
+        """How many commands the gates have taken in."""
+        return int(await self.value("select coalesce(sum(next_offset), 0)::bigint from gate_offset"))
+
+    async def owned(self, pid: int) -> int:
+        """How many partitions the worker with this pid has, by the store."""
+        return int(await self.value("select count(*) from kafka_offset where owner like $1", f"%/{pid}/%"))
+
+    async def acting(self) -> str:
+        """Who has the lease of finance."""
+        rows = await self.rows("select owner from lease where name = 'gate/ap-eu'")
+        return rows[0][0] if rows else ""
+
+    async def pulse(self) -> None:
+        """Write down when something was carried."""
+        before = -1
+        while True:
+            now = await self.carried()
+            if now != before:
+                self.beats.append((time.monotonic(), now))
+                before = now
+            await asyncio.sleep(0.1)
+
+    def stood_still(self, since: float) -> float:
+        """The longest time in which nothing was carried, from `since` until now."""
+        moments = [since, *(at for at, _ in self.beats if at >= since), time.monotonic()]
+        return max(later - earlier for earlier, later in pairwise(moments))
