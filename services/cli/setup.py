@@ -1,4 +1,4 @@
-"""Set-up, each idempotent: `milepost config check`, `topics plan|apply`, `db upgrade|check`, `schemas`, `asyncapi`."""
+"""Set-up, each idempotent: `config check`, `topics plan|apply|acl`, `db upgrade|roles|check`, `schemas`, `asyncapi`."""
 
 from __future__ import annotations
 
@@ -80,6 +80,29 @@ def apply_topics(
     _tell(steps, as_json)
     if not all(step.done for step in steps):
         raise typer.Exit(1)
+
+
+@topics.command("acl")
+def access(
+    config: Config = DEFAULT_CONFIG,
+    command_config: Annotated[
+        str, typer.Option(help="Properties with the login of an administrator, for the commands that are printed.")
+    ] = "admin.properties",
+    as_json: AsJson = False,
+) -> None:
+    """Print who has to be allowed what on a cluster that denies by default, as kafka-acls.sh commands or as JSON.
+
+    A principal for each kind of process (milepost-worker, -gate, -collect, -office, -redrive, -console, -admin) and one
+    for each source, by its name. Nothing is connected to.
+    """
+    from services import settings
+    from services.wiring.access import allowed, shell
+
+    loaded = settings.load(config)
+    if as_json:
+        print_json(allowed(loaded))
+    else:
+        say(*shell(loaded, command_config))
 
 
 def _text(file: Path | None) -> str | None:
