@@ -82,7 +82,8 @@ async def _run(settings: s.Settings) -> None:
 
 @asynccontextmanager
 async def _store(settings: s.Settings) -> AsyncIterator[PostgresStore]:
-    store = PostgresStore(doors.postgres(settings, "milepost worker"))
+    # Who stands still in the middle of a batch holds locks that others wait for: not longer than the group waits.
+    store = PostgresStore(doors.postgres(settings, "milepost worker", idle_s=settings.worker.session_s))
     async for attempt in _patiently():
         with attempt:
             await store.open()
