@@ -8,7 +8,7 @@ import yaml
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import TopicAuthorizationFailedError
 from gate_process import GateProcess
-from msgspec.json import decode
+from msgspec.json import decode, encode
 from servers.kafka_secure import SecureKafka
 from servers.process import UnavailableError
 from worker_process import Worker, carried
@@ -24,7 +24,20 @@ from services.wiring import access, doors
 
 pytestmark = pytest.mark.kafka
 CONTRACTS, PARTITIONS = 5, 2
+IBAN = "DE89370400440532013000"
+
+
+def spoilt(event):
+    """Ways in which a bank account stands in a record that cannot be used."""
+    whole = decode(event.value)
+    for broken in ({**whole["data"], "contract": None, "iban": IBAN}, IBAN, [IBAN]):
+        yield event._replace(value=encode({**whole, "data": broken}))
+    yield event._replace(value=f'{{"iban": "{IBAN}'.encode())
+    yield event._replace(value=IBAN.encode())
+
+
 RECORDS = [*registrations(CONTRACTS), *events(200, CONTRACTS)]
+RECORDS += spoilt(RECORDS[-1])
 HOOK = {"webhook": {"path": "/hooks/pm", "secret_file": "/run/secrets/pm", "header": "X-Signature"}}
 SETTINGS = {
     "sources": SOURCES | {"pm": SOURCES["pm"] | HOOK},
@@ -32,6 +45,7 @@ SETTINGS = {
     "kafka": {"replication": 1},
 }
 FEW_PARTITIONS = doors.shipped_topics().replace("partitions: 24", f"partitions: {PARTITIONS}")
+SAID = ("milestone.decisions", "milestone.notices", "milestone.snapshots", "finance.commands")
 ALLOWED = access.allowed(check(SETTINGS))
 PRINCIPALS = sorted({one.principal for one in ALLOWED})
 TOPICS = sorted({one.name for one in ALLOWED if one.kind == "topic"})
@@ -87,9 +101,14 @@ async def send(broker, records):
                 await producer.send(topic, r.value, r.key, timestamp_ms=r.timestamp, headers=list(r.headers))
 
 
+async def partitions_of(consumer, topic):
+    await consumer._client.set_topics([topic])
+    return consumer.partitions_for_topic(topic)
+
+
 async def read(broker, principal, topic):
     async with AIOKafkaConsumer(**broker.connection(principal).client_options()) as consumer:
-        places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+        places = [TopicPartition(topic, number) for number in await partitions_of(consumer, topic)]
         consumer.assign(places)
         await consumer.seek_to_beginning(*places)
         ends, found = await consumer.end_offsets(places), []
@@ -117,10 +136,17 @@ async def test_worker_and_gate_do_their_work_as_their_principals(prepared, postg
             assert {decode(r.value)["contract"] for r in commands} == {f"C-{n:05}" for n in range(CONTRACTS)}
             await asyncio.to_thread(gate.start)
             await carried(site, len(RECORDS) + 1)  # the gate has answered, and the worker has read it
+            told = (await asyncio.to_thread(worker.page, "/metrics"))[1]
+            said = [r.value for topic in SAID for r in await read(prepared, access.CONSOLE, topic)]
+            aside = [decode(r.value)["sentence"] for r in await read(prepared, access.CONSOLE, "milepost.quarantine")]
         finally:
             await asyncio.to_thread(gate.discard)
             await asyncio.to_thread(worker.discard)
-    assert "uthorization" not in worker.log.read_text() + gate.log.read_text()
+    logs = worker.log.read_text() + gate.log.read_text()
+    assert "uthorization" not in logs
+    assert len(aside) == 5
+    for secret in (IBAN, "secret-of"):
+        assert secret not in logs + told + str(said) + str(aside)
 
 
 # And nothing else is
