@@ -68,6 +68,14 @@ class MemoryBatch:
         crosswalk = self._tables.crosswalk
         return {key: tuple(sorted(crosswalk[key])) for key in keys if key in crosswalk}
 
+    async def lock_documents(self, keys: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """What is known of each; batches do not overlap here."""
+        return {key: self._tables.documents[key].content if key in self._tables.documents else b"" for key in keys}
+
+    async def lock_free_documents(self, keys: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """The same: nobody else holds one."""
+        return await self.lock_documents(keys)
+
     async def load(self, contracts: Collection[str]) -> Mapping[str, bytes]:
         """The encoded states of those that exist."""
         self._held.update(contracts)
@@ -257,6 +265,16 @@ class MemoryStore:
             old = sorted((row.since, key) for key, row in self._tables.parked.items() if row.since < before)[:limit]
             for _, key in old:
                 del self._tables.parked[key]
+            return len(old)
+
+    async def forget_documents(self, before: int, limit: int) -> int:
+        """Delete those that nobody holds and that were not heard of since a moment (µs), oldest first."""
+        async with self._lock:
+            heard = self._tables.heard
+            loose = sorted((heard[key], key) for key, row in self._tables.documents.items() if not row.held)
+            old = [key for since, key in loose if since < before][:limit]
+            for key in old:
+                del self._tables.documents[key], heard[key]
             return len(old)
 
     async def wake_all(self, moment: int, cause: str) -> int:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from connectors.wakes import net_wakes
 from contracts_schema.rows import (
     Changes,
+    DocumentRow,
     FenceLost,
     LogRow,
     OffsetRange,
@@ -56,6 +57,8 @@ class Tables:
         self.quarantine: dict[str, tuple[Quarantined, str]] = {}
         self.wake_list: dict[tuple[str, str, bool], int] = {}  # contract, cause, whether another contract's batch
         self.invoices: dict[bytes, bytes] = {}  # what all contracts claim, by key
+        self.documents: dict[bytes, DocumentRow] = {}  # what is known of vendors' documents
+        self.heard: dict[bytes, int] = {}  # when each was last heard of
         self.leases: dict[str, tuple[str, int, int]] = {}
         self.rulebooks: dict[str, Rulebook] = {}
         self.rulebook_in_use = ""
@@ -108,6 +111,8 @@ class Tables:
         self.invoices.update(changes.invoices)
         for key in [key for key, claims in changes.invoices if not claims]:
             del self.invoices[key]
+        self.documents.update((row.key, row) for row in changes.documents)
+        self.heard.update((row.key, moment) for row in changes.documents)
         self._wake(changes, {*held, *(row.contract for row in changes.states)}, taken)
         self.counts.setdefault(day_of(moment), Counter()).update(changes.counts)
 

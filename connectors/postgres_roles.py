@@ -36,6 +36,7 @@ WORKER: Rights = {
     "quarantine": "select, insert, update (arrival, at, state, fault, sentence)",
     "revision": "select, insert",
     "rulebook": "select, insert, update (used)",
+    "vendor_document": "select, insert, update, delete",
     "wake": "select, insert, delete",
 }
 GATE: Rights = {

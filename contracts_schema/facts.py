@@ -259,6 +259,13 @@ class MessageRedriven(Body, tag="message.redriven", frozen=True):
     digests: tuple[bytes, ...]
 
 
+class DocumentRenewed(Body, tag="document.renewed", frozen=True):
+    """A vendor document has a newer version, of which no part reaches this contract: what an older one said here is void
+    (rule F9). Milepost says it to contracts that have had a part; a mapper of a version that has no part at all."""
+
+    document: str
+
+
 class ClaimElsewhere(Struct, frozen=True, array_like=True):
     """What one other contract claims of an invoice, by currency."""
 
@@ -317,12 +324,13 @@ AnyBody = (
     | ContractRegistered
     | MessageUnreadable
     | MessageRedriven
+    | DocumentRenewed
     | InvoiceClaimedElsewhere
     | CommandsAdopted
 )
 ABOUT_MESSAGES = (MessageUnreadable, MessageRedriven)  # said about a message by its reader
 # What Milepost says itself; no source can say it.
-BY_MILEPOST = (*ABOUT_MESSAGES, InvoiceClaimedElsewhere, CommandsAdopted)
+BY_MILEPOST = (*ABOUT_MESSAGES, DocumentRenewed, InvoiceClaimedElsewhere, CommandsAdopted)
 
 # Fields of a kind that are Money on the wire; fields that state an actual date (rule A11).
 MONEY_FIELDS: dict[str, tuple[str, ...]] = {
@@ -343,7 +351,8 @@ ACTUAL_DATES: dict[str, str] = {
 # Kinds that may name the contract alone and then count for every milestone of it.
 CONTRACT_WIDE = frozenset(
     {"compliance.document", "hold.placed", "hold.lifted", "dispute.opened", "dispute.resolved", "reason.waived",
-     "message.unreadable", "message.redriven", "invoice.claimed_elsewhere", "commands.adopted", "contract.registered"}
+     "message.unreadable", "message.redriven", "document.renewed", "invoice.claimed_elsewhere", "commands.adopted",
+     "contract.registered"}
 )  # fmt: skip
 
 
@@ -353,7 +362,8 @@ class Fact(Struct, frozen=True, array_like=True):
     `time` is the source's own time in microseconds since 1970 (UTC); `version` orders statements of one subject where
     the source counts them. `document` names the vendor document of which the fact is a part: parts that a newer
     version of it no longer has are void (rule F9); `edition` is the newest time of any fact of that version, set when
-    the record is translated. `mapper` is the revision of the mapper that read it.
+    the record is translated. `mapper` is the revision of the mapper that read it. A fact that has a document and no
+    address is about the document as a whole.
     """
 
     source: str
@@ -377,6 +387,7 @@ class Doubt(Struct, frozen=True, array_like=True):
     """What could be read of an unreadable message: who spoke when about what (rule A11).
 
     `scope` is the canonical kind (None: any message of the source ends the doubt); `digest` identifies the content.
+    With `document` it has no address: whatever an older version of that document said is in doubt, wherever it stands.
     """
 
     source: str
@@ -385,3 +396,4 @@ class Doubt(Struct, frozen=True, array_like=True):
     time: int
     digest: bytes
     scope: str | None = None
+    document: str | None = None

@@ -174,6 +174,14 @@ class InvoiceClaim(Struct, frozen=True, array_like=True):
     totals: tuple[Money, ...]
 
 
+class DocumentRow(NamedTuple):
+    """What is known of one vendor document (opaque bytes), and whether a contract has had a part of it."""
+
+    key: bytes
+    content: bytes
+    held: bool
+
+
 class Rulebook(Struct, frozen=True):
     """What decisions depend on beside facts: hash and content of rules version, policy, people, roles, calendars."""
 
@@ -183,7 +191,8 @@ class Rulebook(Struct, frozen=True):
 
 class Changes(Struct):
     """Everything one batch writes. Wakes: one row a (contract, cause); a moment of None removes it. Invoices: what all
-    contracts claim under a key that the batch has locked; nothing where nobody claims it any more."""
+    contracts claim under a key that the batch has locked; nothing where nobody claims it any more. Documents: those of
+    which more is known, of those that the batch has locked."""
 
     states: list[StateRow] = []
     log: list[LogRow] = []
@@ -195,4 +204,5 @@ class Changes(Struct):
     unclaimed: list[tuple[str, str, str]] = []
     wakes: list[tuple[str, int | None, str]] = []
     invoices: list[tuple[bytes, bytes]] = []
+    documents: list[DocumentRow] = []
     counts: dict[str, int] = {}

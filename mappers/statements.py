@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from contracts_schema.facts import Address, AnyBody, Doubt, Fact
+from contracts_schema.facts import Address, AnyBody, DocumentRenewed, Doubt, Fact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,8 +41,14 @@ class Origin(NamedTuple):
 
 
 def facts(origin: Origin, parts: Iterable[Part]) -> tuple[Fact, ...]:
-    """The facts of one object."""
-    return tuple(_fact(origin, part) for part in parts)
+    """The facts of one object. Where a document has no part, that is said: older parts are void (rule F9)."""
+    found = tuple(_fact(origin, part) for part in parts)
+    return found or empty(origin)
+
+
+def empty(origin: Origin) -> tuple[Fact, ...]:
+    """What is to be said of a version of a document that has no part; nothing where the object is no document."""
+    return () if origin.document is None else (_fact(origin, Part((), DocumentRenewed(origin.document))),)
 
 
 def _fact(origin: Origin, part: Part) -> Fact:
@@ -50,7 +56,7 @@ def _fact(origin: Origin, part: Part) -> Fact:
     return Fact(
         source=origin.source,
         id=f"{origin.thing}@{origin.time}#{sha256(said).hexdigest()[:24]}",
-        address=Address(source=origin.source, keys=part.keys),
+        address=Address(source=origin.source, keys=part.keys) if part.keys else Address(),
         time=origin.time,
         body=part.body,
         document=origin.document,
@@ -59,12 +65,18 @@ def _fact(origin: Origin, part: Part) -> Fact:
 
 
 def doubts(origin: Origin, addresses: Iterable[tuple[str, ...]], raw: bytes) -> tuple[Doubt, ...]:
-    """One doubt for each address that could still be read of an unreadable object; `raw` is the record's value.
+    """One doubt for each address that could still be read of an unreadable object, and one about what older versions of
+    the document say elsewhere; `raw` is the record's value.
 
     Its id knows no time: the same bytes sent again are the same doubt, which dates from its first arrival (rule A11).
     """
     digest = sha256(raw).digest()
-    return tuple(_doubt(origin, keys, digest) for keys in dict.fromkeys(addresses))
+    about = Doubt(
+        origin.source, f"{origin.thing}#unreadable-{digest.hex()[:24]}", Address(), origin.time, digest,
+        document=origin.document,
+    )  # fmt: skip
+    found = tuple(_doubt(origin, keys, digest) for keys in dict.fromkeys(addresses))
+    return found if origin.document is None else (*found, about)
 
 
 def _doubt(origin: Origin, keys: tuple[str, ...], digest: bytes) -> Doubt:

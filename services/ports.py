@@ -1,7 +1,8 @@
 """Ports: what the doing rooms need from the world. Connectors fit them by shape and never import this.
 
 The store's batch is one transaction. The order of its calls is fixed, because it is the order of locks:
-`fence`, `lock_keys`, `claims`, `load`, then reads, `lock_invoices`, then one `write`; leaving the block commits.
+`fence`, `lock_keys`, `claims`, `lock_documents`, `load`, then reads, `lock_invoices`, then one `write`; leaving the
+block commits.
 """
 
 from __future__ import annotations
@@ -53,6 +54,12 @@ class Batch(Protocol):
 
         The pair `("", contract)` is claimed by a contract that is registered under that id.
         """
+
+    async def lock_documents(self, keys: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """Lock these vendor documents until commit, in sorted order; what is known of each, nothing of a new one."""
+
+    async def lock_free_documents(self, keys: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """The same without waiting: documents that another batch holds are left out. It may come after `due`."""
 
     async def load(self, contracts: Collection[str]) -> Mapping[str, bytes]:
         """The encoded states of these contracts, their rows locked in sorted order; a new contract is left out."""
@@ -147,6 +154,10 @@ class Store(Protocol):
 
     async def forget_parked(self, before: int, limit: int) -> int:
         """Delete up to `limit` facts parked before a moment (µs), oldest first; how many there were."""
+
+    async def forget_documents(self, before: int, limit: int) -> int:
+        """Delete up to `limit` documents of which no contract has had a part, and that were not heard of since a moment
+        (µs), oldest first; how many there were."""
 
     async def wake_all(self, moment: int, cause: str) -> int:
         """Wake every contract at `moment` (µs); how many there are."""

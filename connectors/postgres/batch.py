@@ -57,6 +57,21 @@ LOCK_INVOICES = """
     select key, '' from unnest($1::bytea[]) with ordinality as wanted (key, n) order by n
     on conflict (key) do update set claims = held.claims returning key, claims
 """
+LOCK_DOCUMENTS = """
+    insert into vendor_document as known (key, content)
+    select key, '' from unnest($1::bytea[]) with ordinality as wanted (key, n) order by n
+    on conflict (key) do update set content = known.content returning key, content
+"""
+LOCK_FREE_DOCUMENTS = """
+    with fresh as (
+        insert into vendor_document (key, content)
+        select key, '' from unnest($1::bytea[]) with ordinality as wanted (key, n) order by n
+        on conflict (key) do nothing returning key, content
+    ), free as (
+        select key, content from vendor_document where key = any($1::bytea[]) for update skip locked
+    )
+    select key, content from fresh union all select key, content from free
+"""
 LOOK_AT_INVOICES = "select key, claims from invoice_claim where key = any($1::bytea[])"
 LOCK_DUE = """
     select c.id from wake w join contract c on c.id = w.contract
@@ -110,6 +125,19 @@ class PostgresBatch:
             for source, key, contract in rows:
                 found.setdefault((source, key), []).append(contract)
         return {key: tuple(contracts) for key, contracts in found.items()}
+
+    async def lock_documents(self, keys: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """Lock these vendor documents until the end, in sorted order; what is known of each. One round trip."""
+        with answers():
+            rows = await self._connection.fetch(LOCK_DOCUMENTS, sorted(set(keys)))
+        return {key: content for key, content in rows}  # noqa: C416 -- rows are no pairs to the type checker
+
+    async def lock_free_documents(self, keys: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """Lock those that no other batch holds; what is known of each. Only a row that another batch is just making is
+        waited for."""
+        with answers():
+            rows = await self._connection.fetch(LOCK_FREE_DOCUMENTS, sorted(set(keys)))
+        return {key: content for key, content in rows}  # noqa: C416 -- rows are no pairs to the type checker
 
     async def load(self, contracts: Collection[str]) -> Mapping[str, bytes]:
         """The encoded states of those that exist, locked in sorted order."""

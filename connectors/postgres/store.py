@@ -39,13 +39,16 @@ FORGET_PARTITIONS = """
     delete from kafka_offset
     where cluster = $1 and (topic, partition) in (select * from unnest($2::text[], $3::int[]))
 """
+# One that ends further away than any lease is long was given before the server's clock was set back: it is cut short.
 LEASE = """
     insert into lease as old (name, owner, epoch, expires_at)
     values ($1, $2, 1, clock_timestamp() + $3 * interval '1 second')
-    on conflict (name) do update set owner = excluded.owner, expires_at = excluded.expires_at,
-        epoch = old.epoch + (old.owner <> excluded.owner)::int
+    on conflict (name) do update set expires_at = excluded.expires_at,
+        owner = case when old.expires_at <= clock_timestamp() then excluded.owner else old.owner end,
+        epoch = old.epoch + (old.owner <> excluded.owner and old.expires_at <= clock_timestamp())::int
     where old.owner = excluded.owner or old.expires_at <= clock_timestamp()
-    returning epoch
+        or old.expires_at > clock_timestamp() + interval '10 minutes'
+    returning case when owner = $2 then epoch end
 """
 KEEP_RULEBOOK = """
     with last as (select hash, used from rulebook order by used desc limit 1), kept as (
@@ -65,6 +68,12 @@ FORGET = """
         delete from parked_key where (source, subject) in (select source, subject from old)
     )
     delete from parked where (source, subject) in (select source, subject from old)
+"""
+FORGET_DOCUMENTS = """
+    delete from vendor_document where key in (
+        select key from vendor_document where not held and heard < to_timestamp($1::bigint / 1e6)
+        order by heard limit $2 for update skip locked
+    )
 """
 BACKLOG = "select lane, count(*), clock_timestamp() - min(created) from outbox group by lane"
 SETTINGS = {
@@ -173,6 +182,10 @@ class PostgresStore(PostgresReads):
     async def forget_parked(self, before: int, limit: int) -> int:
         """Delete what was parked before a moment (µs), oldest first."""
         return await self._database.execute(FORGET, before, limit)
+
+    async def forget_documents(self, before: int, limit: int) -> int:
+        """Delete those that nobody holds and that were not heard of since a moment (µs), oldest first."""
+        return await self._database.execute(FORGET_DOCUMENTS, before, limit)
 
     async def wake_all(self, moment: int, cause: str) -> int:
         """Wake every contract."""

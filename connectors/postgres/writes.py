@@ -87,6 +87,11 @@ UNINVOICED = """
     uninvoiced as (
         delete from invoice_claim where key = any({}::bytea[])
     )"""
+DOCUMENTS = """
+    documented as (
+        update vendor_document d set content = r.content, held = r.held, heard = clock_timestamp()
+        from unnest({}::bytea[], {}::bytea[], {}::bool[]) as r (key, content, held) where d.key = r.key
+    )"""
 OWN_WAKES = """
     replaced as (
         delete from wake
@@ -140,7 +145,7 @@ async def run(connection: Connection, parts: Iterable[tuple[str, Columns]]) -> N
 
 
 def keep(changes: Changes) -> list[tuple[str, Columns]]:
-    """States, log, claims of keys and of invoices, outbox and quarantine."""
+    """States, log, claims of keys and of invoices, documents, outbox and quarantine."""
     newest_states = {row.contract: row for row in changes.states}
     states = [(name, row.revision, row.state) for name, row in sorted(newest_states.items())]
     log = [(row.contract, row.revision, row.entry, row.previous, row.head) for row in changes.log]
@@ -151,6 +156,7 @@ def keep(changes: Changes) -> list[tuple[str, Columns]]:
         (UNCLAIMED, columns(sorted(set(changes.unclaimed).difference(changes.claimed)), 3)),
         (INVOICES, columns([(key, claims) for key, claims in changes.invoices if claims], 2)),
         (UNINVOICED, columns([(key,) for key, claims in changes.invoices if not claims], 1)),
+        (DOCUMENTS, columns(changes.documents, 3)),
         (OUTBOX, columns([(int(lane), body) for lane, body in changes.outbox], 2)),
         (QUARANTINE, columns([quarantine_columns(row) for row in first_of_id(changes.quarantine)], 14)),
     ]

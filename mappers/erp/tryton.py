@@ -122,13 +122,22 @@ def _facts(thing: Thing, record: Record, source: Source) -> tuple[Fact, ...]:
     name = _name(thing, record)
     model = _MODELS.get(name)
     deleted = read.flag(thing.get("deleted"))
-    if model is None or (deleted and name != "project.work"):
+    if model is None or (deleted and name != "project.work" and not model.one_set):
         return ()
     try:
         origin = _origin(name, thing, record, source)
-        return statements.facts(origin, model.parts(thing, source.timezone, origin.time))
+        if deleted and model.one_set:
+            return statements.empty(origin)  # nothing of it stands any more
+        parts = model.parts(thing, source.timezone, origin.time)
+        return statements.facts(origin, parts) if parts or _is_whole(name, thing) else ()
     except ValueError as error:
         raise ValueError(f"{name} {values.shown(thing.get('id'))}: {error}") from None
+
+
+def _is_whole(name: str, thing: Thing) -> bool:
+    """Whether an object that says nothing can be a version of a document of ours: a customer's invoice is none, and of
+    an order whose lines were not read nobody knows."""
+    return thing.get("type") != "out" and (name != "purchase.purchase" or thing.get("lines") is not None)
 
 
 def _name(thing: Thing, record: Record) -> str:

@@ -13,9 +13,10 @@ from hashlib import sha256
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from contracts_schema.errors import Unreadable
-from contracts_schema.facts import ACTUAL_DATES, Address, Doubt, Fact
+from contracts_schema.facts import ACTUAL_DATES, Address, DocumentRenewed, Doubt, Fact
 from contracts_schema.records import Record, Source
 from mappers import values
 from mappers.statements import Part
@@ -106,10 +107,13 @@ def _facts(document: Document, reading: _Reading, record: Record, source: Source
         raise ValueError(document.fault)
     time = record.timestamp * 1000
     parts = reading.parts(document)
-    identity = _identity(document, reading) if parts else ""
+    if not parts and reading.parts is ubl_invoice.invoice_parts:
+        return ()  # a pro forma is no version of an invoice
+    identity = _identity(document, reading)
     for part in parts:
         _check_address(part.keys)
         _check_plausible(part, time)
+    parts = parts or (Part((), DocumentRenewed(identity)),)  # whatever an older version said is void (rule F9)
     return tuple(_fact(part, identity, time, source.name) for part in parts)
 
 
@@ -139,21 +143,25 @@ def _check_plausible(part: Part, time: int) -> None:
 
 
 def _fact(part: Part, document: str, time: int, source: str) -> Fact:
-    """A fact whose id is made of the document, the address and what is said: the same bytes have the same ids."""
+    """A fact whose id is made of the document, its time and what is said: changed there and back again, it is three
+    events, of which the newest counts (rules A1, F8)."""
     content = sha256(_encode((source, document, part.keys, part.body))).hexdigest()[:32]
-    address = Address(source=source, keys=part.keys)
-    return Fact(source, f"{document}#{content}", address, time, part.body, document=document, mapper=MAPPER)
+    address = Address(source=source, keys=part.keys) if part.keys else Address()
+    return Fact(source, f"{document}@{time}#{content}", address, time, part.body, document=document, mapper=MAPPER)
 
 
 def _doubts(document: Document, reading: _Reading, record: Record, source: Source) -> tuple[Doubt, ...]:
-    """A doubt at every address that can be read; any newer readable document of the source ends it (rule A11)."""
+    """A doubt at every address that can be read, and about what older versions of the document say elsewhere; any newer
+    readable document of the source ends it (rules A11, F9)."""
     digest = sha256(record.value or b"").digest()
     name = f"{reading.noun}#unreadable-{digest.hex()[:32]}"
     addresses = dict.fromkeys(keys for keys in _addresses(document, reading) if keys)
-    return tuple(
-        Doubt(source.name, name, Address(source=source.name, keys=keys), record.timestamp * 1000, digest)
-        for keys in addresses
-    )
+    doubt = Doubt(source.name, name, Address(), record.timestamp * 1000, digest)
+    found = [replace(doubt, address=Address(source=source.name, keys=keys)) for keys in addresses]
+    try:
+        return (*found, replace(doubt, document=_identity(document, reading)))
+    except ValueError:  # nobody can say which document it is
+        return tuple(found)
 
 
 def _addresses(document: Document, reading: _Reading) -> Iterator[Keys]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
+
+from msgspec import structs
 
 from contracts_schema import facts as f
 from contracts_schema.errors import Refused, Unreadable
@@ -28,7 +31,9 @@ def admit(facts: tuple[f.Fact, ...], recorded_at: int, rules: Rules) -> None:
     for fact in facts:
         sentence = _implausible(fact, recorded_at)
         if sentence:
-            raise Unreadable(sentence, [_doubt(g, recorded_at) for g in facts])
+            raise Unreadable(
+                sentence, [*(_doubt(g, recorded_at) for g in facts), *_document_doubts(facts, recorded_at)]
+            )
         refusal = _not_allowed(fact, rules)
         if refusal:
             raise Refused(f"{fact.kind} refused: {refusal}")
@@ -57,6 +62,12 @@ def _doubt(fact: f.Fact, recorded_at: int) -> f.Doubt:
     """An implausible time is replaced by the record's; the digest lets a repeat meet the same verdict."""
     time = fact.time if fact.time <= recorded_at + _DAY_US else recorded_at
     return f.Doubt(fact.source, fact.id, fact.address, time, identity_of(fact) + content_of(fact), fact.kind)
+
+
+def _document_doubts(facts: tuple[f.Fact, ...], recorded_at: int) -> Iterator[f.Doubt]:
+    """One for each document: what an older version of it says elsewhere is in doubt, too (rule F9)."""
+    for document, fact in {fact.document: fact for fact in facts if fact.document is not None}.items():
+        yield structs.replace(_doubt(fact, recorded_at), address=f.Address(), scope=None, document=document)
 
 
 def _not_allowed(fact: f.Fact, rules: Rules) -> str | None:
@@ -102,7 +113,10 @@ def doubt_fact(doubt: f.Doubt, sentence: str, record: bytes = b"") -> f.Fact:
     record's value, by which a redrive finds it.
     """
     body = f.MessageUnreadable(sentence[:500], doubt.digest, doubt.scope, record)
-    return f.Fact(doubt.source, f"{doubt.id}#unreadable/{_place(doubt.address)}", doubt.address, doubt.time, body)
+    place = _place(doubt.address) if doubt.document is None else doubt.document
+    return f.Fact(
+        doubt.source, f"{doubt.id}#unreadable/{place}", doubt.address, doubt.time, body, document=doubt.document
+    )  # fmt: skip
 
 
 def redriven_facts(facts: tuple[f.Fact, ...], record: bytes, recorded_at: int) -> tuple[f.Fact, ...]:

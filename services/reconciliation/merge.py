@@ -71,6 +71,8 @@ def merge(state: State, seen: Seen, fact: f.Fact, origin: str, index: Index | No
     identity, content = identity_of(fact), content_of(fact)
     if state.verdicts and identity + content in state.verdicts:
         return Merged.REPEATED_VERDICT
+    if fact.document is not None and _is_no_news(state, fact):
+        return Merged.DUPLICATE
     slot = state.slots.get(subject := subject_of(fact))
     confirmed = _note_edition(state, slot, fact)
     if seen.has(identity, content) or _is_same_doubt(slot, fact):
@@ -83,7 +85,10 @@ def merge(state: State, seen: Seen, fact: f.Fact, origin: str, index: Index | No
         slot.parked = _parked(index, fact)
         merged = Merged.APPLIED
     else:
+        address = slot.address
         merged = _fold(slot, fact, content, id_clash)
+        if slot.address is not address and slot.address != address:
+            slot.parked = _parked(index, fact)  # a newer version of the document has it stand elsewhere
     if id_clash:
         _clash_elsewhere(state, slot, fact)
         seen.unsettled = True
@@ -95,6 +100,13 @@ def merge(state: State, seen: Seen, fact: f.Fact, origin: str, index: Index | No
         slot.waiting = [*(slot.waiting or ()), origin]
         return Merged.PARKED
     return merged
+
+
+def _is_no_news(state: State, fact: f.Fact) -> bool:
+    """Whether the contract knows an edition of the document that is as new, by its own parts or because it was told."""
+    if not isinstance(fact.body, f.DocumentRenewed):
+        return False
+    return fact.edition <= state.documents.get(document_key(fact.source, fact.body.document), 0)
 
 
 def _is_same_doubt(slot: Slot | None, fact: f.Fact) -> bool:
@@ -143,6 +155,7 @@ def _fold(slot: Slot, fact: f.Fact, content: bytes, id_clash: bool) -> Merged:
         slot.body = fact.body
     if newer:
         slot.order, slot.kind, slot.document = order, fact.kind, fact.document
+        slot.address = fact.address
     return Merged.APPLIED if newer or slot.body != body_before else Merged.STALE
 
 
@@ -229,7 +242,7 @@ def _clash_elsewhere(state: State, slot: Slot, fact: f.Fact) -> None:
 
 def _note_edition(state: State, slot: Slot | None, fact: f.Fact) -> bool:
     """Note the version of the vendor document; true where it confirms a subject that an older version had (F9)."""
-    if fact.document is None:
+    if fact.document is None or isinstance(fact.body, f.MessageUnreadable):
         return False
     key = document_key(fact.source, fact.document)
     state.documents[key] = max(fact.edition, state.documents.get(key, 0))
@@ -245,8 +258,10 @@ def document_key(source: str, document: str) -> str:
 
 
 def is_void(state: State, slot: Slot) -> bool:
-    """Whether a newer version of the vendor document no longer has this part (rule F9)."""
-    return slot.document is not None and slot.edition < state.documents.get(document_key(slot.source, slot.document), 0)
+    """Whether a newer version of the vendor document no longer has this part (rule F9). A doubt is no part."""
+    if slot.document is None or slot.kind == "message.unreadable":
+        return False
+    return slot.edition < state.documents.get(document_key(slot.source, slot.document), 0)
 
 
 def _parked(index: Index | None, fact: f.Fact) -> str | None:

@@ -8,7 +8,7 @@ from typing import get_args
 
 from contracts_schema.facts import AnyBody
 from services.reconciliation.crosswalk import Index, Place
-from services.reconciliation.merge import is_void
+from services.reconciliation.merge import document_key, is_void
 from services.reconciliation.state import Slot, State
 from services.reconciliation.subject import FAMILY
 
@@ -30,8 +30,15 @@ def of(standing: Standing, kind: str) -> list[Slot]:
 def place(state: State, index: Index, placed: Mapping[str, Standing], after: int = 0) -> int:
     """Put the slots `after` so many under their milestones; how many there are now. A slot never moves while its plan
     is in force. Parked and void facts count nowhere."""
+    doubted: list[Slot] = []
     for slot in islice(state.slots.values(), after, None):
-        if slot.parked or (slot.document is not None and is_void(state, slot)):
+        if slot.document is not None:
+            if slot.kind == "message.unreadable":
+                doubted.append(slot)
+                continue
+            if is_void(state, slot):
+                continue
+        if slot.parked:
             continue
         kind = FAMILY.get(slot.kind, slot.kind)
         standing = placed.get(slot.address.milestone or "")
@@ -40,12 +47,25 @@ def place(state: State, index: Index, placed: Mapping[str, Standing], after: int
             continue
         for milestone in _homes(slot, index):
             placed[milestone].setdefault(kind, []).append(slot)
+    for doubt in doubted:
+        _doubt_parts(doubt, placed)
     return len(state.slots)
+
+
+def _doubt_parts(doubt: Slot, placed: Mapping[str, Standing]) -> None:
+    """What could not be read of a document puts in doubt what an older version of it says, wherever that stands."""
+    document = document_key(doubt.source, doubt.document or "")
+    for standing in placed.values():
+        slots = (slot for slots in standing.values() for slot in slots if slot.document is not None)
+        if any(document_key(slot.source, slot.document or "") == document for slot in slots):
+            standing.setdefault("message.unreadable", []).append(doubt)
 
 
 def _homes(slot: Slot, index: Index) -> list[str]:
     if slot.kind == "message.unreadable":
         return list(index.doubtful(slot.address))
+    if slot.kind == "document.renewed":
+        return []  # it tells what is void, and nothing of its own
     if slot.kind == "message.redriven":  # its doubts may have fallen on other milestones than what it says now
         return list(index.milestones)
     home = index.home(slot.address, slot.body)

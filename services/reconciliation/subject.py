@@ -32,6 +32,7 @@ _NAMED_BY: dict[type[f.Body], tuple[str, ...]] = {
     f.CommandAcknowledged: ("command_id",),
     f.PaymentMade: ("payment",),
     f.HoldObserved: ("invoice", "holder"),
+    f.DocumentRenewed: ("document",),
     f.InvoiceClaimedElsewhere: ("supplier", "number", "business_unit"),
     f.ContractRegistered: ("version",),
 }
@@ -43,7 +44,8 @@ def subject_of(fact: f.Fact) -> str:
     kind, a = fact.kind, fact.address
     place = a.keys[0] if a.contract is None and a.keys else f"{a.contract or ''}{_BETWEEN}{a.milestone or ''}"
     scope = (a.source or "") if a.contract is None else ""
-    return _BETWEEN.join((fact.source, FAMILY.get(kind, kind), scope, place, *_thing(fact.body)))
+    about = (fact.document,) if fact.document is not None and isinstance(fact.body, f.MessageUnreadable) else ()
+    return _BETWEEN.join((fact.source, FAMILY.get(kind, kind), scope, place, *_thing(fact.body), *about))
 
 
 def _thing(body: f.AnyBody) -> tuple[str, ...]:

@@ -101,6 +101,7 @@ class Upkeep:
         before = await self._clock.now() - self._rules.policy.parked_days_max * DAY_US
         forgotten = await self._store.forget_parked(before, SWEPT_AT_A_TIME)
         self._telemetry.count("milepost_parked_expired_total", forgotten)
+        await self._store.forget_documents(before, SWEPT_AT_A_TIME)
         tally = await self._store.tally()
         self._telemetry.gauge("milepost_parked", tally["parked"])
         self._telemetry.gauge("milepost_quarantine_open", tally["quarantine"])

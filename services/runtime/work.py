@@ -25,6 +25,17 @@ from services.reconciliation.react import REVIEW, UNPARK, Outcome, Reaction
 from services.reconciliation.state import Arrival, decode_state
 from services.runtime.claims import CLAIMS, settle_claims
 from services.runtime.containment import NOWHERE, Containment, Step
+from services.runtime.documents import (
+    DOCUMENTS,
+    Told,
+    document_of,
+    documents_known,
+    heard_in,
+    is_about_document,
+    locked,
+    reached_by,
+    tell,
+)
 from services.runtime.known import KnownStates
 from services.runtime.outgoing import RECORD_BYTES, Said, Topics, commands_of, quarantine_row
 from services.runtime.reading import Reader, Reading
@@ -91,6 +102,7 @@ class Work:
             self._note(reading)
             homeless += self._assign(reading, reading.facts, claims, registered)
         await self._lock_and_park(batch, readings, homeless, registered)
+        await self._tell_of_documents(batch, readings)
 
     def _note(self, reading: Reading) -> None:
         self._records[reading.record.origin] = reading.record
@@ -109,7 +121,8 @@ class Work:
         for fact in facts:
             contract = contract_of(fact, claims, registered)
             if contract is None:
-                homeless.append((reading, fact))
+                if not is_about_document(fact):
+                    homeless.append((reading, fact))
             else:
                 mine.setdefault(contract, []).append(fact)
         record = reading.record
@@ -138,6 +151,19 @@ class Work:
                 self._changes.parked.append(parked_row(still_homeless, reading.record, ambiguous))
                 self._told(Outcome(reading.record.origin, Merged.PARKED, fact.address), fact)
 
+    async def _tell_of_documents(self, batch: Batch, readings: Sequence[Reading]) -> None:
+        """Let contracts that have had parts of these documents hear of newer editions that do not reach them (F9)."""
+        heard = heard_in(Arrival(r.facts, r.record.timestamp * 1000, r.record.origin) for r in readings)
+        if not heard:
+            return
+        known = await locked(batch.lock_documents, heard)
+        self._note_documents(tell(known, heard, reached_by(self._arrivals), self._arrivals))
+        told = {arrival.origin for arrivals in self._arrivals.values() for arrival in arrivals}
+        for reading in readings:
+            empty = reading.facts and reading.set_aside is None and all(map(is_about_document, reading.facts))
+            if empty and reading.record.origin not in told:
+                self.report.ignored.append(reading.record.origin)
+
     # -- what follows --------------------------------------------------------------------------------------------
 
     async def decide(self, batch: Batch) -> None:
@@ -157,18 +183,39 @@ class Work:
             causes.setdefault(review.contract, set()).add(review.cause)
             self._changes.wakes.append((review.contract, None, review.cause))
         self.report.woken = len(causes)
-        parked = await self._parked_for(batch, store, [c for c, why in causes.items() if UNPARK in why])
+        parked = await self._parked_for(batch, store, [c for c, why in causes.items() if UNPARK in why], until)
         states = await batch.load(sorted(causes))
+        renewed = await self._renewed_for(batch, {c: states[c] for c in states if DOCUMENTS in causes[c]}, until)
         turns = []
         for contract in sorted(causes):
-            others = causes[contract] - {UNPARK, REVIEW}
-            steps = [Step((), until, cause) for cause in sorted(others - {CLAIMS})]
+            others = causes[contract] - {UNPARK, REVIEW, DOCUMENTS}
+            steps = [Step(renewed[contract], self._bound)] if contract in renewed else []
+            steps += [Step((), until, cause) for cause in sorted(others - {CLAIMS})]
             steps += [Step((), until, REVIEW)] if REVIEW in causes[contract] else []
             steps += [Step(parked.get(contract, ()), self._bound, UNPARK)] if UNPARK in causes[contract] else []
             turns.append(self._turn(contract, states.get(contract), steps, looks=bool(others)))
         await self._settle(batch, turns)
 
-    async def _parked_for(self, batch: Batch, store: Store, contracts: Sequence[str]) -> dict[str, list[Arrival]]:
+    async def _renewed_for(self, batch: Batch, states: Mapping[str, bytes], until: int) -> dict[str, list[Arrival]]:
+        """What contracts that were woken to look after their documents have missed."""
+        missed: dict[str, list[Arrival]] = {}
+        for contract in sorted(states):
+            heard, reached = documents_known(
+                contract, self._known.look(contract, states[contract]).documents, self._now
+            )
+            known = await locked(batch.lock_free_documents, heard) if heard else {}
+            self._note_documents(tell(known, heard, reached, missed, {contract}))
+            if len(known) < len(heard):  # another batch is at one of them
+                self._changes.wakes.append((contract, until + 1, DOCUMENTS))
+        return missed
+
+    def _note_documents(self, told: Told) -> None:
+        self._changes.documents += told.rows
+        self._changes.wakes += [(contract, 0, DOCUMENTS) for contract in sorted(told.woken)]
+
+    async def _parked_for(
+        self, batch: Batch, store: Store, contracts: Sequence[str], until: int
+    ) -> dict[str, list[Arrival]]:
         """What is parked under the keys of these contracts, taken out of parking."""
         owners: dict[Key, str] = {}
         for contract in contracts:
@@ -178,15 +225,22 @@ class Work:
         if not owners:
             return {}
         claims = await batch.claims(owners.keys())
+        rows = [(row, _decoder.decode(row.fact)) for row in await batch.parked_under(owners.keys())]
+        heard = heard_in(Arrival((fact,), row.timestamp, row.origin) for row, fact in rows)
+        documents = await locked(batch.lock_free_documents, heard) if heard else {}
         found: dict[str, list[Arrival]] = {}
-        for row in await batch.parked_under(owners.keys()):
-            fact = _decoder.decode(row.fact)
+        for row, fact in rows:
             home = contract_of(fact, claims, ())
-            if home is not None and home in contracts:
-                self._changes.unparked.append((row.source, row.subject))
-                if not isinstance(fact.body, ABOUT_MESSAGES):
-                    self.report.unparked.append(row.origin)
-                found.setdefault(home, []).append(Arrival((fact,), row.timestamp, row.origin))
+            if home is None or home not in contracts:
+                continue
+            if (document := document_of(fact)) is not None and document not in documents:
+                self._changes.wakes.append((home, until + 1, UNPARK))  # another batch is at the document
+                continue
+            self._changes.unparked.append((row.source, row.subject))
+            if not isinstance(fact.body, ABOUT_MESSAGES):
+                self.report.unparked.append(row.origin)
+            found.setdefault(home, []).append(Arrival((fact,), row.timestamp, row.origin))
+        self._note_documents(tell(documents, heard, reached_by(found), found, contracts))
         return found
 
     def _turn(self, contract: str, raw: bytes | None, steps: Sequence[Step], *, looks: bool = False) -> Turn:

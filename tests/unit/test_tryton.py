@@ -10,6 +10,7 @@ from mutated import mutations
 
 from contracts_schema.errors import MessageError, Unreadable
 from contracts_schema.facts import (
+    Address,
     Assessed,
     Fact,
     GoodsReceived,
@@ -42,6 +43,11 @@ def at(number, hour=8, microsecond=0):
 
 def micros(number, hour=8, microsecond=0):
     return int(datetime(2026, 11, number, hour, tzinfo=UTC).timestamp()) * 1_000_000 + microsecond
+
+
+def placed(error):
+    """Where there is doubt, but for those about a document as a whole."""
+    return [doubt.address.keys for doubt in error.doubts if doubt.document is None]
 
 
 def a_move(number=1, **fields):
@@ -122,7 +128,7 @@ def test_a_service_line_says_nothing_of_receipts():
 
 def test_a_move_in_another_unit_is_unreadable_and_puts_the_lines_in_doubt():
     error = refused(an_order(a_move(1, unit={"id": 2, "symbol": "kg"})))
-    assert [doubt.address.keys for doubt in error.doubts] == [("purchase.line:1", "purchase:1")]
+    assert placed(error) == [("purchase.line:1", "purchase:1")]
     assert error.doubts[0].time == micros(20)
 
 
@@ -213,10 +219,17 @@ def test_the_state_of_an_invoice(fields, state):
     assert only(an_invoice(**fields), InvoiceReceived).body.state == state
 
 
-@pytest.mark.parametrize("fields", [{"state": "draft"}, {"state": "validated"}, {"type": "out"},
+@pytest.mark.parametrize("fields", [{"state": "draft"}, {"state": "validated"}, {"deleted": True},
                                     {"state": "cancelled", "reference": None}])  # fmt: skip
-def test_what_is_no_suppliers_invoice_yet_says_nothing(fields):
-    assert facts(an_invoice(**fields)) == []
+def test_what_is_no_invoice_yet_or_any_more_says_that_nothing_said_before_stands(fields):
+    (fact,) = facts(an_invoice(**fields))
+    assert (fact.kind, fact.address, fact.document) == ("document.renewed", Address(), "account.invoice:2")
+
+
+def test_an_invoice_to_a_customer_and_an_order_whose_lines_were_not_read_say_nothing():
+    assert facts(an_invoice(type="out")) == []
+    assert facts(an_order() | {"lines": None}) == []
+    assert facts(an_order() | {"lines": []})[0].kind == "document.renewed"
 
 
 @pytest.mark.parametrize(
@@ -363,14 +376,20 @@ def test_ids_of_one_record_are_all_different():
 
 def test_one_unreadable_object_puts_the_whole_record_in_doubt():
     error = refused([an_order(), an_invoice(a_line(2, "1000.00"), reference=None)])
-    assert [doubt.address.keys[0] for doubt in error.doubts] == ["purchase.line:1", "purchase.line:2"]
-    assert len({doubt.id for doubt in error.doubts}) == 2
+    assert [keys[0] for keys in placed(error)] == [
+        "purchase.line:1",
+        "purchase.line:2",
+    ]
+    assert len({doubt.id for doubt in error.doubts}) == len(error.doubts) == 4  # one for each document as a whole, too
 
 
 def test_a_broken_text_still_puts_the_order_lines_it_names_in_doubt():
     text = json.dumps(an_invoice(a_line(1, "600.00"), a_line(2, "400.00"))).encode()
     error = refused(text[:-20])
-    assert [doubt.address.keys for doubt in error.doubts] == [("purchase.line:1",), ("purchase.line:2",)]
+    assert placed(error) == [
+        ("purchase.line:1",),
+        ("purchase.line:2",),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ Triggers refuse it to the owner of the tables too. The log of a contract leaves 
 from alembic import op
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 
 UP = (
     """
