@@ -260,7 +260,7 @@ class MessageRedriven(Body, tag="message.redriven", frozen=True):
 
 
 class DocumentRenewed(Body, tag="document.renewed", frozen=True):
-    """A vendor document has a newer version, of which no part reaches this contract: what an older one said here is void
+    """A vendor document has a newer version of which no part reaches this contract: what an older one said is void
     (rule F9). Milepost says it to contracts that have had a part; a mapper of a version that has no part at all."""
 
     document: str
