@@ -69,7 +69,7 @@ def _named(document: object, path: Sequence[int | str]) -> Iterator[int | str]:
             milestone = document["milestones"][step]
             name = milestone.get("id") if isinstance(milestone, dict) else None
             yield name if isinstance(name, str) else step
-        elif step != "[key]":
+        elif step != "[key]" or n == 0:  # so pydantic marks a faulty key of a mapping; first, it is a field's own name
             yield step
 
 

@@ -28,7 +28,7 @@ def one(target, *options, seconds):
     command = [sys.executable, str(HERE / "one.py"), target, f"-timeout={LONGEST_S}", f"-rss_limit_mb={MOST_MB}",
                f"-max_len={BYTES_MAX}", f"-artifact_prefix={FOUND}/{target}-", *options]  # fmt: skip
     ran = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=seconds + 120)
-    return ran.returncode, ran.stderr
+    return ran.returncode, ran.stdout + ran.stderr
 
 
 def fuzzed(target, seconds):
@@ -41,7 +41,7 @@ def fuzzed(target, seconds):
     reached = re.findall(r"cov: (\d+) ft: (\d+)", said)
     lines = [f"{target}: {int(runs[1]) if runs else 0:,} runs, {reached[-1][0] if reached else 0} places reached"]
     if code:
-        lines += [line for line in said.splitlines() if not re.match(r"#\d", line)][-40:]
+        lines += [line for line in said.splitlines() if not re.match(r"#\d|INFO|WARNING|0x", line)][-40:]
     return code == 0, "\n".join(lines)
 
 

@@ -225,6 +225,8 @@ def test_a_document_that_is_none_is_told_and_nothing_breaks(tmp_path):
         "milestones: []\n",
         "milestones: [1, null]\n",
         "contract: {a: b}\n",
+        "'[key]': 1\nmilestones: []\n",
+        "currency: [[]]\nmilestones: [{id: M1}]\n",
         "''\n",
     ):
         assert told(tmp_path, text), text
