@@ -1,0 +1,35 @@
+"""Leases on a real Postgres, whose clock may be set back while they are held."""
+
+import asyncpg
+import pytest
+
+from connectors.migrations import upgrade
+from connectors.postgres import PostgresSettings, PostgresStore
+
+
+@pytest.fixture
+async def store(postgres_dsn):
+    await upgrade(postgres_dsn)
+    async with PostgresStore(PostgresSettings(dsn=postgres_dsn)) as store:
+        yield store
+
+
+async def set_back(dsn, name, by):
+    """As if the clock had been set back since the lease was given."""
+    connection = await asyncpg.connect(dsn)
+    await connection.execute("update lease set expires_at = expires_at + $2::text::interval where name = $1", name, by)
+    await connection.close()
+
+
+async def test_a_lease_of_before_the_clock_was_set_back_lasts_once_more_as_long_as_a_lease_does(store, postgres_dsn):
+    assert await store.lease("relay", "w1", 5) == 1
+    await set_back(postgres_dsn, "relay", "1 hour")
+    assert await store.lease("relay", "w2", 0) is None  # its owner may still believe in it
+    assert await store.lease("relay", "w2", 5) == 2
+
+
+async def test_a_lease_that_is_long_is_not_cut_short(store):
+    assert await store.lease("relay", "w1", 300) == 1
+    assert await store.lease("relay", "w2", 0) is None
+    assert await store.lease("relay", "w2", 5) is None
+    assert await store.lease("relay", "w1", 5) == 1
