@@ -5,7 +5,7 @@ BIN := .venv/bin
 # One test, the first start of its servers included, may take this long; then every thread's stack is shown and the run ends.
 LONGEST_TEST_S := 900
 PYTEST := $(BIN)/python -m pytest -o faulthandler_timeout=$(LONGEST_TEST_S) -o faulthandler_exit_on_timeout=true \
-	--ignore=tests/bench --ignore=tests/chaos
+	--ignore=tests/bench
 SERVERS := kafka or postgres or tryton or redmine
 
 .PHONY: help install demo test check format-check lint types imports tests-alone tests-with-servers fmt bench pins \

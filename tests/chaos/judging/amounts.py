@@ -1,0 +1,152 @@
+"""The judge's own model, part three: how much may be paid at most.
+
+Rules C1 to C3 and C9 are worked out exactly. Retention, advance, late damages and what was carried over are not: there
+the model is a bound (they only ever lower what may be paid, or are shown as `carried`).
+"""
+
+from collections import defaultdict, namedtuple
+from fractions import Fraction
+from math import floor
+
+from judging.known import number_of
+
+STANDING = ("open", "paid")
+Invoices = namedtuple("Invoices", "sum foreign other_currency parts")
+
+
+def invoices_at(at):
+    """What is invoiced at a milestone: each invoice once, in the word of who is believed most (rule C3)."""
+    stands = _standing_numbers(at)
+    total, foreign, other, parts = 0, set(), set(), {}
+    for (number, _, right), words in _by_invoice(at).items():
+        newest = max(words, key=lambda s: s.order)
+        credited = [number_of(n) for n in newest.body.get("credits") or ()]
+        if newest.body["state"] not in STANDING:
+            continue
+        net = sum(s.body["net"][0] for s in words)
+        if not right:
+            foreign.add(number)
+        elif {s.body["net"][1] for s in words} != {at.plan["currency"]}:
+            other.add(number)
+        elif not credited or any(stands.get(n, True) for n in credited):
+            total += net
+        parts[number] = (net + parts.get(number, (0,))[0], [s.body["total"][0] for s in words if s.body.get("total")])
+    return Invoices(total, foreign, other, parts)
+
+
+def _identifiers(body):
+    return {body["supplier"], *(body.get("supplier_identifiers") or ())}
+
+
+def _by_invoice(at):
+    """The believed words of each invoice at the milestone, at each address the newest."""
+    groups = defaultdict(list)
+    units, ours = _units(at), _ours(at)
+    for slot in at.of("invoice.received", "invoice"):
+        number, unit = number_of(slot.body["number"]), slot.body.get("business_unit")
+        if unit is None and len(units[number]) > 1:
+            continue  # of which of them it is nobody can tell
+        right = bool(_identifiers(slot.body) & ours[number])
+        who = ("" if right else slot.body["supplier"], unit or min(units[number], default=""))
+        groups[number, who, right].append(slot)
+    believed = {}
+    for key, slots in groups.items():
+        first = min((at.rank("invoice", s.source), s.source) for s in slots)
+        newest = {}
+        for slot in sorted((s for s in slots if s.source == first[1]), key=lambda s: s.order):
+            newest[repr(slot.address)] = slot
+        believed[key] = list(newest.values())
+    return believed
+
+
+def _all_invoices(at):
+    """Number and body of every word on an invoice in the whole contract."""
+    for slots in at.all_standing.values():
+        yield from ((number_of(s.body["number"]), s.body) for s in slots if s.kind == "invoice.received")
+
+
+def _units(at):
+    """The business units that are stated for each invoice number (rule C3)."""
+    units = defaultdict(set)
+    for number, body in _all_invoices(at):
+        units[number] |= {body["business_unit"]} if body.get("business_unit") else set()
+    return units
+
+
+def _ours(at):
+    """Under which identifiers each invoice number knows the contract's supplier: those that share one are one."""
+    ours = defaultdict(lambda: {at.plan["supplier"], *at.plan["supplier_identifiers"]})
+    words = list(_all_invoices(at))
+    grown = True
+    while grown:
+        grown = False
+        for number, body in words:
+            known = _identifiers(body)
+            if known & ours[number] and not known <= ours[number]:
+                ours[number] |= known
+                grown = True
+    return ours
+
+
+def _standing_numbers(at):
+    """Each number of the supplier's in the whole contract, and whether an invoice of it stands."""
+    found = {}
+    for milestone in at.all_standing:
+        for (number, _, right), words in _by_invoice(at.at(milestone)).items():
+            if right:
+                newest = max(words, key=lambda s: s.order)
+                found[number] = found.get(number, False) or newest.body["state"] in STANDING
+    return found
+
+
+def accepted_share(at):
+    """Accepted over ordered, at most 1; of several units the least (rule C2). All of it where nothing is asked."""
+    if not at.requires("received"):
+        return Fraction(1)
+    sums = defaultdict(lambda: [Fraction(0), Fraction(0)])
+    for slot in at.best("goods.received", "received"):
+        body, registered = slot.body, at.milestone.get("quantity")
+        ordered = body.get("ordered")
+        if ordered is None and body.get("short") is not None:
+            ordered = Fraction(body["received"]) + Fraction(body["short"])
+        if ordered is None and registered is not None and body["unit"] == at.milestone.get("unit"):
+            ordered = registered
+        sums[body["unit"]][0] += Fraction(body["accepted"])
+        sums[body["unit"]][1] += Fraction(ordered or 0)
+    return min((min(Fraction(1), a / o) if o > 0 else Fraction(0) for a, o in sums.values()), default=Fraction(0))
+
+
+def disputed(at):
+    """The amount in dispute; None for all of it (rule D7)."""
+    opened, total = at.of("dispute.opened", "dispute"), 0
+    for slot in opened:
+        resolved = [
+            s for s in at.of("dispute.resolved", "dispute")
+            if s.body["dispute"] == slot.body["dispute"] and s.address == slot.address and s.order[1] > slot.order[1]
+            and at.roles.get(s.source) in ("operator", at.roles.get(slot.source))
+        ]  # fmt: skip
+        amount = slot.body.get("amount")
+        if not resolved and (amount is None or amount[1] != at.plan["currency"]):
+            return None
+        total += 0 if resolved else amount[0]
+    return total
+
+
+def most(at, invoices, share, found, carried):
+    """What may be paid of the milestone to date, at most; exact where nothing is carried, retained or deducted."""
+    proven = not {"NOT_MET", "EVIDENCE_MISSING", "SIGN_OFF_MISSING", "EVIDENCE_CHANGED"} & found.keys()
+    earned = max(carried, at.value * share if proven else 0)
+    dispute = disputed(at)
+    base = 0 if dispute is None else max(0, earned - dispute)
+    if at.requires("invoiced"):
+        base = max(0, min(base, carried + invoices.sum))
+    return floor(base)
+
+
+def is_exact(at, carried):
+    """Whether the model knows every rule that makes this milestone's amount."""
+    plan, milestone = at.plan, at.milestone
+    rest = plan["retention"] or plan["advance"] or milestone["late_damages"] or plan["rates"]
+    objective = any(proof.startswith(("on_time:", "measure:")) for proof in milestone["requires"])
+    contingency = any(m["contingency_for"] for m in plan["milestones"])
+    return not (rest or carried or milestone["replaces"] or milestone["opening"] or objective or contingency)

@@ -1,0 +1,112 @@
+"""Every record that came in has one recorded outcome: applied, stale, parked, set aside, ignored, or a repeat of one.
+
+Records are counted against offsets and control totals. Those in Milepost's own words (CloudEvents) are also followed
+one by one: by id and content into the log, the parking or the quarantine, and each fact of the log back to its record.
+Records in a vendor's words are counted only; reading them would take the mappers.
+"""
+
+import json
+from collections import defaultdict
+from datetime import datetime
+from hashlib import sha256
+
+from judging.evidence import OUTPUTS, Finding
+
+ADDRESS = {"contract", "milestone", "ref", "version"}
+NOWHERE = "(none)"
+OWN_WORDS = {"message.unreadable", "message.redriven", "invoice.claimed_elsewhere", "commands.adopted"}
+
+
+def check_offsets(evidence):
+    """Read to the end, nothing waits, and the outcomes add up to the records."""
+    came = 0
+    for place, upto in sorted(evidence.offsets.items()):
+        end = evidence.ends.get(place)
+        came += upto - evidence.starts.get(place, 0)
+        if end != upto:
+            yield Finding("input", NOWHERE, f"{place[0]}/{place[1]} is read to its end, {end}", f"to {upto}")
+    ended = sum(records for outcome, records in evidence.totals.items() if outcome.startswith("record."))
+    for name, records in (("outcomes", ended), ("records read", evidence.totals.get("read", 0))):
+        if records != came:
+            yield Finding("input", NOWHERE, f"{came} {name}, as many as records", f"{records}")
+    if evidence.outbox:
+        yield Finding("input", NOWHERE, "nothing waits to be published", f"{evidence.outbox} rows do")
+
+
+def check_outcomes(evidence):
+    """Each record in our own words is in the log, parked or set aside; each fact of the log came from a record."""
+    facts = defaultdict(list)  # event id to the facts that bear it
+    for contract, rows in evidence.log.items():
+        for row in rows:
+            for fact in row.entry.facts:
+                facts[fact.id].append((contract, fact))
+    waiting = {fact.id for _, fact in evidence.parked}
+    aside = {(row["topic"], row["partition"], row["record_offset"]) for row in evidence.quarantine}
+    told = defaultdict(list)  # event id to what records with it say
+    for event, kind, data, record in _canonical(evidence):
+        told[event].append((kind, data))
+        if (record.topic, record.partition, record.offset) in aside or event in waiting:
+            continue
+        if not any(_says(fact, kind, data) for _, fact in facts.get(event, ())):
+            place = f"{record.topic}/{record.partition}/{record.offset}"
+            yield Finding("lost input", str(data.get("contract")), f"event {event} of {place} has an outcome", "none")
+    for event, known in facts.items():
+        for contract, fact in known:
+            vendor = fact.document is not None or fact.body["kind"] in OWN_WORDS
+            if event in told and not vendor and not any(_says(fact, *one) for one in told[event]):
+                yield Finding(
+                    "invented", contract, f"fact {fact.source}/{event} says what a record said", "it does not"
+                )
+
+
+def _canonical(evidence):
+    """The records that are CloudEvents of our own types: id, kind, data, and the record."""
+    for topic, records in evidence.topics.items():
+        for record in records if topic not in OUTPUTS else ():
+            try:
+                body = json.loads(record.value or b"")
+                binary = "ce_id" in record.headers
+                event = {n: record.headers[f"ce_{n}"].decode() for n in ("id", "type")} if binary else body
+                kind, data = event["type"], body if binary else body["data"]
+                if kind.startswith("milepost.") and kind.endswith(".v1") and isinstance(data, dict):
+                    yield event["id"], kind[len("milepost.") : -len(".v1")], data, record
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                continue  # no CloudEvent: whether its place is in order, the totals tell
+
+
+def _says(fact, kind, data):
+    """Whether a fact says what the event's data says."""
+    body = fact.body
+    if kind == "contract.registered":  # the plan is kept in another form; its name and version are compared
+        return body["kind"] == kind and body.get("version") == data.get("version", 1)
+    if body["kind"] != kind or (fact.version, fact.address[0]) != (data.get("version"), data.get("contract")):
+        return False
+    fields = {name: value for name, value in data.items() if name not in ADDRESS and value is not None}
+    return all(name in body and _same(value, body[name]) for name, value in fields.items())
+
+
+def _same(told, kept):
+    if isinstance(told, dict) and told.keys() == {"amount", "currency"}:
+        return kept == [int(told["amount"].replace(".", "")), told["currency"]]
+    if isinstance(kept, datetime):
+        return datetime.fromisoformat(told) == kept
+    return told == kept
+
+
+def check_quarantine(evidence):
+    """What was set aside is kept whole: the very bytes of the record, with their size and hash, and it was told."""
+    places = {(r.topic, r.partition, r.offset): r for rs in evidence.topics.values() for r in rs}
+    told = {
+        (entry["topic"], entry["partition"], entry["offset"]): entry["sha256"]
+        for entry in (json.loads(record.value) for record in evidence.topics["milepost.quarantine"])
+    }
+    for row in evidence.quarantine:
+        place = (row["topic"], row["partition"], row["record_offset"])
+        record, kept = places.get(place), row["value"] or b""
+        where = "/".join(map(str, place))
+        if record is not None and (record.value or b"") != kept:
+            yield Finding("quarantine", NOWHERE, f"{where} is kept as it came", f"{len(kept)} other bytes")
+        if (row["size"], row["sha256"]) != (len(kept), sha256(kept).hexdigest()):
+            yield Finding("quarantine", NOWHERE, f"{where} has size and hash of its bytes", row["sha256"])
+        if told.get(place) != row["sha256"]:
+            yield Finding("quarantine", NOWHERE, f"{where} stands in milepost.quarantine", str(told.get(place)))

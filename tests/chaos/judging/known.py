@@ -1,0 +1,168 @@
+"""The judge's own model, part one: what is known of a contract after some facts. Newest wins, per subject.
+
+Written from rules A1, A4, A10 and F9. A fact is ordered by (version, time, mapper, id); a numbered one is newer than
+one without a number. Fields that a newer fact leaves out keep their last word.
+"""
+
+import unicodedata
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from judging.msgpack import EPOCH, unpack
+
+ENDS = {
+    "evidence.removed": "evidence.attached", "sign_off.withdrawn": "sign_off.given",
+    "dispute.resolved": "dispute.opened", "hold.lifted": "hold.placed",
+}  # fmt: skip
+NAMED_BY = {
+    "evidence.attached": ("name",), "sign_off.given": ("by", "role"), "dispute.opened": ("dispute",),
+    "hold.placed": ("hold",), "compliance.document": ("name",), "reason.waived": ("code", "cause"),
+    "measure.reported": ("name", "period"), "payment.made": ("payment",), "hold.observed": ("invoice", "holder"),
+    "command.acknowledged": ("command_id",), "message.unreadable": ("digest",), "message.redriven": ("digests",),
+    "invoice.received": ("number", "supplier", "business_unit"),
+    "invoice.claimed_elsewhere": ("supplier", "number", "business_unit"),
+}  # fmt: skip
+PARTIAL = {"milestone.scheduled", "milestone.assessed", "goods.received", "invoice.received"}
+CONTRACT_WIDE = {
+    "compliance.document", "hold.placed", "hold.lifted", "dispute.opened", "dispute.resolved", "reason.waived",
+    "message.unreadable", "message.redriven", "invoice.claimed_elsewhere",
+}  # fmt: skip
+TAKEN_BY = {"milestone.assessed": "met", "goods.received": "received", "sign_off.given": "signed_off",
+            "invoice.received": "invoiced"}  # fmt: skip
+
+
+def number_of(text):
+    """An invoice's number as it is compared (rule C3)."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
+class Slot:
+    """The newest word of one source on one subject. `body` has each field's newest word, `said` the newest time of
+    each kind, `history` every status with its order, `contents` what each version said."""
+
+    def __init__(self, fact):
+        self.source, self.address = fact.source, fact.address
+        self.order, self.kind, self.body, self.fields = (-2,), "", {}, {}
+        self.document, self.edition, self.history = None, 0, []
+        self.said, self.contents = {}, {}
+
+    def take(self, fact):
+        order = (-1 if fact.version is None else fact.version, fact.time, fact.mapper, fact.id)
+        kind = fact.body["kind"]
+        if kind not in PARTIAL and order >= self.order:
+            self.body = {}
+        for name, value in fact.body.items():
+            if (kind in PARTIAL or order >= self.order) and order >= self.fields.get(name, (-2,)):
+                self.body[name], self.fields[name] = value, order
+        if order >= self.order:
+            self.order, self.kind, self.document = order, kind, fact.document
+        self.edition = max(self.edition, fact.edition)
+        self.said[kind] = max(fact.time, self.said.get(kind, fact.time))
+        self.history.append((order, fact.body.get("status")))
+        self.contents.setdefault(fact.version, set()).add(repr(fact.body))
+
+    @property
+    def contradicts(self):
+        """Whether the source said two things under its newest version (rule A2)."""
+        return self.order[0] >= 0 and len(self.contents[self.order[0]]) > 1
+
+
+class Known:
+    """What a contract's log has told so far."""
+
+    def __init__(self):
+        self.plans, self.slots, self.documents = {}, {}, {}
+
+    def take(self, fact):
+        """Fold one fact."""
+        if fact.body["kind"] == "contract.registered":
+            order, version = (fact.time, fact.id), fact.body["version"]
+            if order >= self.plans.get(version, ((),))[0]:
+                self.plans[version] = (order, unpack(fact.body["plan"]))
+            return
+        slot = self.slots.setdefault(_subject(fact), Slot(fact))
+        slot.take(fact)
+        if fact.document is not None:
+            name = (fact.source, fact.document.partition("@")[0])
+            self.documents[name] = max(fact.edition, self.documents.get(name, 0))
+
+    def plan(self, moment):
+        """The highest version in force (rule B3); None where none is."""
+        counting = [version for version, (_, plan) in self.plans.items() if _in_force(plan, moment)]
+        return self.plans[max(counting)][1] if counting else None
+
+    def standing(self, plan):
+        """The slots at each milestone of the plan, in whatever order."""
+        found = {milestone["id"]: [] for milestone in plan["milestones"]}
+        for slot in self.slots.values():
+            if not self._is_void(slot):
+                for name in places(plan, slot):
+                    found[name].append(slot)
+        return found
+
+    def _is_void(self, slot):
+        """Whether a newer version of the vendor's document has this part no more (rule F9)."""
+        if slot.document is None:
+            return False
+        return slot.edition < self.documents[slot.source, slot.document.partition("@")[0]]
+
+
+def _subject(fact):
+    kind = ENDS.get(fact.body["kind"], fact.body["kind"])
+    contract, milestone, source, keys = fact.address
+    place = (contract, milestone) if contract is not None else (source, keys[0])
+    thing = [str(fact.body.get(name) or "") for name in NAMED_BY.get(kind, ())]
+    if kind == "invoice.received":
+        thing[0] = number_of(thing[0])
+    return (fact.source, kind, place, *thing)
+
+
+def day_of(moment, zone):
+    """The day of a moment (µs) in a zone."""
+    return (EPOCH + timedelta(microseconds=moment)).astimezone(ZoneInfo(zone)).date()
+
+
+def day(value):
+    """A day as the log keeps it: a text."""
+    return value if isinstance(value, date) or value is None else date.fromisoformat(value)
+
+
+def micros(moment):
+    """Microseconds since 1970 of a moment as the log keeps it."""
+    moment = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def _in_force(plan, moment):
+    amendment = plan.get("amendment")
+    if amendment is None:
+        return plan["version"] == 1
+    begins = day(amendment.get("effective_from"))
+    begun = begins is None or begins <= day_of(moment, plan["timezone"])
+    return amendment["state"] == "approved" and begun
+
+
+def places(plan, slot):
+    """The milestones at which a word stands (§3.5, rule A10); a doubt stands at all that it may be about (rule A11)."""
+    contract, milestone, source, keys = slot.address
+    names = [m["id"] for m in plan["milestones"]]
+    doubt = slot.kind in ("message.unreadable", "message.redriven")
+    if contract is not None:
+        if milestone is not None:
+            return [milestone] if milestone in names else []
+        return names if slot.kind in CONTRACT_WIDE else _only_taker(plan, slot)
+    for key in keys:
+        claimed = [m["id"] for m in plan["milestones"] if key in m["refs"].get(source, ())]
+        if claimed:
+            own = slot.kind not in ("milestone.assessed", "milestone.scheduled") or key == keys[0]
+            return claimed if own and (doubt or len(claimed) == 1) else []
+    if not any(key in plan["refs"].get(source, ()) for key in keys):
+        return []
+    return names if doubt else _only_taker(plan, slot)
+
+
+def _only_taker(plan, slot):
+    kind = ENDS.get(slot.kind, slot.kind)
+    proof = f"evidence:{slot.body['name']}" if kind == "evidence.attached" else TAKEN_BY.get(kind)
+    takers = [m["id"] for m in plan["milestones"] if proof is None or proof in m["requires"]]
+    return takers if len(takers) == 1 else []

@@ -1,0 +1,160 @@
+"""The judge's own model, part two: which reasons must hold a milestone (§3.4, rules B to D), from what is known.
+
+Judged here, in every decision, both ways (missing, or held without cause): see `JUDGED`. Judged one way, at releases:
+`SOURCE_UNREADABLE`, `SOURCE_CONTRADICTS_ITSELF` (numbered facts), `DUTIES_NOT_SEPARATED`, `INVOICE_CLAIMED_TWICE`.
+Not judged, and only held to what the decision itself says: `SOURCES_DISAGREE`, `VALUE_DIFFERS`, `CURRENCIES_DIFFER`,
+`NOT_IN_FORCE`, what invoices in another currency come to, and proofs by measure or punctuality.
+"""
+
+from collections import defaultdict
+from itertools import pairwise
+
+from judging.known import day, day_of, micros, number_of
+
+PARTIAL = {
+    "PARTLY_ACCEPTED", "DISPUTED", "PARTLY_INVOICED", "RETENTION", "ADVANCE_RECOUPED", "LATE_DAMAGES", "CAP_REACHED"
+}  # fmt: skip
+JUDGED = {
+    "CONTRACT_NOT_ACTIVE", "MANUAL_HOLD", "NOT_MET", "PRECURSOR_OPEN", "NOT_RECEIVED", "EVIDENCE_MISSING",
+    "EVIDENCE_CHANGED", "SIGN_OFF_MISSING", "NOT_INVOICED", "WRONG_SUPPLIER", "INVOICE_EXCEEDS_VALUE",
+    "COMPLIANCE_EXPIRED",
+}  # fmt: skip
+LEAST_FIRST = ("notMet", "scheduled", "partiallyMet", "met")
+
+
+def assessed(at):
+    """The objects of the source that is believed about completion, those that have a word."""
+    spoken = [s for s in at.slots if s.kind == "milestone.assessed" and s.body["status"] is not None]
+    ranked = [(at.rank("completion", s.source), s.source) for s in spoken]
+    first = min((one for one in ranked if one[0] is not None), default=None)
+    return [s for s in spoken if first is not None and s.source == first[1]]
+
+
+def status_of(at):
+    """The least status of all assessed objects; issues that are registered and silent count as scheduled (rule D12)."""
+    objects = assessed(at)
+    statuses = [slot.body["status"] for slot in objects] or ["scheduled"]
+    spoken = {key for slot in objects for key in slot.address[3][:1]}
+    if any(key.startswith("issue:") for key in spoken):
+        keys = at.milestone["refs"].get(objects[0].source, ())
+        statuses += ["scheduled" for key in keys if key.startswith("issue:") and key not in spoken]
+    return min(statuses, key=LEAST_FIRST.index)
+
+
+def went_back(at):
+    """The moment at which it was last taken back from met; -1 where it never was (rule D4)."""
+    last = -1
+    for slot in assessed(at):
+        history = sorted(slot.history, key=lambda told: told[0])
+        for (_, before), (order, now) in pairwise(history):
+            if before == "met" and now != "met":
+                last = max(last, order[1])
+    return last
+
+
+def signatures(at):
+    """The valid signatures, each with its person (rule D4)."""
+    back, asked = went_back(at), at.plan["sign_off"]
+    signed = [s for s in at.of("sign_off.given", "sign_off") if micros(s.body["signed_at"]) > back]
+    valid = [s for s in signed if not asked["roles"] or s.body["role"] in asked["roles"]]
+    return [(at.person(s.source, s.body["by"]), s) for s in valid if not asked["authority"] or _is_entitled(at, s)]
+
+
+def signers(at):
+    """The persons who have validly signed: a quorum counts persons."""
+    return {person for person, _ in signatures(at)}
+
+
+def _is_entitled(at, slot):
+    when = day_of(micros(slot.body["signed_at"]), at.plan["timezone"])
+    signer = at.person(slot.source, slot.body["by"])
+    return any(
+        at.person("register", grant["person"]) == signer
+        and grant["role"] == slot.body["role"]
+        and (grant["from_"] is None or day(grant["from_"]) <= when)
+        and (grant["until"] is None or when <= day(grant["until"]))
+        and (grant["up_to"] is None or at.value <= grant["up_to"])
+        for grant in at.plan["sign_off"]["authority"]
+    )
+
+
+def open_holds(at):
+    """A person's holds that nobody with a say has lifted since."""
+    lifted = {(repr(s.address), s.body["hold"]): s.order[1] for s in at.of("hold.lifted", "hold")}
+    placed = at.of("hold.placed", "hold")
+    return {s.body["hold"] for s in placed if lifted.get((repr(s.address), s.body["hold"]), -1) <= s.order[1]}
+
+
+def waivers(at):
+    """Code and cause (none: any) of what two persons have waived until today or longer (rule D6)."""
+    return {
+        (s.body["code"], s.body.get("cause"))
+        for s in at.of("reason.waived", "waiver")
+        if at.person(s.source, s.body["by"]) != at.person(s.source, s.body["approved_by"])
+        and (s.body.get("until") is None or at.today <= day(s.body["until"]))
+    }
+
+
+def changed_evidence(at, quorum):
+    """Documents that are attached otherwise than signed, and that too few have signed as they are (rule D4)."""
+    attached = {s.body["name"]: s.body["sha256"].lower() for s in at.of("evidence.attached", "evidence")}
+    given = [(who, s.body["evidence"]) for who, s in signatures(at)]
+    seen = {name: {who for who, hashes in given if hashes.get(name, "").lower() == attached[name]} for name in attached}
+    others = {
+        name for _, hashes in given for name, sha in hashes.items() if attached.get(name, sha).lower() != sha.lower()
+    }
+    return {name for name in others if len(seen[name]) < quorum}
+
+
+def _open_precursors(at):
+    """Milestones that come first and are not met; one that was replaced is open until its successors are (D2)."""
+    plan = at.plan["milestones"]
+    stand_ins = {m["id"]: [m["id"]] for m in plan}
+    for name in at.milestone["after"]:
+        stand_ins.setdefault(name, [m["id"] for m in plan if name in m["replaces"]])
+    met = {name: [status_of(at.at(one)) == "met" for one in stand_ins[name]] for name in at.milestone["after"]}
+    return {name for name, all_met in met.items() if not (all_met and all(all_met))}
+
+
+def blocking(at, invoices, share):
+    """Code to its causes, of everything judged in every decision, without what was waived."""
+    found = defaultdict(set)
+    plan, milestone = at.plan, at.milestone
+    if plan["status"] != "active":
+        found["CONTRACT_NOT_ACTIVE"] = {plan["status"]}
+    found["MANUAL_HOLD"] = open_holds(at)
+    if at.requires("met") and status_of(at) != "met":
+        found["NOT_MET"] = {"met"}
+    found["PRECURSOR_OPEN"] = _open_precursors(at)
+    if at.requires("received") and share == 0:
+        found["NOT_RECEIVED"] = {"received"}
+    attached = {s.body["name"] for s in at.of("evidence.attached", "evidence")}
+    asked = {proof.removeprefix("evidence:") for proof in milestone["requires"] if proof.startswith("evidence:")}
+    found["EVIDENCE_MISSING"] = asked - attached
+    quorum = plan["sign_off"]["quorum"]
+    if at.requires("signed_off") and len(signers(at)) < quorum:
+        found["SIGN_OFF_MISSING"] = {"signed_off"}
+    elif at.requires("signed_off"):
+        found["EVIDENCE_CHANGED"] = changed_evidence(at, quorum)
+    found["COMPLIANCE_EXPIRED"] = {name for name in plan["compliance"] if not _is_valid(at, name)}
+    if at.requires("invoiced") and invoices.sum <= 0:
+        found["NOT_INVOICED"] = {"invoiced"}
+    found["WRONG_SUPPLIER"] = {number_of(number) for number in invoices.foreign}
+    if invoices.sum > at.value + plan["rounding_band"]:
+        found["INVOICE_EXCEEDS_VALUE"] = {"invoiced"}
+    return unwaived(at, found)
+
+
+def unwaived(at, found):
+    """The reasons of which a cause is left that was not waived."""
+    waived = waivers(at)
+    left = {
+        code: {cause for cause in causes if not {(code, None), (code, cause)} & waived}
+        for code, causes in found.items()
+    }
+    return {code: causes for code, causes in left.items() if causes}
+
+
+def _is_valid(at, name):
+    documents = [s.body for s in at.of("compliance.document", "compliance") if s.body["name"] == name]
+    return any(day(d["valid_from"]) <= at.today <= day(d["valid_until"]) for d in documents)

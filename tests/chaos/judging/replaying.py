@@ -1,0 +1,104 @@
+"""The log replayed against the model: no release under a hold, no amount above what the rules allow, none withheld."""
+
+import json
+
+from judging.amounts import accepted_share, invoices_at, is_exact, most
+from judging.doubts import at_releases
+from judging.evidence import Finding
+from judging.known import Known
+from judging.reasons import JUDGED, PARTIAL, blocking
+from judging.situation import Situation
+
+
+def check_decisions_again(evidence):
+    """Every decision of every contract, from the facts of its log alone."""
+    books = {name: json.loads(content) for name, content in evidence.books.items()}
+    for contract, rows in sorted(evidence.log.items()):
+        yield from _replayed(contract, rows, books)
+
+
+def _replayed(contract, rows, books):
+    known, last, released = Known(), {}, {}
+    for row in rows:
+        entry = row.entry
+        for fact in entry.facts:
+            known.take(fact)
+            if fact.body["kind"] == "commands.adopted":
+                released |= {m: max(n, released.get(m, 0)) for m, n in fact.body["released"].items()}
+        plan = known.plan(entry.moment)
+        standing = known.standing(plan) if plan and entry.decisions else {}
+        milestones = {m["id"]: m for m in plan["milestones"]} if plan else {}
+        before, grown = dict(released), False
+        for decision in entry.decisions:
+            yield from _sums(contract, row, decision, released.get(decision.milestone, 0), last.get(decision.milestone))
+            if decision.milestone in milestones:
+                at = Situation(plan, milestones[decision.milestone], standing, entry.moment, books[entry.rulebook])
+                yield from _judged(contract, row, decision, at, released, is_first=decision.milestone not in last)
+            grown = grown or decision.released > before.get(decision.milestone, decision.carried or 0)
+            released[decision.milestone] = decision.released
+            if decision.said:
+                last[decision.milestone] = decision
+        total = sum(released.get(name, 0) for name in milestones)
+        if grown and plan and plan["value_cap"] is not None and total > plan["value_cap"]:
+            yield Finding("cap", contract, f"at most {plan['value_cap']} released", f"{total}")
+
+
+def _sums(contract, row, decision, before, last):
+    """What needs no model: held, released and the commands' own rules (§3.3, E1, law 6)."""
+    where = f"{decision.milestone}, revision {row.revision}"
+    codes = {reason[0] for reason in decision.reasons}
+    if decision.released < before and last is not None:
+        yield Finding("falling", contract, f"{where}: released stays at least {before}", f"{decision.released}")
+    if decision.held != max(0, decision.value - decision.released):
+        yield Finding("sum", contract, f"{where}: held is value less released", f"{decision.held}")
+    over = "OVER_RELEASED" in codes or "WITHDRAWN" in decision.exceptions
+    if decision.released > max(decision.value, decision.carried or 0) and not over:
+        yield Finding("value", contract, f"{where}: released is within {decision.value}", f"{decision.released}")
+    if decision.held > 0 and not codes:
+        yield Finding("reason", contract, f"{where}: what is held has a reason", "it has none")
+    if decision.said is None:
+        return
+    more = last is not None and decision.released > last.released
+    action = "hold" if decision.held > 0 and not more else "release"
+    if decision.said.action != action:
+        yield Finding("action", contract, f"{where}: {action}", decision.said.action)
+    if last is not None and _told(decision) == _told(last):
+        yield Finding("doubled", contract, f"{where}: its command says something new", "it repeats the last one")
+
+
+def _told(decision):
+    return decision.value, decision.released, decision.held, decision.said.targets
+
+
+def _judged(contract, row, decision, at, released, *, is_first):
+    """One decision against the model. A first command is a hold whatever is known (rule E1)."""
+    where = f"{decision.milestone}, revision {row.revision}"
+    moved = decision.released if decision.carried is not None else 0  # what a split or an opening brought
+    before = released.get(decision.milestone, moved)
+    codes = {reason[0] for reason in decision.reasons}
+    invoices, share = invoices_at(at), accepted_share(at)
+    expected = blocking(at, invoices, share) if at.milestone["value"] is not None else {}
+    limit = most(at, invoices, share, expected, decision.carried or 0)
+    if invoices.other_currency:  # what they come to is not judged
+        limit, expected = decision.value, {c: v for c, v in expected.items() if c != "NOT_INVOICED"}
+    if decision.released > before:
+        holding = sorted((codes - PARTIAL) | expected.keys() | at_releases(at, invoices).keys())
+        if holding:
+            yield Finding("early", contract, f"{where}: nothing is released under {', '.join(holding)}", "a release")
+        if decision.released > limit:
+            yield Finding("early", contract, f"{where}: at most {limit} released", f"{decision.released}")
+    if not is_first and not invoices.other_currency and is_exact(at, decision.carried):
+        yield from _compared(contract, where, decision, codes, expected, limit, before)
+
+
+def _compared(contract, where, decision, codes, expected, limit, before):
+    """Where the model knows every rule: the very reasons and the very amount."""
+    missing, groundless = expected.keys() - codes, (codes & JUDGED) - expected.keys()
+    if missing:
+        yield Finding("hold lost", contract, f"{where}: held by {', '.join(sorted(missing))}", "it is not named")
+    if groundless:
+        yield Finding("withheld", contract, f"{where}: no reason for {', '.join(sorted(groundless))}", "it holds")
+    if decision.allowed != limit:
+        yield Finding("amount", contract, f"{where}: {limit} may be paid", f"{decision.allowed}")
+    if not codes - PARTIAL and "CAP_REACHED" not in codes and decision.released < max(before, limit):
+        yield Finding("withheld", contract, f"{where}: {limit} is released", f"{decision.released}")
