@@ -40,7 +40,6 @@ FORGET_PARTITIONS = """
     where cluster = $1 and (topic, partition) in (select * from unnest($2::text[], $3::int[]))
 """
 # One that ends further away than any lease is long was given before the server's clock was set back: it is cut short.
-# One that ends further away than any lease is long was given before the server's clock was set back: it is cut short.
 LEASE = """
     insert into lease as old (name, owner, epoch, expires_at)
     values ($1, $2, 1, clock_timestamp() + $3 * interval '1 second')
