@@ -58,6 +58,7 @@ GAUGES = {
     "milepost_read_to_seconds": ("Unix time up to which a partition was read.", ("topic", "partition")),
     "milepost_outbox_rows": ("Rows waiting to be published.", ("lane",)),
     "milepost_outbox_age_seconds": ("Age of the oldest row waiting to be published.", ("lane",)),
+    "milepost_outbox_full": ("Whether workers have stopped reading, because too many rows wait.", ()),
     "milepost_parked": ("Parked facts.", ()),
     "milepost_quarantine_open": ("Records in quarantine on which nobody has decided.", ()),
     "milepost_parked_claimed": ("Parked facts although a contract claims one of their keys.", ()),

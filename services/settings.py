@@ -177,7 +177,8 @@ class Http(Part):
 
 class Worker(Part):
     """How the worker works; the defaults suit most. It takes `batch` records at once, up to `batch_behind` while more
-    are waiting. After `session_s` without a sign of life others take over.
+    are waiting. After `session_s` without a sign of life others take over. With `outbox_rows` waiting to be published
+    it stops reading until half of them are out; each batch leaves a handful.
     """
 
     batch: int = Field(500, ge=1, le=5_000)
@@ -185,6 +186,7 @@ class Worker(Part):
     drain_s: float = Field(5, gt=0)
     lease_s: float = Field(10, gt=0)
     session_s: float = Field(30, ge=1, le=300)
+    outbox_rows: int = Field(50_000, ge=10)
 
 
 class Ocds(Part):

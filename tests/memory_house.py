@@ -20,6 +20,7 @@ from services.runtime.holdings import Holdings
 from services.runtime.lanes import Lanes
 from services.runtime.leases import Leases
 from services.runtime.outgoing import Topics
+from services.runtime.pressure import Pressure
 from services.runtime.reading import Reader
 from services.runtime.relay import Relay
 from services.runtime.upkeep import Upkeep
@@ -49,7 +50,8 @@ class Process:
         lanes = Lanes(store, rules, topics, states, revisions, most, self.telemetry)
         self.leases = Leases(store, name, house.lease_s)
         self.relay = Relay(store, self.publisher, lanes, self.leases, self.telemetry, self.health)
-        self.upkeep = Upkeep(store, self.feed, rules, house.release, self.telemetry, self.health)
+        pressure = Pressure(house.outbox_rows)
+        self.upkeep = Upkeep(store, self.feed, rules, house.release, self.telemetry, self.health, pressure)
         self.worker = Worker(
             store,
             self.feed,
@@ -59,6 +61,7 @@ class Process:
             self.health,
             self.relay.wake,
             Appetite(house.batch, house.batch),
+            pressure,
         )
         self.tasks = []
 
@@ -88,6 +91,7 @@ class House:
         self.topics = MemoryTopics(dict.fromkeys((*TOPICS, *OUT), PARTITIONS))
         self.inputs = [Partition(topic, n) for topic in TOPICS for n in range(PARTITIONS)]
         self.batch, self.lease_s, self.release = 100, 0.5, RELEASE
+        self.outbox_rows = 1000
         self.processes = []
 
     def process(self, name="w1"):

@@ -19,6 +19,7 @@ from services.reconciliation.policy import Rules
 from services.reconciliation.react import UNPARK
 from services.runtime.clock import StoreClock
 from services.runtime.health import Health
+from services.runtime.pressure import Pressure
 
 RULEBOOK = "rulebook"
 UPGRADE = "upgrade"
@@ -42,14 +43,16 @@ class Upkeep:
     """Looks after the store while the worker works."""
 
     def __init__(
-        self, store: Store, feed: Feed, rules: Rules, release: str, telemetry: Telemetry, health: Health
-    ) -> None:
+        self, store: Store, feed: Feed, rules: Rules, release: str, telemetry: Telemetry, health: Health,
+        pressure: Pressure | None = None,
+    ) -> None:  # fmt: skip
         self._store = store
         self._feed = feed
         self._rules = rules
         self._release = release
         self._telemetry = telemetry
         self._health = health
+        self._pressure = pressure
         self._clock = StoreClock(store)
         self._stopping = asyncio.Event()
 
@@ -122,6 +125,14 @@ class Upkeep:
         first = [next((claims[key] for key in row.keys if key in claims), ()) for row in rows]
         return {claimants[0] for claimants in first if len(claimants) == 1}
 
+    def _press(self, rows: int) -> None:
+        """Let the worker stop reading while the outbox is full."""
+        if self._pressure is None:
+            return
+        if self._pressure.saw(rows):
+            self._telemetry.event("warning", "outbox full" if self._pressure.on else "outbox no longer full")
+        self._telemetry.gauge("milepost_outbox_full", float(self._pressure.on))
+
     async def measure(self) -> None:
         """Set the gauges that nobody counts along the way."""
         waiting = await self._store.backlog()
@@ -129,6 +140,7 @@ class Upkeep:
             rows, age = waiting.get(lane, Backlog(0, 0))
             self._telemetry.gauge("milepost_outbox_rows", rows, lane=lane.name.lower())
             self._telemetry.gauge("milepost_outbox_age_seconds", age / 1e6, lane=lane.name.lower())
+        self._press(sum(rows for rows, _ in waiting.values()))
         now, read_to = await self._clock.now(), {s.partition: s.read_to for s in await self._store.partitions()}
         for partition, behind in self._feed.behind().items():
             place = {"topic": partition.topic, "partition": str(partition.number)}

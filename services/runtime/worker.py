@@ -9,6 +9,7 @@ What may go wrong, and what then happens:
 - *Another worker has our partitions, or a commit was in doubt* (FenceLost): the batch is dropped and the partitions are
   sought anew at the offsets that the store has.
 - *A rebalance*: the feed waits until the running batch is committed; one that waits for the store is given up.
+- *The outbox is full* (`Pressure`): nothing is read, with the partitions paused, until half of it is out.
 - *Processes died here* (`Holdings.is_suspected`): records one by one, each attempt written before; a record on which
   the process died three times is set aside.
 - *Anything else* is a defect of the loop, the fence or the store: it ends the process.
@@ -32,6 +33,7 @@ from services.runtime.clock import StoreClock
 from services.runtime.hallway import Hallway
 from services.runtime.health import Health
 from services.runtime.holdings import Holdings
+from services.runtime.pressure import Pressure
 from services.runtime.reviews import Reviews
 from services.runtime.work import Report
 
@@ -46,7 +48,7 @@ class Worker:
 
     def __init__(
         self, store: Store, feed: Feed, hallway: Hallway, holdings: Holdings, telemetry: Telemetry, health: Health,
-        on_commit: Callable[[], None], appetite: Appetite,
+        on_commit: Callable[[], None], appetite: Appetite, pressure: Pressure | None = None,
     ) -> None:  # fmt: skip
         self._store = store
         self._feed = feed
@@ -56,6 +58,7 @@ class Worker:
         self._health = health
         self._on_commit = on_commit
         self._appetite = appetite
+        self._pressure = pressure
         self._clock = StoreClock(store)
         self._reviews = Reviews(store, feed, hallway, holdings.cluster)
         self._backoff = Backoff()
@@ -75,6 +78,9 @@ class Worker:
         """
         while not self._stopping.is_set():
             self._health.beat(LOOP)
+            if self._pressure is not None and self._pressure.on:
+                await self._hold(BREATH_S)
+                continue
             try:
                 records = await self._feed.poll(self._appetite.now, POLL_S)
                 self._appetite.had(len(records))

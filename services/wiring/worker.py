@@ -29,6 +29,7 @@ from services.runtime.holdings import Holdings
 from services.runtime.lanes import Lanes
 from services.runtime.leases import Leases
 from services.runtime.outgoing import Topics
+from services.runtime.pressure import Pressure
 from services.runtime.reading import Reader
 from services.runtime.relay import EXPLAINING, Relay
 from services.runtime.upkeep import Upkeep
@@ -160,8 +161,11 @@ class _House:
             )
             for wanted in ((Lane.COMMANDS,), EXPLAINING)
         ]
-        self.upkeep = Upkeep(store, self.feed, rules, RELEASE, telemetry, health)
-        self.worker = Worker(store, self.feed, hallway, self.holdings, telemetry, health, self._committed, appetite)
+        pressure = Pressure(settings.worker.outbox_rows)
+        self.upkeep = Upkeep(store, self.feed, rules, RELEASE, telemetry, health, pressure)
+        self.worker = Worker(
+            store, self.feed, hallway, self.holdings, telemetry, health, self._committed, appetite, pressure
+        )
 
     @property
     def parts(self) -> list[Worker | Upkeep | Relay]:
