@@ -82,15 +82,15 @@ def read_documents(paths: list[FilePath], house: House | None = None) -> Reading
 
 def _read_file(path: FilePath, text: str, house: House) -> Reading:
     try:
-        nodes = [node for node in yaml.compose_all(text, Loader) if node is not None]
-        contents = [content for content in yaml.load_all(text, Loader) if content is not None]
+        written = list(zip(yaml.compose_all(text, Loader), yaml.load_all(text, Loader), strict=True))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         sentence = f"{path}{_mark(error)}: it is neither YAML nor JSON: {' '.join(str(error).split())[:200]}"
         return Reading([], [sentence], [])
-    if not nodes:
-        return Reading([], [f"{path}: it holds no document"], [])
     whole = Reading([], [], [])
-    for node, content in zip(nodes, contents, strict=True):
+    found = [(node, content) for node, content in written if node is not None and content is not None]
+    if not found:
+        whole.faults.append(f"{path}: it holds no document")
+    for node, content in found:
         _read_document(Text(path, node), content, house, whole)
     return whole
 

@@ -48,6 +48,8 @@ HOSTILE = [
     ('title: "\\ud800"', "cannot be written as JSON"),
     ("? [a, b]\n: c", "unhashable key"),
     ("title: a\ntitle: b", "title stands twice"),
+    ("---\n---\n# nothing\n", "it holds no document"),
+    ("contract: C\n---\n\n---\n---\n", "1: version is missing"),
     ("title: \x00", "neither YAML nor JSON"),
     ('{"contract": "C", "version": 1, "version": 2}', "version stands twice"),
 ]
