@@ -7,13 +7,13 @@ contract is decided day by day by the present rules, as it would have been had e
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import NamedTuple
 
 from contracts_schema import facts as f
 from contracts_schema.plan import decode_plan
 from services.history.shadow import Shadow
-from services.reconciliation.calendar import day_of, midnight
+from services.reconciliation.calendar import day_of, later, midnight
 from services.reconciliation.log import LogEntry
 from services.reconciliation.policy import Rules
 from services.reconciliation.state import State
@@ -87,7 +87,7 @@ def as_of(contract: str, entries: list[LogEntry], rules: Rules, day: date) -> As
         moment = midnight(about, zone)
         shadow.pass_time(moment)
         shadow.tell(sorted(days[about], key=_registrations_first), moment)
-    shadow.pass_time(midnight(day + timedelta(days=1), zone) - 1)
+    shadow.pass_time(midnight(later(day), zone) - 1)
     left_out = tuple((fact, about) for about, fact in dated if about > day and not _is_frame(fact))
     return AsOf(shadow.state, rules, left_out, zone)
 

@@ -8,6 +8,7 @@ from contracts_schema.money import Money
 from contracts_schema.reasons import ExceptionCode as E
 from services.reconciliation.case import Case
 from services.reconciliation.state import Slot
+from services.reconciliation.subject import invoice_number
 
 TOO_LATE = "HELD_TOO_LATE"  # how the gate's answer begins when the payment had been approved before the hold came
 
@@ -39,10 +40,17 @@ def paid_to_date(case: Case) -> int:
 
 
 def _net_part(case: Case, slot: Slot) -> Fraction:
+    """The net of a payment by the invoice that it names, in the newest word of the highest authority (A8, D11)."""
     amount: Money = slot.body.amount
-    for invoice in case.standing.get("invoice.received", ()):
-        gross = invoice.body.gross
-        same = slot.body.invoice == invoice.body.number and isinstance(gross, Money)
-        if same and gross.currency == amount.currency and gross.minor > 0:
-            return Fraction(amount.minor * invoice.body.net.minor, gross.minor)
-    return Fraction(amount.minor)
+    taxed = [s for s in case.of("invoice.received", "invoice") if _is_paid_by(s, slot)]
+    if not taxed:
+        return Fraction(amount.minor)
+    body = max(taxed, key=lambda s: (-(case.rules.rank(case.plan, "invoice", s.source) or 0), s.order)).body
+    return Fraction(amount.minor * body.net.minor, body.gross.minor)
+
+
+def _is_paid_by(invoice: Slot, payment: Slot) -> bool:
+    gross, named = invoice.body.gross, payment.body.invoice
+    if not isinstance(gross, Money) or gross.minor <= 0 or gross.currency != payment.body.amount.currency:
+        return False
+    return named is not None and invoice_number(named) == invoice_number(invoice.body.number)

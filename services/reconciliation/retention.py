@@ -7,10 +7,10 @@ progress reaches its beginning, that share of everything kept before goes back t
 
 from __future__ import annotations
 
-from datetime import timedelta
 from fractions import Fraction
 
 from contracts_schema.plan import Retention
+from services.reconciliation.calendar import later
 from services.reconciliation.case import Case, Whole, in_force
 from services.reconciliation.invoices import Exact
 
@@ -67,4 +67,4 @@ def is_over(contract: Whole, terms: Retention) -> bool:
     if terms.release_on is None:
         return False
     met_on = contract.cases[terms.release_on].completion.met_on
-    return met_on is not None and contract.today > met_on + timedelta(days=terms.defects_days)
+    return met_on is not None and contract.today > later(met_on, terms.defects_days)

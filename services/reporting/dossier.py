@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import NamedTuple
 
 from contracts_schema.facts import ContractRegistered
 from contracts_schema.plan import Milestone, Plan
-from services.reconciliation.calendar import day_of, midnight
+from services.reconciliation.calendar import day_of, later, midnight
 from services.reconciliation.case import Case, in_force
 from services.reconciliation.crosswalk import index_of
 from services.reconciliation.log import Decided, LogEntry
@@ -99,7 +99,7 @@ class Period(NamedTuple):
     def clip(self, begin: int, end: int, zone: str) -> tuple[int, int]:
         """The part of a time (µs) that lies in the period, in a zone; it may be empty."""
         first = begin if self.since is None else max(begin, midnight(self.since, zone))
-        last = end if self.until is None else min(end, midnight(self.until + timedelta(days=1), zone))
+        last = end if self.until is None else min(end, midnight(later(self.until), zone))
         return first, max(first, last)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, timedelta
+from datetime import date
 from enum import Enum
 
 from contracts_schema.plan import Milestone
+from services.reconciliation.calendar import later
 from services.reconciliation.case import Case
 from services.reporting.dossier import Dossier, Period, first_due
 from services.reporting.sheet import Cell, Sheet, percent
@@ -27,7 +28,7 @@ KNOWN = (Outcome.ON_TIME, Outcome.LATE, Outcome.OVERDUE)
 
 def outcome(due: date, tolerance_days: int, met_on: date | None, today: date) -> Outcome:
     """How a milestone stands to its due date; late within the tolerance is not late."""
-    last = due + timedelta(days=tolerance_days)
+    last = later(due, tolerance_days)
     if met_on is not None:
         return Outcome.ON_TIME if met_on <= last else Outcome.LATE
     return Outcome.OVERDUE if today > last else Outcome.AHEAD

@@ -5,9 +5,9 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Iterator
-from datetime import timedelta
 from fractions import Fraction
 
+from services.reconciliation.calendar import later
 from services.reconciliation.case import Case, Finding
 
 _MEASURE = re.compile(r"measure:([^<>=]+)(<=|>=|<|>|=)(.+)")
@@ -27,7 +27,7 @@ def met(case: Case) -> Iterator[Finding]:
 
 def _on_time(case: Case, required: str) -> Iterator[Finding]:
     other = case.contract.cases[required.removeprefix("on_time:")]
-    last = other.milestone.due + timedelta(days=other.milestone.tolerance_days) if other.milestone.due else None
+    last = later(other.milestone.due, other.milestone.tolerance_days) if other.milestone.due else None
     met_on = other.completion.met_on
     if not (other.met and met_on is not None and last is not None and met_on <= last):
         yield Finding(required, f"{other.milestone.id} was not met by {last or 'a due date'}", other.completion.facts)

@@ -1,0 +1,26 @@
+"""What finance paid, in net: a payment of a taxed invoice counts with its net share, in whatever order it was told."""
+
+from itertools import permutations
+
+import pytest
+from builders import Story, a_contract, a_milestone, invoice, met, paid, registered
+
+# Two systems tell of invoice I-1 with different taxes; finance is believed before the portal.
+PORTAL = invoice("100.00", gross="119.00")
+FINANCE = invoice("100.00", source="ap", gross="125.00")
+ORDERS = list(permutations([PORTAL, FINANCE, paid("125.00", invoice="I-1")]))
+
+
+def told(*events):
+    return Story().tell(registered(a_contract(a_milestone(requires=["met", "invoiced"]))), met(), *events)
+
+
+@pytest.mark.parametrize("events", ORDERS)
+def test_the_word_of_the_highest_authority_tells_the_tax_whatever_came_first(events):
+    assert told(*events).position().exceptions == ()
+
+
+@pytest.mark.parametrize("gross", ["119.00", "125.00"])
+def test_a_payment_beyond_the_net_released_is_an_exception(gross):
+    story = told(invoice("100.00", gross=gross), paid("125.01", invoice=" I-1"))
+    assert [str(code) for code in story.position().exceptions] == (["PAID_WHILE_HELD"] if gross == "119.00" else [])
