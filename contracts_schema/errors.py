@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from contracts_schema.facts import Doubt
 
 
+SENTENCE_MAX = 16_000  # characters; it stands in logs, states and quarantine records, whatever a stranger wrote
+
+
 class MilepostError(Exception):
     """Base of every error that Milepost raises on purpose."""
 
@@ -30,8 +33,8 @@ class MessageError(MilepostError):
     fault = "message"
 
     def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+        self.sentence = sentence if len(sentence) <= SENTENCE_MAX else f"{sentence[:SENTENCE_MAX]} ..."
+        super().__init__(self.sentence)
 
 
 class Unreadable(MessageError):

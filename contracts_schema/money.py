@@ -42,7 +42,7 @@ def decimals(currency: str) -> int:
     try:
         return DECIMALS[currency]
     except KeyError:
-        raise ValueError(f"currency {currency!r} is not an ISO 4217 code") from None
+        raise ValueError(f"currency {currency!r:.40} is not an ISO 4217 code") from None
 
 
 def parse_amount(text: object, currency: str) -> int:
@@ -53,7 +53,7 @@ def parse_amount(text: object, currency: str) -> int:
     """
     digits = decimals(currency)
     if not isinstance(text, str) or not _AMOUNT[digits].fullmatch(text):
-        raise ValueError(f"amount {text!r} is not a decimal string with {digits} decimals, as {currency} has")
+        raise ValueError(f"amount {_shown(text)} is not a decimal string with {digits} decimals, as {currency} has")
     return int(text.replace(".", ""))
 
 
@@ -73,13 +73,18 @@ def from_wire(value: Any) -> Money:
         ValueError: the shape, the amount or the currency is wrong.
     """
     if not isinstance(value, dict) or value.keys() != {"amount", "currency"}:
-        raise ValueError(f'{value!r} is not of the form {{"amount": "1.00", "currency": "EUR"}}')
+        raise ValueError(f'{_shown(value)} is not of the form {{"amount": "1.00", "currency": "EUR"}}')
     currency = value["currency"]
     if not isinstance(currency, str):
-        raise ValueError(f"currency {currency!r} is not an ISO 4217 code")  # noqa: TRY004 -- one family for callers
+        raise ValueError(f"currency {_shown(currency)} is not an ISO 4217 code")  # noqa: TRY004 -- one family for callers
     return Money(parse_amount(value["amount"], currency), currency)
 
 
 def to_wire(minor: int, currency: str) -> dict[str, str]:
     """The wire form of `minor` units."""
     return {"amount": format_amount(minor, currency), "currency": currency}
+
+
+def _shown(value: object) -> str:
+    """The value as a sentence may show it: short, and nothing of what lies inside an object."""
+    return f"<{type(value).__name__}>" if isinstance(value, dict | list) else f"{value!r:.80}"

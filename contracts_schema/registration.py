@@ -81,7 +81,7 @@ def _nearest(path: Path) -> str:
 
 
 def _value(value: object) -> str:
-    text = repr(value)
+    text = f"<{type(value).__name__}>" if isinstance(value, dict | list) else repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 

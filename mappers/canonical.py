@@ -19,7 +19,7 @@ from contracts_schema.errors import Refused, Unreadable
 from contracts_schema.money import from_wire
 from contracts_schema.records import Record, Source, is_identifier
 from mappers.strict_json import parse
-from mappers.values import micros
+from mappers.values import micros, shown
 
 BYTES_MAX = 1024 * 1024
 _TYPE = re.compile(r"milepost\.([a-z_]+\.[a-z_]+)\.v([0-9]{1,6})")
@@ -94,10 +94,10 @@ def _binary(record: Record) -> Event:
 
 def _checked(envelope: Mapping[str, Any], data: object, record: Record) -> Event:
     if envelope.get("specversion") != "1.0":
-        raise ValueError(f"specversion {envelope.get('specversion')!r} is not 1.0")
+        raise ValueError(f"specversion {shown(envelope.get('specversion'))} is not 1.0")
     for name in ("id", "source", "type"):
         if not is_identifier(envelope.get(name)):
-            raise ValueError(f"{name} {envelope.get(name)!r} is not a text of 1 to 300 visible characters")
+            raise ValueError(f"{name} {shown(envelope.get(name))} is not a text of 1 to 300 visible characters")
     if not isinstance(data, dict):
         raise ValueError("data is not a JSON object")  # noqa: TRY004 -- one family for callers
     time = envelope.get("time")
@@ -106,7 +106,7 @@ def _checked(envelope: Mapping[str, Any], data: object, record: Record) -> Event
     elif isinstance(time, str):
         moment = _moment(time)
     else:
-        raise ValueError(f"time {time!r} is not an RFC 3339 text")
+        raise ValueError(f"time {shown(time)} is not an RFC 3339 text")
     return Event(envelope["id"], envelope["type"], moment, data)
 
 
@@ -128,7 +128,7 @@ def _fact(event: Event, kind: str, known: bool, source: Source, read_key: KeyRea
     body = _body(kind, event.data, source)
     version = event.data.get("version")
     if version is not None and (type(version) is not int or not 0 <= version < 2**53):
-        raise ValueError(f"version {version!r} is not a whole number from 0 on")
+        raise ValueError(f"version {shown(version)} is not a whole number from 0 on")
     return f.Fact(source.name, event.id, address, event.time, body, version)
 
 
@@ -137,7 +137,7 @@ def _address(data: Mapping[str, Any], read_key: KeyReader) -> f.Address:
     if contract is not None:
         for name, value in (("contract", contract), ("milestone", milestone)):
             if value is not None and not is_identifier(value):
-                raise ValueError(f"{name} {value!r} is not a text of 1 to 300 visible characters")
+                raise ValueError(f"{name} {shown(value)} is not a text of 1 to 300 visible characters")
         return f.Address(contract, milestone)
     if isinstance(ref, dict) and is_identifier(ref.get("source")) and is_identifier(ref.get("key")):
         return f.Address(None, None, ref["source"], (read_key(ref["source"], ref["key"]),))
@@ -171,7 +171,7 @@ def _sentence(fault: str, fields: Mapping[str, Any]) -> str:
     """The fault with the field's value, which the decoder leaves out."""
     reason, _, path = fault.partition(" - at `$.")
     name = re.split(r"[.\[`]", path)[0] if path else ""
-    return f"{name} {str(fields[name])[:80]!r}: {reason}" if name in fields else reason
+    return f"{name} {shown(fields[name])}: {reason}" if name in fields else reason
 
 
 def _doubts(event: Event, kind: str, record: Record, source: Source, read_key: KeyReader) -> tuple[f.Doubt, ...]:

@@ -22,6 +22,12 @@ def event(**data):
     return json.dumps(EVENT | {"data": EVENT["data"] | data}).encode()
 
 
+def dispute(amount):
+    money = amount if isinstance(amount, dict) else {"amount": amount, "currency": "EUR"}
+    data = {"contract": "C-1", "milestone": "M1", "dispute": "D", "amount": money, "reason": "r", "by": "olga"}
+    return json.dumps(EVENT | {"type": "milepost.dispute.opened.v1", "data": data}).encode()
+
+
 def text_in(field, raw):
     """The event with raw JSON text in the place of a field of its data."""
     return json.dumps(EVENT | {"data": EVENT["data"] | {field: "HERE"}}).encode().replace(b'"HERE"', raw)
@@ -79,6 +85,9 @@ JSON = {
     "overlong UTF-8": (lambda: text_in("by", b'"\xc0\xaf"'), "not UTF-8"),
     "100,000 keys": (lambda: event(evidence={str(n): "a" for n in range(10**5)}), "more than"),
     "one key 100,000 times": (lambda: text_in("by", b"{" + b'"a":1,' * 10**5 + b'"a":1}'), "stands twice"),
+    "amount of a million characters": (lambda: dispute("9" * 10**6), "amount '999"),
+    "money that is no money": (lambda: dispute({"iban": "x" * 10**6}), "<dict> is not of the form"),
+    "identifier of a million characters": (lambda: event(milestone="M" * 10**6), "milestone 'MMM"),
     "long identifier": (lambda: event(by="x" * 301), "by"),
     "text turned round": (lambda: event(by="jane\u202e"), "by"),
     "text of no width": (lambda: event(by="ja\u200bne"), "by"),

@@ -71,7 +71,7 @@ class Reader:
             if source.name == named or (named is None and len(bound) == 1 and not _has(record, SOURCE_HEADER)):
                 return source
         names = ", ".join(s.name for s in bound) or "no source"
-        raise Unreadable(f"header {SOURCE_HEADER} says {named!r}; bound to topic {record.topic}: {names}")
+        raise Unreadable(f"header {SOURCE_HEADER} says {named!r:.80}; bound to topic {record.topic}: {names}")
 
 
 def _digest(record: Record) -> bytes:

@@ -72,6 +72,7 @@ def met_and_measured(source, value, headers=(), key=None):
     if row is not None:
         assert (row.value, row.headers, row.key) == (value, tuple(headers), key)
         assert "defect" not in row.sentence
+        assert len(row.sentence) < 600
         assert len(quarantine_row(row, "milepost.quarantine").value) < 900_000
     return row
 
@@ -80,6 +81,14 @@ def met_and_measured(source, value, headers=(), key=None):
 def test_xml_that_means_to_hurt_is_set_aside_with_its_bytes(attack):
     make, sentence = XML[attack]
     assert sentence in met_and_measured("portal", make()).sentence
+
+
+def test_the_name_of_a_status_may_not_fill_the_state():
+    issue = b'{"issue": {"id": 1, "status": {"id": 9, "is_closed": true, "name": "%s"}}}' % (b"x" * 200_000)
+    door = Door()
+    row = door.meet("pm", issue)
+    assert len(row.sentence) < 16_100
+    assert len(door.raw()) < 50_000
 
 
 @pytest.mark.parametrize("attack", JSON)
@@ -105,6 +114,8 @@ HEADERS = {
     "a header whose name is long": [("x" * 10**6, b"")],
     "an encoding that we never undo": [("content-encoding", b"gzip")],
     "a source that is not bound": [("milepost-source", b"register")],
+    "a source of a megabyte": [("milepost-source", b"x" * 10**6)],
+    "an event of a megabyte": [("ce_id", b"x" * 10**6), ("ce_type", b"x" * 10**6)],
     "a source that is no text": [("milepost-source", b"\xff\xfe")],
     "a kind that is no text": [("milepost-kind", b"\xff\xfe")],
     "a time that is none": [("milepost-observed-at", b"9999-99-99")],
