@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest -o faulthandler_timeout=$(LONGEST_TEST_S) -o f
 SERVERS := kafka or postgres or tryton or redmine
 
 .PHONY: help install demo test check format-check lint types imports tests-alone tests-with-servers fmt bench pins \
-	mutation mutation-changed fuzz laws-long
+	mutation mutation-changed fuzz laws-long chaos
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ fuzz: install ## hostile bytes for every reader, coverage-guided, for MINUTES=10
 
 laws-long: install ## 50,000 histories of each machine, with other seeds on every run (hours)
 	MILEPOST_LAWS=long $(PYTEST) tests/laws/test_machine.py -n 2 -s -o faulthandler_timeout=0
+
+chaos: install ## break everything while all systems speak, heal it, judge it (SEED=; MINUTES= goes on for so long)
+	PYTHONPATH=tests $(BIN)/python -m chaos.campaign --seed $(or $(SEED),20260301) --minutes $(or $(MINUTES),0)
 
 pins: ## resolve deploy/constraints.txt anew, after a change of dependencies
 	rm -rf build/pins && $(PYTHON) -m venv build/pins
