@@ -11,10 +11,12 @@ processes interleave.
 import argparse
 import asyncio
 import json
+import logging
 import random
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -25,30 +27,39 @@ from chaos.forging import forge
 from chaos.load import Load
 from chaos.outages import Outages
 from chaos.proxy import WAYS
-from chaos.reading import records
+from chaos.reading import commands
 from chaos.rest import compare, differences, finance_wants, judged, settle
-from chaos.site import LANES, Site
+from chaos.site import Site
 from chaos.store import Store
 from chaos.talk import Talk
-from msgspec.json import decode
 
 from contracts_schema.failpoints import POINTS
 
 CONTRACTS = 120
 SHORT = {
     "kill worker": 14, "kill gate": 10, "kill collect": 6, "rebalance": 40, "zombie worker": 6, "zombie gate": 4,
-    "broker kill": 2, "broker stop": 1, "postgres kill": 3, "postgres stop": 2, "disk full": 1,
+    "broker kill": 2, "broker stop": 1, "postgres kill": 3, "postgres stop": 2, "disk full": 1, "clock step": 4,
 }  # fmt: skip
 PAIRS = ("worker-kafka", "worker-postgres", "gate-postgres", "gate-finance")
 SETTLE_S = 150.0
+ACTIVITY = """
+    select pid, application_name, state, wait_event, clock_timestamp() - xact_start as lasts,
+        pg_blocking_pids(pid) as waits_for, left(query, 200) as query
+    from pg_stat_activity where datname = current_database() order by xact_start
+"""
 FORGED = 150
+
+
+# What each invariant of the judge stands for, in the line of figures.
+ENDS = dict.fromkeys(("lost input", "lost command", "hold lost", "input", "topic", "unanswered", "withheld"), "lost")
+ENDS |= dict.fromkeys(("early", "forged command", "cap", "value", "amount"), "early") | {"doubled": "doubled"}
 
 
 class Campaign:
     """One run on one site."""
 
-    def __init__(self, folder: Path, seed: int, minutes: float = 0.0) -> None:
-        self.seed, self.minutes, self.folder = seed, minutes, folder
+    def __init__(self, folder: Path, seed: int, minutes: float = 0.0, only: str = "") -> None:
+        self.seed, self.minutes, self.folder, self.only = seed, minutes, folder, only
         self.site = Site(folder, seed)
         self.census = Census()
         self.store = Store(self.site)
@@ -56,7 +67,7 @@ class Campaign:
         self.talk = Talk(self.site, self.load)
         self.rng = random.Random(seed)
         self.faults = Faults(self.site, self.census, self.store, self.rng)
-        self.outages = Outages(self.site, self.census, self.store, self.rng)
+        self.outages = Outages(self.faults)
         self.figures: dict[str, object] = {}
         self.began = time.monotonic()
 
@@ -77,7 +88,11 @@ class Campaign:
         async with asyncio.TaskGroup() as group:
             going_on = [group.create_task(c) for c in (self._watch(), self.store.pulse())]
             speaking = [group.create_task(c) for c in (self.talk.sources(), self.talk.tool(), self.talk.calls())]
-            await self._short()
+            try:
+                await self._short()
+            except Exception:
+                await self._write_activity()
+                raise
             end = self.began + self.minutes * 60
             while time.monotonic() < end:
                 await self._all_together()
@@ -86,16 +101,23 @@ class Campaign:
             for task in going_on:
                 task.cancel()
 
+    async def _write_activity(self) -> None:
+        """What the database was doing when something did not come about."""
+        rows = await self.store.rows(ACTIVITY)
+        (self.folder / "activity.txt").write_text("\n".join(str(dict(row)) for row in rows))
+
     async def _short(self) -> None:
         """Every fault as often as CI asks for, in stages of what can go side by side."""
         for kind, times in SHORT.items():
-            if kind != "disk full" or self.site.disk:
+            if {"disk full": self.site.disk, "clock step": self.site.clock}.get(kind, kind):
                 self.census.plan(kind, times)
         for name in (name for names in POINTS.values() for name in names):
             self.census.plan(f"failpoint {name}")
         for way, pair in ((way, pair) for pair in PAIRS for way in WAYS):
             self.census.plan(f"network {way} {pair}")
         for name, stage in self._stages().items():
+            if self.only and name not in self.only:
+                continue
             began = time.monotonic()
             await asyncio.gather(*(fault() for fault in stage))
             self.say(f"{name}: {time.monotonic() - began:.0f} s")
@@ -112,6 +134,7 @@ class Campaign:
             "zombies": [partial(f.zombies, kind, SHORT[f"zombie {kind}"]) for kind in ("worker", "gate")],
             "network": [partial(o.networks, pair) for pair in PAIRS],
             "disk": [o.disk] if self.site.disk else [],
+            "clock": [o.clocks] if self.site.clock else [],
             "all together": [self._all_together],
         }  # fmt: skip
 
@@ -132,31 +155,33 @@ class Campaign:
             await asyncio.sleep(0.2)
 
     async def _verdict(self) -> list[str]:
-        topic = self.site.topic(LANES["commands"])
-        genuine = [
-            decode(r.value) for r in await records(self.site, [topic]) if not dict(r.headers).get("milepost-forged")
-        ]
-        wrong = differences(self.site, finance_wants(genuine))
+        wrong = differences(self.site, finance_wants(await commands(self.site)))
         faults = [f"finance differs at {place}: {what}" for place, what in wrong.items()]
         self.site.ledger.close()
         steady = {told.name for told in self.load.contracts if told.steady}
-        commands = 0
-        try:
-            commands = await compare(self.site, steady)
-        except AssertionError as error:
-            faults.append(f"not as in a quiet run: {str(error)[:2000]}")
+        said, unlike = await compare(self.site, steady)
+        faults += [f"not as in a quiet run: {one}" for one in unlike[:40]]
         findings = await judged(self.site)
         faults += [json.dumps(finding) for finding in findings[:40]]
         faults += [f"planned and did not fire: {kind} x {times}" for kind, times in self.census.missing().items()]
-        self._count(commands, findings, wrong)
+        await self._keep_logs({finding["contract"] for finding in findings})
+        self._count(said, findings, wrong)
         return faults
 
-    def _count(self, commands: int, findings: list[dict], wrong: dict[str, str]) -> None:
+    async def _keep_logs(self, contracts: set[str]) -> None:
+        """The log of each contract about which something was found: the database is gone afterwards."""
+        rows = await self.store.rows("select * from revision where contract = any($1::text[])", sorted(contracts))
+        if rows:
+            (self.folder / "found.jsonl").write_text("".join(f"{json.dumps(dict(r), default=_shown)}\n" for r in rows))
+
+    def _count(self, said: int, findings: list[dict], wrong: dict[str, str]) -> None:
+        by_kind = Counter(ENDS.get(finding["invariant"], "other") for finding in findings)
+        by_kind["early"] += sum(what == "early" for what in wrong.values())
         self.figures = {
             "seed": self.seed, "seconds": round(time.monotonic() - self.began), "records": self.talk.sent,
-            "webhooks": len(self.talk.accepted), "faults": sum(self.census.fired.values()), "commands": commands,
-            "finance_calls": len(self.site.ledger.calls), "findings": len(findings),
-            "early": sum(what == "early" for what in wrong.values()),
+            "webhooks": len(self.talk.accepted), "finance_calls": len(self.site.ledger.calls),
+            "faults": sum(self.census.fired.values()), "commands": said,
+            **{end: by_kind[end] for end in ("lost", "doubled", "early", "other")},
         }  # fmt: skip
         census = self.figures | self.census.figures() | {"finance_misbehaved": self.site.ledger.moods.count}
         (self.folder / "census.json").write_text(json.dumps(census, indent=1))
@@ -165,16 +190,22 @@ class Campaign:
         print(f"{time.monotonic() - self.began:6.0f} s  {line}", file=sys.stderr, flush=True)
 
 
+def _shown(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=20260301)
     parser.add_argument("--minutes", type=float, default=0.0)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--only", default="", help="stages by name, with commas: then what else was planned is missing")
     asked = parser.parse_args()
     folder = asked.folder or Path(tempfile.mkdtemp(prefix="milepost-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # of our own clients, which expect the worst
     print(f"seed {asked.seed}, everything in {folder}", file=sys.stderr)
-    campaign = Campaign(folder, asked.seed, asked.minutes)
+    campaign = Campaign(folder, asked.seed, asked.minutes, asked.only)
     faults = asyncio.run(campaign.run())
     print(*faults, sep="\n")
     print(json.dumps(campaign.figures))

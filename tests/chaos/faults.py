@@ -14,6 +14,7 @@ from chaos.store import Store
 from contracts_schema.failpoints import POINTS
 
 REACHED_S = 90.0
+STANDS_STILL_S = 75.0  # a gate that stops in the middle of a look holds the invoice for a minute
 
 
 class Faults:
@@ -91,7 +92,7 @@ class Faults:
         began = time.monotonic()
         victim.stop_still()
         try:
-            await until(lambda: self._orphaned(victim.pid), f"others take over from {victim.name}")
+            await until(lambda: self._orphaned(victim.pid), f"others take over from {victim.name}", STANDS_STILL_S)
             self.census.recovered("zombie worker: partitions taken over", time.monotonic() - began)
         finally:
             victim.go_on()
@@ -108,7 +109,9 @@ class Faults:
         began = time.monotonic()
         victims[0].stop_still()
         try:
-            await until(lambda: self._left(victims[0].pid), f"another gate takes over from {victims[0].name}")
+            await until(
+                lambda: self._left(victims[0].pid), f"another gate takes over from {victims[0].name}", STANDS_STILL_S
+            )
             self.census.recovered("zombie gate: lease taken over", time.monotonic() - began)
         finally:
             victims[0].go_on()

@@ -6,11 +6,11 @@ import random
 
 import rfc8785
 from aiokafka import AIOKafkaProducer
-from chaos.reading import records
+from chaos.reading import FORGED, records
 from chaos.site import LANES, Site
 from msgspec.json import decode, encode
 
-MARK = ("milepost-forged", b"1")
+MARK = (FORGED, b"1")
 
 
 async def forge(site: Site, rng: random.Random, count: int) -> int:

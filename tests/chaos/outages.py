@@ -2,15 +2,12 @@
 
 import asyncio
 import os
-import random
 import signal
 import time
 
-from chaos.census import Census
+from chaos.faults import Faults
 from chaos.processes import until
 from chaos.proxy import WAYS
-from chaos.site import Site
-from chaos.store import Store
 
 LASTS_S = (2.0, 6.0)  # shorter and longer than a session, a lease and a statement may take
 
@@ -18,8 +15,9 @@ LASTS_S = (2.0, 6.0)  # shorter and longer than a session, a lease and a stateme
 class Outages:
     """Ends and hinders servers and ways. Everything that is to happen is planned in the census before."""
 
-    def __init__(self, site: Site, census: Census, store: Store, rng: random.Random) -> None:
-        self.site, self.census, self.store, self.rng = site, census, store, rng
+    def __init__(self, faults: Faults) -> None:
+        self.faults = faults
+        self.site, self.census, self.store, self.rng = faults.site, faults.census, faults.store, faults.rng
 
     async def brokers(self, hows: list[str]) -> None:
         """One broker after the other is killed, or stopped cleanly, and comes back; the other two go on."""
@@ -55,6 +53,17 @@ class Outages:
         await asyncio.to_thread(self.site.postgres.start)
         await self.gets_on("disk full", time.monotonic())
 
+    async def clocks(self) -> None:
+        """The database's clock goes an hour ahead, an hour back, some minutes ahead, and true again."""
+        for seconds in (3600, -3600, 600, 0):
+            self.site.clock.move(seconds)
+            await until(lambda s=seconds: self._is_off(s), f"the clock is {seconds} s off")
+            self.census.fire("clock step")
+            began = time.monotonic()
+            await self.faults.kill(self.rng.choice(self.site.of("worker")))  # its leases end by the new time
+            await self.gets_on("clock step", began)
+            await until(lambda: self._relayed(), "commands go out", 60)
+
     async def network(self, way: str, pair: str) -> None:
         """One way between two parts is bad for a while."""
         proxies = self.site.proxies[pair]
@@ -84,6 +93,13 @@ class Outages:
         await until(more, f"workers get on after {kind or 'the last fault'}", 120)
         if kind is not None and since is not None:
             self.census.recovered(f"{kind}: next commit", time.monotonic() - since)
+
+    async def _is_off(self, seconds: int) -> bool:
+        now = await self.store.value("select extract(epoch from clock_timestamp())::float8")
+        return abs(float(now) - time.time() - seconds) < 60
+
+    async def _relayed(self) -> bool:
+        return await self.store.value("select count(*) from outbox where lane = 0") == 0
 
     def _lacks_room(self, log, since: int) -> bool:
         told = log.read_bytes()[since:]

@@ -1,9 +1,13 @@
 """Everything that lies on topics, read past the program."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from chaos.site import PARTITIONS, Site
+from chaos.site import LANES, PARTITIONS, Site
+from msgspec.json import decode
+
+FORGED = "milepost-forged"  # a header by which forged commands are told from genuine ones, here and by the judge
 
 
 async def ends(site: Site, topics: Iterable[str]) -> dict[tuple[str, int], int]:
@@ -24,3 +28,9 @@ async def records(site: Site, topics: Iterable[str]) -> list[ConsumerRecord]:
             for some in (await consumer.getmany(timeout_ms=200)).values():
                 found += some
         return found
+
+
+async def commands(site: Site) -> list[dict[str, Any]]:
+    """What workers said to finance, doubles included, without what the campaign forged."""
+    found = await records(site, [site.topic(LANES["commands"])])
+    return [decode(r.value) for r in found if FORGED not in dict(r.headers)]

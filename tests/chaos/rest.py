@@ -7,12 +7,11 @@ from collections import defaultdict
 from pathlib import Path
 
 from chaos.processes import until
-from chaos.reading import ends, records
+from chaos.reading import commands, ends, records
 from chaos.site import LANES, PARTITIONS, Site
 from chaos.store import Store
 from log_checks import check_said, rebuilt, slots_of
 from memory_house import OUT, House
-from msgspec.json import decode
 
 from connectors.memory_feed import MemoryTopics
 from connectors.postgres import PostgresSettings, PostgresStore
@@ -33,8 +32,7 @@ WAITING = """
 async def settle(site: Site, store: Store, within_s: float) -> float:
     """Wait until all is read, published, taken in, acted on and answered; how long that took. Raises TimeoutError."""
     took = await until(lambda: _all_read(site, store), "everything is read, published and taken in", within_s, 0.5)
-    commands = [decode(r.value) for r in await records(site, [site.topic(LANES["commands"])])]
-    wanted = finance_wants(commands)
+    wanted = finance_wants(await commands(site))
     took += await until(lambda: not differences(site, wanted), "finance is as the last commands say", within_s, 0.5)
     return took + await until(lambda: _all_read(site, store), "finance's last answers are read", within_s, 0.5)
 
@@ -53,10 +51,10 @@ async def _all_read(site: Site, store: Store) -> bool:
 # -- finance, by the last commands alone -------------------------------------------------------------------------------
 
 
-def finance_wants(commands: list[dict]) -> dict[str, list[tuple[set[str], int]]]:
+def finance_wants(said: list[dict]) -> dict[str, list[tuple[set[str], int]]]:
     """By invoice number: whose, and how many cents of its net may leave by each milestone's last command."""
     last = {}
-    for command in sorted(commands, key=lambda c: c["sequence"]):
+    for command in sorted(said, key=lambda c: c["sequence"]):
         last[command["contract"], command["milestone"]] = command
     found = defaultdict(list)
     for target in (t for command in last.values() for t in command["targets"]):
@@ -99,27 +97,37 @@ async def judged(site: Site) -> list[dict]:
     return list(json.loads(told)["findings"])
 
 
-async def compare(site: Site, steady: set[str]) -> int:
+async def compare(site: Site, steady: set[str]) -> tuple[int, list[str]]:
     """Every contract: its log makes its commands again, the topic has them, and its state is that of a quiet run over
-    the same records. How many commands there are; raises AssertionError where something differs."""
+    the same records. How many commands there are, and what differs."""
     told = settings.load(site.folder / "milepost.yaml")
-    rules, on_topic, commands = told.rules(), defaultdict(list), 0
-    for record in await records(site, [site.topic(LANES["commands"])]):
-        if "milepost-forged" not in dict(record.headers):
-            on_topic[decode(record.value)["contract"]].append(decode(record.value))
+    rules, on_topic, count, faults = told.rules(), defaultdict(list), 0, list[str]()
+    for command in await commands(site):
+        on_topic[command["contract"]].append(command)
     quiet = await undisturbed(site, told)
     async with PostgresStore(PostgresSettings(dsn=site.dsn)) as store:
         async for name, raw in await store.states():
-            state, logged = rebuilt(await store.log(name), rules)
-            check_said(logged, on_topic.pop(name, []))
-            commands += len(logged)
             stored = decode_state(raw)
-            assert (state.head, slots_of(state)) == (stored.head, slots_of(stored)), name
+            try:
+                state, logged = rebuilt(await store.log(name), rules)
+                check_said(logged, on_topic.pop(name, []))
+                count += len(logged)
+                assert (state.head, slots_of(state)) == (stored.head, slots_of(stored)), "log and state"
+            except AssertionError as error:
+                faults.append(f"{name}: {str(error)[:500]}")
             if name in steady:
-                assert _facts(stored) == _facts(quiet[name]), name
-                assert _allowed(stored, rules) == _allowed(quiet[name], rules), name
-    assert not on_topic, "commands of contracts that are not there"
-    return commands
+                faults += _differences(name, stored, quiet[name], rules)
+    return count, faults + [f"{name}: commands of a contract that is not there" for name in on_topic]
+
+
+def _differences(name: str, stored, quiet, rules) -> list[str]:
+    """How a contract differs from what it is after a quiet run."""
+    found = []
+    for what, one, other in (("facts", _facts(stored), _facts(quiet)),
+                             ("allowed", _allowed(stored, rules), _allowed(quiet, rules))):  # fmt: skip
+        keys = [key for key in one.keys() | other.keys() if one.get(key) != other.get(key)]
+        found += [f"{name}: {what} of {key}: {one.get(key)}; in a quiet run {other.get(key)}"[:700] for key in keys]
+    return found
 
 
 async def undisturbed(site: Site, told: settings.Settings) -> dict:

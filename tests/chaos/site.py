@@ -13,6 +13,7 @@ from pathlib import Path
 
 import asyncpg
 import yaml
+from chaos.clock import Clock
 from chaos.load import ROLES
 from chaos.processes import Member, until
 from chaos.proxy import Proxy
@@ -50,7 +51,8 @@ TOOL_PLAN = {
 
 
 class Site:
-    """The whole of it. `disk` is where a small disk for Postgres could be mounted, else None."""
+    """The whole of it. `disk` is where a small disk for Postgres could be mounted, `clock` what moves its clock; each
+    is None on a machine that cannot have it."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder, self.name = folder, f"chaos-{seed}"
@@ -60,6 +62,7 @@ class Site:
         self.disk = self.home if _mounted(self.home) else None
         self.home.chmod(0o755)
         self.postgres = Postgres(self.home, free_port(), find_binaries(), MORE_POSTGRES)
+        self.clock = Clock.before(self.postgres, self.home)
         self.ledger = WrittenLedger(folder / "ledger.jsonl", random.Random(seed))
         self.tool = Tool(random.Random(seed))
         self.proxies: dict[str, list[Proxy]] = {}
