@@ -7,6 +7,7 @@ the caller to find out by reading.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ from mappers.strict_json import parse
 ANSWER_BYTES_MAX = 8 * 1024 * 1024
 READ_TRIES = 3
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+_account = re.compile(r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,30}\b")  # the number of a bank account (IBAN)
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class Web:
     def __init__(self, settings: WebSettings, headers: Mapping[str, str] | None = None) -> None:
         self._base = checked(settings)
         self._token_file = settings.token_file
+        self._secret = ""
         self._timeout_s = settings.timeout_s
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(settings.timeout_s, pool=settings.timeout_s), follow_redirects=False, trust_env=False,
@@ -87,7 +92,7 @@ class Web:
             return Called(CallState.DONE)
         if status >= 500 or status in _BUSY:
             return Called(CallState.UNKNOWN, f"finance answers {status}")
-        return Called(CallState.REFUSED, f"finance answers {status}{_sentence(raw)}")
+        return Called(CallState.REFUSED, f"finance answers {status}{_sentence(raw, self._secret)}")
 
     async def _read_once(self, path: str, parameters: Any) -> Any:
         status, raw = await self._exchange("GET", path, parameters, None)
@@ -96,7 +101,9 @@ class Web:
         if status == 404:
             return None
         if status != 200:
-            raise ConfigurationError([f"finance answers {status} to {path}{_sentence(raw)}; check url and token_file"])
+            raise ConfigurationError(
+                [f"finance answers {status} to {path}{_sentence(raw, self._secret)}; check url and token_file"]
+            )
         try:
             return parse(raw, ANSWER_BYTES_MAX)
         except ValueError as error:
@@ -127,9 +134,10 @@ class Web:
         if self._token_file is None:
             return {}
         try:
-            return {"Authorization": f"bearer {self._token_file.read_text(encoding='utf-8').strip()}"}
+            self._secret = self._token_file.read_text(encoding="utf-8").strip()
         except OSError as fault:
             raise ConfigurationError([f"token_file {self._token_file} cannot be read: {fault.strerror}"]) from None
+        return {"Authorization": f"bearer {self._secret}"}
 
 
 def checked(settings: WebSettings) -> str:
@@ -150,11 +158,14 @@ def checked(settings: WebSettings) -> str:
     return url.rstrip("/")
 
 
-def _sentence(raw: bytes) -> str:
-    """What the system says of a refusal, where it says it in JSON."""
+def _sentence(raw: bytes, secret: str) -> str:
+    """What the system says of a refusal, where it says it in JSON; without our key and without bank accounts."""
     try:
         said = parse(raw, 65_536)
     except ValueError:
         return ""
     message = said.get("message") if isinstance(said, dict) else None
-    return f": {message[:200]}" if isinstance(message, str) else ""
+    if not isinstance(message, str):
+        return ""
+    known = message[:2000].replace(secret, "***") if secret else message[:2000]
+    return f": {_account.sub('***', known)[:200]}"

@@ -6,13 +6,14 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import replace
 
 from services.cli.app import DEFAULT_CONFIG, AsJson, Config, app
 from services.cli.options import Limit, Timeout, Wait, within
 from services.cli.words import give_up, print_json, print_table, run, say, working
 
 if TYPE_CHECKING:
-    from services.wiring.quarantine import Redriven
+    from services.wiring.quarantine import Redriven, View
 
 quarantine = typer.Typer(no_args_is_help=True, help="Look at what could not be used; judge it anew, or discard it.")
 app.add_typer(quarantine, name="quarantine")
@@ -41,14 +42,17 @@ def list_(config: Config = DEFAULT_CONFIG, limit: Limit = 100, as_json: AsJson =
 def show(
     record: Annotated[str, typer.Argument(metavar="ID", help="The record, as the list names it.")],
     config: Config = DEFAULT_CONFIG,
+    content: Annotated[bool, typer.Option("--value", help="Show the value, too: it may hold people's data.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Write the very bytes, and nothing else.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show one record whole: where it came from, why it is here, headers and value."""
+    """Show one record: where it came from, why it is here, its headers; its value only where that is asked for."""
     from services import settings
     from services.wiring.quarantine import shown
 
     view, value = run(shown(settings.load(config), record))
+    if not content:
+        view = replace(view, value=None, value_base64=None)
     if raw:
         sys.stdout.buffer.write(value)
     elif as_json:
@@ -61,8 +65,14 @@ def show(
             f"{view.size} bytes, SHA-256 {view.sha256}",
             *(f"{name}: {text}" for name, text in view.headers),
             "",
-            view.value if view.value is not None else "the value is no text; --raw writes its bytes",
+            _content(view, content),
         )
+
+
+def _content(view: View, asked: bool) -> str:
+    if not asked:
+        return "--value shows the value, --raw writes its bytes"
+    return view.value if view.value is not None else "the value is no text; --raw writes its bytes"
 
 
 @quarantine.command("redrive")

@@ -28,7 +28,8 @@ class Line(Struct, frozen=True):
 
 
 class View(Struct, frozen=True):
-    """One quarantined record whole. `value` is its text, or None where it is none; `value_base64` always."""
+    """One quarantined record. `value` is its text, or None where it is none, `value_base64` its bytes; both are None
+    where they were not asked for."""
 
     id: str
     state: str

@@ -294,7 +294,9 @@ def test_quarantine_lists_shows_and_discards(registered):
     record = registered.json("quarantine", "list")[0]["id"]
     assert record == "here/project.events/0/0"
     assert registered.json("quarantine", "show", "project.events/0/0")["state"] == "open"
-    assert '"so so"' in registered("quarantine", "show", record, "--raw")
+    for flag, said in (((), False), (("--value",), True), (("--raw",), True), (("--json",), False)):
+        assert ('"so so"' in registered("quarantine", "show", record, *flag)) == said
+    assert "so so" in registered.json("quarantine", "show", record, "--value")["value"]
     registered("quarantine", "discard", record)
     assert registered.json("quarantine", "list") == []
     assert registered.json("quarantine", "show", record)["state"] == "discarded"
