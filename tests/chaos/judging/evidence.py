@@ -73,7 +73,11 @@ async def _read_rows(evidence, connection):
         raw = row["entry"]
         made = Row(row["contract"], row["revision"], raw, row["previous"], row["head"], entry_of(raw))
         evidence.log[row["contract"]].append(made)
-    evidence.contracts = {r["id"]: r["revision"] for r in await connection.fetch("select id, revision from contract")}
+    states = await connection.fetch("select id, revision from contract")
+    archived = await connection.fetch("select contract from archived")
+    evidence.contracts = {r["id"]: r["revision"] for r in states}
+    for contract in {r["contract"] for r in archived} - evidence.log.keys():
+        evidence.contracts.pop(contract, None)  # its log was kept elsewhere, whole, and is verified there
     offsets = await connection.fetch("select topic, partition, next_offset from kafka_offset")
     evidence.offsets = {(r["topic"], r["partition"]): r["next_offset"] or 0 for r in offsets}
     evidence.parked = [

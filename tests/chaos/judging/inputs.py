@@ -14,7 +14,9 @@ from judging.evidence import OUTPUTS, Finding
 
 ADDRESS = {"contract", "milestone", "ref", "version"}
 NOWHERE = "(none)"
-OWN_WORDS = {"message.unreadable", "message.redriven", "invoice.claimed_elsewhere", "commands.adopted"}
+OWN_WORDS = {
+    "message.unreadable", "message.redriven", "document.renewed", "invoice.claimed_elsewhere", "commands.adopted"
+}  # fmt: skip
 
 
 def check_offsets(evidence):

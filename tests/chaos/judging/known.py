@@ -55,7 +55,7 @@ class Slot:
             if (kind in PARTIAL or order >= self.order) and order >= self.fields.get(name, (-2,)):
                 self.body[name], self.fields[name] = value, order
         if order >= self.order:
-            self.order, self.kind, self.document = order, kind, fact.document
+            self.order, self.kind, self.document, self.address = order, kind, fact.document, fact.address
         self.edition = max(self.edition, fact.edition)
         self.said[kind] = max(fact.time, self.said.get(kind, fact.time))
         self.history.append((order, fact.body.get("status")))
@@ -75,16 +75,19 @@ class Known:
 
     def take(self, fact):
         """Fold one fact."""
-        if fact.body["kind"] == "contract.registered":
+        kind = fact.body["kind"]
+        if fact.document is not None and kind != "message.unreadable":
+            name = (fact.source, fact.document.partition("@")[0])
+            self.documents[name] = max(fact.edition, self.documents.get(name, 0))
+        if kind == "document.renewed":
+            return
+        if kind == "contract.registered":
             order, version = (fact.time, fact.id), fact.body["version"]
             if order >= self.plans.get(version, ((),))[0]:
                 self.plans[version] = (order, unpack(fact.body["plan"]))
             return
         slot = self.slots.setdefault(_subject(fact), Slot(fact))
         slot.take(fact)
-        if fact.document is not None:
-            name = (fact.source, fact.document.partition("@")[0])
-            self.documents[name] = max(fact.edition, self.documents.get(name, 0))
 
     def plan(self, moment):
         """The highest version in force (rule B3); None where none is."""
@@ -101,8 +104,8 @@ class Known:
         return found
 
     def _is_void(self, slot):
-        """Whether a newer version of the vendor's document has this part no more (rule F9)."""
-        if slot.document is None:
+        """Whether a newer version of the vendor's document has this part no more (rule F9). A doubt is no part."""
+        if slot.document is None or slot.kind == "message.unreadable":
             return False
         return slot.edition < self.documents[slot.source, slot.document.partition("@")[0]]
 
