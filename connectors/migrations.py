@@ -21,6 +21,7 @@ from contracts_schema.errors import ConfigurationError, MilepostError
 UPGRADE_LOCK = 0x6D70_7570  # one upgrade at a time in a database
 CONNECT_S = 10.0
 STATEMENT_S = 600.0
+FLOOR = "select revision from schema_floor"
 
 
 def shipped_revisions() -> list[str]:
@@ -52,12 +53,15 @@ async def upgrade(dsn: str, lock_timeout_s: float = 10.0) -> list[str]:
         await engine.dispose()
 
 
-def faults_of_schema(revisions: list[str] | None) -> list[str]:
-    """What is wrong with a database that has these revisions applied (None: there is no schema at all)."""
+def faults_of_schema(revisions: list[str] | None, floor: str | None = None) -> list[str]:
+    """What is wrong with a database that has these revisions applied (None: there is no schema at all). It may be newer
+    than this program, as long as the program knows its `floor`."""
     shipped = shipped_revisions()
     if not revisions:
         return ["the database has no schema yet: run `milepost db upgrade`"]
     unknown = [revision for revision in revisions if revision not in shipped]
+    if unknown and floor in shipped:
+        return []
     if unknown:
         return [f"the database has schema {unknown[0]}, newer than this program's {shipped[-1]}: run a newer Milepost"]
     if revisions != [shipped[-1]]:
@@ -71,7 +75,9 @@ def _upgrade(connection: Connection, lock_timeout_ms: int) -> list[str]:
     present = list(MigrationContext.configure(connection).get_current_heads())
     shipped = shipped_revisions()
     if any(revision not in shipped for revision in present):
-        raise ConfigurationError(faults_of_schema(present))
+        if faults := faults_of_schema(present, _floor(connection)):
+            raise ConfigurationError(faults)
+        return []
     if present == [shipped[-1]]:
         return []
     config = _config()
@@ -79,6 +85,13 @@ def _upgrade(connection: Connection, lock_timeout_ms: int) -> list[str]:
     command.upgrade(config, "head")
     _grant(connection)
     return shipped[shipped.index(present[0]) + 1 :] if present else shipped
+
+
+def _floor(connection: Connection) -> str | None:
+    if connection.scalar(text("select to_regclass('schema_floor')")) is None:
+        return None
+    floor: str | None = connection.scalar(text(FLOOR))
+    return floor
 
 
 def _grant(connection: Connection) -> None:

@@ -16,8 +16,9 @@ from connectors.postgres_errors import answers
 Rights = Mapping[str, str]  # by table
 
 CONNECT_S = 10.0
+SCHEMA: Rights = {"alembic_version": "select", "schema_floor": "select"}
 RELAY: Rights = {
-    "alembic_version": "select",
+    **SCHEMA,
     "contract": "select",
     "lease": "select, insert, update",
     "outbox": "select, delete",
@@ -40,7 +41,7 @@ WORKER: Rights = {
     "wake": "select, insert, delete",
 }
 GATE: Rights = {
-    "alembic_version": "select",
+    **SCHEMA,
     "contract": "select",
     "crosswalk": "select",
     "gate_answer": "select, insert, delete",
@@ -53,7 +54,7 @@ GATE: Rights = {
     "revision": "select",
 }
 COLLECT: Rights = {
-    "alembic_version": "select",
+    **SCHEMA,
     "collect_place": "select, insert, update",
     "collect_standing": "select, insert, update",
     "collect_told": "select, insert, update, delete",

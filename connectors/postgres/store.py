@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 
-from connectors.migrations import faults_of_schema
+from connectors.migrations import FLOOR, faults_of_schema
 from connectors.postgres.batch import PostgresBatch
 from connectors.postgres.pool import Database, PostgresSettings
 from connectors.postgres.reads import PostgresReads
@@ -203,7 +203,9 @@ class PostgresStore(PostgresReads):
         faults = [f"Postgres has {name} = off; {SETTINGS[name]}" for name, setting in rows if setting == "off"]
         if await self._database.fetchval("select pg_is_in_recovery()"):
             faults.append("Postgres is a standby and takes no writes: let postgres.dsn name the primary")
-        present = None
+        present, floor = None, None
         if await self._database.fetchval("select to_regclass('alembic_version')"):
             present = [row[0] for row in await self._database.fetch("select version_num from alembic_version")]
-        return [*faults, *faults_of_schema(present)]
+        if await self._database.fetchval("select to_regclass('schema_floor')"):
+            floor = await self._database.fetchval(FLOOR)
+        return [*faults, *faults_of_schema(present, floor)]

@@ -77,6 +77,7 @@ async def test_two_upgrades_at_once_do_the_work_once(postgres_dsn):
 
 async def test_a_database_newer_than_the_program_is_refused(dsn):
     await sql(dsn, "update alembic_version set version_num = '9999'")
+    await sql(dsn, "update schema_floor set revision = '9999'")
     with pytest.raises(ConfigurationError, match="newer"):
         await upgrade(dsn)
 
@@ -112,6 +113,7 @@ async def test_the_start_check_names_what_is_missing(postgres_dsn):
 
 async def test_the_start_check_refuses_a_newer_schema(dsn, store):
     await sql(dsn, "update alembic_version set version_num = '9999'")
+    await sql(dsn, "update schema_floor set revision = '9999'")
     (fault,) = await store.check()
     assert "run a newer Milepost" in fault
 

@@ -1,7 +1,12 @@
-"""What is recorded cannot be changed, by nobody: the log, bytes in quarantine, rulebooks, what the gate refused.
+"""What is recorded cannot be changed, by nobody; and the oldest program that may work on this schema.
 
-Triggers refuse it to the owner of the tables too. The log of a contract leaves its table by one way alone, the function
+The log, bytes in quarantine, rulebooks and what the gate refused: triggers refuse a change to the owner of the tables
+too. The log of a contract leaves its table by one way alone, the function
 `archive_log`: whole, up to the very head that the caller has read and kept elsewhere, and with a row that says so.
+
+`schema_floor` names the newest schema that a program must know to work here. A migration that only adds leaves it, so
+that programs of before may be started again; one that takes away, or goes with another form of what is stored, sets it
+to itself.
 """
 
 from alembic import op
@@ -95,9 +100,13 @@ UP = (
     end $$
     """,
     "revoke execute on function archive_log(text, bytea) from public",
+    "create table if not exists schema_floor (revision text not null)",
+    "create unique index if not exists schema_floor_once on schema_floor ((true))",
+    "insert into schema_floor values ('0007') on conflict do nothing",
 )
 
 DOWN = (
+    "drop table if exists schema_floor",
     "drop function if exists archive_log(text, bytea)",
     "drop trigger if exists append_only_content on rulebook",
     "drop trigger if exists append_only on rulebook",

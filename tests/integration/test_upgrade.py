@@ -1,0 +1,116 @@
+"""A newer schema under running workers, and back again."""
+
+import asyncio
+import time
+
+import asyncpg
+import pytest
+from alembic import command
+from log_checks import check_said
+from sqlalchemy.ext.asyncio import create_async_engine
+from worker_process import Site, carried
+from workload import events, registrations
+
+from connectors import migrations
+from connectors.migrations import shipped_revisions, upgrade
+from connectors.postgres import PostgresSettings, PostgresStore
+from contracts_schema.errors import ConfigurationError
+
+CONTRACTS = 10
+RECORDS = [*registrations(CONTRACTS), *events(800, CONTRACTS)]
+TABLES = "select tablename::text from pg_tables where schemaname = current_schema() and tablename <> 'alembic_version'"
+NEWER = ("create table brought_by_9999 (n integer)", "update alembic_version set version_num = '9999'")
+OLDER = ("drop table brought_by_9999", f"update alembic_version set version_num = '{shipped_revisions()[-1]}'")
+
+
+@pytest.fixture
+async def site(kafka, postgres_dsn, tmp_path):
+    await upgrade(postgres_dsn)
+    site = Site(tmp_path, kafka.bootstrap, postgres_dsn, f"upgrade-{time.time_ns()}", partitions=2)
+    await site.prepare()
+    return site
+
+
+@pytest.fixture
+async def worker(site):
+    worker = site.worker()
+    yield worker
+    await asyncio.to_thread(worker.discard)
+
+
+async def run(dsn, *statements):
+    connection = await asyncpg.connect(dsn)
+    try:
+        async with connection.transaction():
+            for statement in statements:
+                await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def to_newer(dsn):
+    """As a program of tomorrow would upgrade: another table, and a column in each that there is."""
+    connection = await asyncpg.connect(dsn)
+    columns = [f"alter table {table} add column brought integer" for (table,) in await connection.fetch(TABLES)]
+    await connection.close()
+    await run(dsn, *columns, *NEWER)
+
+
+async def to_older(dsn):
+    connection = await asyncpg.connect(dsn)
+    columns = [f"alter table {table} drop column if exists brought" for (table,) in await connection.fetch(TABLES)]
+    await connection.close()
+    await run(dsn, *columns, *OLDER)
+
+
+async def downgraded(dsn, revision):
+    def to(connection):
+        config = migrations._config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+
+    engine = create_async_engine(dsn.replace("postgresql://", "postgresql+asyncpg://"))
+    async with engine.begin() as connection:
+        await connection.run_sync(to)
+    await engine.dispose()
+
+
+async def test_a_worker_works_on_while_the_schema_becomes_newer_starts_on_it_and_goes_back(site, worker):
+    parts = [RECORDS[: len(RECORDS) // 3], RECORDS[len(RECORDS) // 3 : -200], RECORDS[-200:]]
+    await asyncio.to_thread(worker.start)
+    await site.send(parts[0])
+    await to_newer(site.dsn)
+    await carried(site, len(parts[0]))
+    await asyncio.to_thread(worker.kill)
+    await asyncio.to_thread(worker.start)  # an older program on a newer schema, as after a rollback of the image
+    await site.send(parts[1])
+    await carried(site, len(RECORDS) - 200)
+    assert await upgrade(site.dsn) == []
+    await to_older(site.dsn)
+    await site.send(parts[2])
+    await carried(site, len(RECORDS))
+    commands = await site.commands()
+    assert len(commands) == CONTRACTS
+    for found in commands.values():
+        kept = {c["sequence"]: c for c in found}
+        check_said([kept[number] for number in sorted(kept)], found)
+
+
+async def test_the_newest_migration_is_undone_and_done_again_under_a_running_worker(site, worker):
+    await asyncio.to_thread(worker.start)
+    await site.send(RECORDS[:300])
+    await downgraded(site.dsn, shipped_revisions()[-2])
+    await site.send(RECORDS[300:])
+    assert await upgrade(site.dsn) == shipped_revisions()[-1:]
+    await carried(site, len(RECORDS))
+    assert len(await site.commands()) == CONTRACTS
+
+
+async def test_a_program_that_does_not_know_the_floor_does_not_start(site):
+    await to_newer(site.dsn)
+    await run(site.dsn, "update schema_floor set revision = '9999'")
+    async with PostgresStore(PostgresSettings(dsn=site.dsn)) as store:
+        [fault] = await store.check()
+    assert "run a newer Milepost" in fault
+    with pytest.raises(ConfigurationError, match="newer"):
+        await upgrade(site.dsn)
