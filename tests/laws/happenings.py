@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from random import Random
 
 from builders import FAT, a_contract, a_milestone, an_amendment, registered, said
+from ubl_papers import a_paper
 
 from contracts_schema.plan import Plan
 from contracts_schema.registration import check_registration
@@ -473,33 +474,18 @@ SAYS = {
 
 # -- documents ---------------------------------------------------------------------------------------------------------
 
-NAMES = "urn:oasis:names:specification:ubl:schema:xsd:"
-
 
 def a_document(rng, world):
-    """A UBL invoice whose lines fall on some milestones; sent again, it may have other lines (rule F9)."""
-    names = rng.sample(world.names, rng.randint(0, len(world.names)))
+    """A UBL invoice whose lines fall on some milestones, or on what nobody knows; sent again, it may have other lines,
+    or another order (rule F9)."""
+    names = rng.sample([*world.names, "M7"], rng.randint(0, len(world.names)))
     nets = {name: rng.choice([10000, 5000, 1]) for name in names}
     rest = rng.choice([0, 0, 0, 700, -100])
     coin = rng.choice([*[world.currency] * 9, "USD"])
-
-    def tag(name, minor):
-        return f'<cbc:{name} currencyID="{coin}">{amount(minor, coin)}</cbc:{name}>'
-
-    lines = "".join(
-        f"<cac:InvoiceLine>{tag('LineExtensionAmount', net)}<cac:OrderLineReference><cbc:LineID>{name}</cbc:LineID>"
-        "</cac:OrderLineReference></cac:InvoiceLine>" for name, net in nets.items()
+    return a_paper(
+        rng.choice(["U-1", "U-1", "I-1"]), [(name, amount(net, coin)) for name, net in nets.items()], coin=coin,
+        net=amount(sum(nets.values()) + rest, coin), order=rng.choice(["PO-1"] * 5 + ["PO-9"]),
     )  # fmt: skip
-    party = "<cac:PartyIdentification><cbc:ID>SUP-1</cbc:ID></cac:PartyIdentification>"
-    return (
-        f'<u:Invoice xmlns:u="{NAMES}Invoice-2" xmlns:cac="{NAMES}CommonAggregateComponents-2" '
-        f'xmlns:cbc="{NAMES}CommonBasicComponents-2"><cbc:ID>{rng.choice(["U-1", "U-1", "I-1"])}</cbc:ID>'
-        f"<cbc:IssueDate>2026-02-20</cbc:IssueDate><cbc:DocumentCurrencyCode>{coin}</cbc:DocumentCurrencyCode>"
-        "<cac:OrderReference><cbc:ID>PO-1</cbc:ID></cac:OrderReference>"
-        f"<cac:AccountingSupplierParty><cac:Party>{party}</cac:Party></cac:AccountingSupplierParty>"
-        f"<cac:LegalMonetaryTotal>{tag('TaxExclusiveAmount', sum(nets.values()) + rest)}</cac:LegalMonetaryTotal>"
-        f"{lines}</u:Invoice>"
-    ).encode()
 
 
 # -- what is wrong -----------------------------------------------------------------------------------------------------

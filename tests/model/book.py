@@ -5,7 +5,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from model.amounts import NOTHING, Carried, amounts, covers, over_received
-from model.hearing import Ear
+from model.hearing import Doubt, Ear
 from model.known import content, day_of, homes, order
 from model.reasons import blocking
 from model.situation import PROOFS, Situation
@@ -44,7 +44,8 @@ class Book:
         self.facts, self.waiting, self.parked = [], [], []  # that count; whose milestone is not known; of nobody
         self.parked_doubts = []
         self.told = []  # every fact that reached the contract, repeats too
-        self.doubts, self.verdicts, self.seen = [], set(), set()
+        self.editions = {}  # the newest version of each document that anybody was told of
+        self.doubts, self.doubted, self.verdicts, self.seen = [], set(), set(), set()
         self.in_force = 0
         self.released, self.carried, self.known = {}, {}, set()
         self.last, self.commands, self.stands = {}, [], {}
@@ -56,7 +57,7 @@ class Book:
         before, reached = self.in_force, False
         for record in records:
             heard = self.ear.hear(record)
-            if any(self.reaches(x) for x in (*heard.facts, *heard.doubts)):
+            if any(self.reaches(x) or self.would_miss(x) for x in (*heard.facts, *heard.doubts)):
                 reached = True
                 moment = max(self.moment, record.timestamp * 1000)
                 self.pass_time(moment)
@@ -73,6 +74,14 @@ class Book:
             return bool(self.plans) or isinstance(getattr(said, "body", None), f.ContractRegistered)
         refs = [m.refs for m in self.plan.milestones] + [self.plan.refs] if self.in_force else []
         return any(key in found.get(address.source, ()) for found in refs for key in address.keys)
+
+    def would_miss(self, said):
+        """F9: a newer version, or one that cannot be read, of a document that the contract has had a part of."""
+        document = (said.source, said.document)
+        if document not in {(fact.source, fact.document) for fact in self.told if fact.document}:
+            return False
+        newer = getattr(said, "edition", 0) > self.editions.get(document, 0)
+        return newer or (isinstance(said, Doubt) and doubt_key(said) not in self.doubted)
 
     def pass_until(self, moment):
         """Let the time pass, without a record."""
@@ -115,13 +124,18 @@ class Book:
             self.take_doubt(doubt)
         self.doubts = [d for d in self.doubts if d.verdict not in heard.settles and d.record not in heard.settles]
         for fact in heard.facts:
+            if fact.document:
+                document = (fact.source, fact.document)
+                self.editions[document] = max(fact.edition, self.editions.get(document, 0))
             self.take_fact(fact, heard.settles)
 
     def take_doubt(self, doubt):
-        """A11: a doubt dates from its first arrival; under a key that nobody claims it waits like any fact."""
-        if not self.reaches(doubt):
+        """A11: a doubt dates from its first arrival; under a key that nobody claims it waits like any fact. One about a
+        document as a whole waits for nothing: it is in doubt wherever a part of it stands, or will (F9)."""
+        if not doubt.document and not self.reaches(doubt):
             self.parked_doubts.append(doubt)
-        elif doubt.verdict not in self.verdicts:
+        elif doubt_key(doubt) not in self.doubted:
+            self.doubted.add(doubt_key(doubt))
             self.verdicts.add(doubt.verdict)
             self.doubts.append(doubt)
 
@@ -219,7 +233,7 @@ class Book:
         self.bring_into_force()
         if not self.in_force:
             return
-        s = Situation(self.plan, self.facts, self.told, self.doubts, self.moment, self.roles, self.ear.person,
+        s = Situation(self.plan, self.facts, self.editions, self.doubts, self.moment, self.roles, self.ear.person,
                       self.carried, self.facts + self.waiting)  # fmt: skip
         s.plan_contradicted = self.plan_contradicted()
         block = {m.id: blocking(s, m) for m in self.plan.milestones}
@@ -313,6 +327,11 @@ class Book:
         for name, released in self.released.items():
             if name not in self.stands and released:
                 self.stands[name] = Stand("scheduled", 0, released, 0, 0, None, (), (), ("WITHDRAWN",), ())
+
+
+def doubt_key(doubt):
+    """What is one doubt: a message, and what it leaves in doubt."""
+    return doubt.verdict, doubt.address, doubt.document
 
 
 def joined(one, other):

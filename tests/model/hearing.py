@@ -25,6 +25,7 @@ class Doubt(NamedTuple):
     scope: str | None
     verdict: tuple
     record: bytes
+    document: str | None = None  # of what an older version of it says (F9)
 
 
 class Heard(NamedTuple):
@@ -50,7 +51,7 @@ class Ear:
         try:
             facts = self.translator.translate(record, source)
         except Unreadable as error:
-            return Heard(doubts=tuple(Doubt(d.source, d.address, d.time, d.scope, (digest,), digest)
+            return Heard(doubts=tuple(Doubt(d.source, d.address, d.time, d.scope, (digest,), digest, d.document)
                                       for d in error.doubts))  # fmt: skip
         except MessageError:
             return Heard()

@@ -124,26 +124,24 @@ def can_take(milestone, kind, body):
     return True
 
 
-def words(facts, plan, told):
-    """The word of every source on every subject that has a home and is not void. `told` are all facts, repeats too."""
+def words(facts, plan, editions):
+    """The word of every source on every subject that has a home and is not void (`editions`: the newest of each
+    document)."""
     by_subject = {}
     for fact in facts:
         by_subject.setdefault(subject(fact), []).append(fact)
     found = []
-    for about, said in by_subject.items():
+    for said in by_subject.values():
         word = Word(sorted(said, key=order), homes(said[0], plan))
-        if word.milestones and not void(about, word, told):
+        if word.milestones and not void(word, editions):
             found.append(word)
     return found
 
 
-def void(about, word, told):
-    """F9: a newer version of the document no longer has this part."""
-    document = word.newest.document
-    if document is None:
-        return False
-    same = [fact for fact in told if (fact.source, fact.document) == (word.source, document)]
-    return max(fact.edition for fact in same) > max(fact.edition for fact in same if subject(fact) == about)
+def void(word, editions):
+    """F9: a newer version of the document, whoever was told of it, no longer has this part."""
+    document = (word.source, word.newest.document)
+    return editions.get(document, 0) > max(fact.edition for fact in word.facts)
 
 
 def contradicts(word, facts):

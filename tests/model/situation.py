@@ -30,13 +30,13 @@ PROOFS = ("NOT_MET", "EVIDENCE_MISSING", "EVIDENCE_CHANGED", "SIGN_OFF_MISSING")
 class Situation:
     """Everything that can be said of a contract at a moment, from its plan and the facts that count."""
 
-    def __init__(self, plan, facts, told, doubts, moment, roles, person, carried, addressed):
+    def __init__(self, plan, facts, editions, doubts, moment, roles, person, carried, addressed):
         self.plan, self.facts, self.doubts, self.carried = plan, facts, doubts, carried
         self.addressed = addressed  # every fact that reached the contract, also those that wait for their milestone
         self.roles, self.person = roles, person
         self.today = day_of(moment, plan.timezone)
         self.milestones = {m.id: m for m in plan.milestones}
-        self.words = words(facts, plan, told)
+        self.words = words(facts, plan, editions)
         self.invoices = Invoices(self)
 
     # -- who is believed ----------------------------------------------------------------------------------------------
@@ -253,11 +253,19 @@ class Situation:
     def unreadable(self, name):
         """A11: sources of doubts of which no newer readable message of that source about it, of that kind, has come."""
         for doubt in self.doubts:
-            if name in candidates(doubt.address, doubt.scope, None, self.plan) and not any(
+            if name in self.doubtful(doubt) and not any(
                 x.source == doubt.source and x.time > doubt.time and doubt.scope in (None, x.kind)
                 and name in homes(x, self.plan) for x in self.facts
             ):  # fmt: skip
                 yield doubt.source
+
+    def doubtful(self, doubt):
+        """The milestones that an unreadable message may be about; of a document as a whole, those where a part of an
+        older version stands (F9)."""
+        if not doubt.document:
+            return candidates(doubt.address, doubt.scope, None, self.plan)
+        parts = [w for w in self.words if (w.source, w.newest.document) == (doubt.source, doubt.document)]
+        return [name for word in parts for name in word.milestones]
 
 
 def totals(lines):
