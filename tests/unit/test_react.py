@@ -1,6 +1,6 @@
 """The only door of the thinking room: revisions, reviews, parking, and a defect that is contained."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from builders import (
@@ -129,6 +129,15 @@ def test_a_moment_never_runs_back():
     moment = state.moment
     revise(state, (), moment - 1, "rulebook", story.rules)
     assert state.moment == moment
+
+
+def test_a_record_with_an_older_timestamp_does_not_move_the_contract_back():
+    story = Story().tell(registered(MET))
+    story.now -= timedelta(hours=1)
+    story.tell(met())
+    moments = [entry.moment for entry in story.entries()]
+    assert moments == sorted(moments)
+    assert len(moments) == 2
 
 
 def test_a_repeated_registration_changes_nothing():

@@ -1,0 +1,33 @@
+"""Which partitions are ours: they are let go of between batches, and only then."""
+
+import asyncio
+
+from connectors.memory import MemoryStore
+from contracts_schema.rows import Partition
+from services.runtime.holdings import Holdings
+
+MINE = Partition("erp.events", 0)
+
+
+async def holding():
+    holdings = Holdings(MemoryStore(), "w1", "memory", records_at_once=10)
+    await holdings.assigned([MINE])
+    return holdings
+
+
+async def test_a_partition_is_let_go_of_only_when_the_running_batch_is_done():
+    holdings = await holding()
+    holdings.begin()
+    letting_go = asyncio.create_task(holdings.revoked([MINE]))
+    done, _ = await asyncio.wait({letting_go}, timeout=0.05)
+    assert not done
+    assert holdings.abandoned
+    holdings.end()
+    await asyncio.wait_for(letting_go, 5)
+    assert not holdings.abandoned
+
+
+async def test_between_batches_a_partition_is_let_go_of_at_once():
+    holdings = await holding()
+    await asyncio.wait_for(holdings.revoked([MINE]), 5)
+    assert MINE not in holdings.held
