@@ -1,7 +1,7 @@
 """The work of one transaction: which contract each fact goes to, what follows there, and everything to be written.
 
-Locks are taken in one order, offsets, then keys, then contracts, then claimed invoices, each sorted: two workers wait
-for each other but never in a circle. A contract's row is locked before it is loaded, so that two workers never decide
+Locks are taken in one order, offsets, then keys, documents, contracts and claimed invoices, each sorted: two workers
+wait for each other but never in a circle. A contract's row is locked before it is loaded, so that two workers never decide
 one contract at once.
 """
 
