@@ -1,8 +1,8 @@
 """The work of one transaction: which contract each fact goes to, what follows there, and everything to be written.
 
 Locks are taken in one order, offsets, then keys, documents, contracts and claimed invoices, each sorted: two workers
-wait for each other but never in a circle. A contract's row is locked before it is loaded, so that two workers never decide
-one contract at once.
+wait for each other but never in a circle. A contract's row is locked before it is loaded, so that two workers never
+decide one contract at once.
 """
 
 from __future__ import annotations
