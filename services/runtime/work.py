@@ -153,7 +153,8 @@ class Work:
 
     async def _tell_of_documents(self, batch: Batch, readings: Sequence[Reading]) -> None:
         """Let contracts that have had parts of these documents hear of newer editions that do not reach them (F9)."""
-        heard = heard_in(Arrival(r.facts, r.record.timestamp * 1000, r.record.origin) for r in readings)
+        parts = [(f, r.record) for r in readings for f in r.facts if f.document is not None]
+        heard = heard_in(Arrival((fact,), record.timestamp * 1000, record.origin) for fact, record in parts)
         if not heard:
             return
         known = await locked(batch.lock_documents, heard)

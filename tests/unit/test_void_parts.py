@@ -141,6 +141,13 @@ def test_it_is_over_where_a_newer_version_no_longer_has_the_part(story):
     assert story.released("A1", "A") == 100_00
 
 
+def test_a_doubt_that_was_ended_does_not_come_back_with_the_void_part_that_ended_it(story):
+    send(story.tell(is_met("A")), unreadable(a_paper(lines=HERE)))
+    assert "SOURCE_UNREADABLE" in story.reasons("A1", "A")
+    send(story, a_paper(lines=HERE), a_paper(lines=THERE))
+    assert story.reasons("A1", "A") == ["NOT_INVOICED", "OVER_RELEASED"]
+
+
 def test_whoever_hears_of_the_document_only_then_is_told_of_the_doubt(story):
     old = sent(a_paper(lines=HERE), story.now)
     for n in range(DOUBTS_MOST + 3):
