@@ -13,7 +13,7 @@ from chaos.store import Store
 
 from contracts_schema.failpoints import POINTS
 
-REACHED_S = 90.0
+REACHED_S = 150.0
 STANDS_STILL_S = 75.0  # a gate that stops in the middle of a look holds the invoice for a minute
 
 
@@ -25,6 +25,7 @@ class Faults:
 
     async def kills(self, kind: str, times: int) -> None:
         """kill -9 of one process after the other, each some work after the last."""
+        self.census.plan(f"kill {kind}", times)
         for _ in range(times):
             await self.some_work(kind)
             await self.kill(self.rng.choice(self.site.of(kind)))
@@ -57,11 +58,12 @@ class Faults:
 
     # -- failpoints ------------------------------------------------------------------------------------------------
 
-    async def die_everywhere(self) -> None:
-        """Every failpoint once: all processes of a kind share its failpoints among them."""
+    async def die_everywhere(self, *kinds: str) -> None:
+        """Every failpoint of these kinds of process once: all processes of a kind share its failpoints among them."""
         turns = []
-        for kind, names in POINTS.items():
-            queue = self.rng.sample(names, len(names))
+        for kind in kinds:
+            queue = self.rng.sample(POINTS[kind], len(POINTS[kind]))
+            self.census.plan_all(f"failpoint {name}" for name in queue)
             turns += [self._dying(member, queue) for member in self.site.of(kind)]
         await asyncio.gather(*turns)
 
@@ -82,6 +84,8 @@ class Faults:
     # -- zombies and rebalances ------------------------------------------------------------------------------------
 
     async def zombies(self, kind: str, times: int) -> None:
+        """One after the other stands still, longer than a session or a lease, and goes on."""
+        self.census.plan(f"zombie {kind}", times)
         for _ in range(times):
             await self.some_work(kind)
             await (self._zombie_worker() if kind == "worker" else self._zombie_gate())
@@ -121,21 +125,26 @@ class Faults:
 
     async def storm(self, rebalances: int) -> None:
         """Somebody joins the workers' group and leaves it, again and again; each generation is a rebalance."""
-        first = last = 0
-        while not first or last - first < rebalances:
-            guest = AIOKafkaConsumer(
-                *self.site.inputs, bootstrap_servers=self.site.cluster.bootstrap, group_id=self.site.name,
-                partition_assignment_strategy=(RangePartitionAssignor,), enable_auto_commit=False,
-                session_timeout_ms=SESSION_S * 1000, heartbeat_interval_ms=300, rebalance_timeout_ms=60_000,
-            )  # fmt: skip
-            await guest.start()
-            try:
-                await until(lambda c=guest: c._coordinator.generation > 0, "the guest has joined")
-                last = guest._coordinator.generation  # no public way to know how often the group was rearranged
-            finally:
-                await guest.stop()
-            self.census.fire("rebalance", last - max(first, last - 2) if first else 0)
-            first = first or last
+        self.census.plan("rebalance", rebalances)
+        wanted, before = self.census.fired["rebalance"] + rebalances, 0
+        while self.census.fired["rebalance"] < wanted:
+            generation = await self._visit()
+            self.census.fire("rebalance", max(1, generation - before) if before else 1)
+            before = generation
+
+    async def _visit(self) -> int:
+        """Join the group, and leave it; which generation of the group that was."""
+        guest = AIOKafkaConsumer(
+            *self.site.inputs, bootstrap_servers=self.site.cluster.bootstrap, group_id=self.site.name,
+            partition_assignment_strategy=(RangePartitionAssignor,), enable_auto_commit=False,
+            session_timeout_ms=SESSION_S * 1000, heartbeat_interval_ms=300, rebalance_timeout_ms=60_000,
+        )  # fmt: skip
+        await guest.start()
+        try:
+            await until(lambda: guest._coordinator.generation > 0, "a guest joins the group")
+            return int(guest._coordinator.generation)  # no public way to know how often the group was rearranged
+        finally:
+            await guest.stop()
 
     async def _a_worker_with_partitions(self) -> Member:
         while True:
