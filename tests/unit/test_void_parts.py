@@ -123,6 +123,18 @@ def test_a_part_stands_where_the_newest_version_has_it(backwards):
     assert story.position("M2").allowed == 100_00
 
 
+@pytest.mark.parametrize("backwards", [True, False])
+def test_a_part_that_could_belong_to_several_finds_its_place_with_the_version_that_says_which(backwards):
+    keys = {f"M{n}": [f"contract:K{n}"] for n in (1, 2)}
+    milestones = [a_milestone(n, requires=["invoiced", "met"], refs={"ubl": k}) for n, k in keys.items()]
+    story = House().tell(registered(a_contract(*milestones, refs={"ubl": ["order:PO-1"]})), met("M1"), met("M2"))
+    papers = [a_paper(lines=HERE), a_paper(lines=HERE, contract="K2")]
+    records = [sent(paper, story.now + timedelta(hours=n)) for n, paper in enumerate(papers)]
+    for record in reversed(records) if backwards else records:
+        story.carry([record])
+    assert (story.position("M1").allowed, story.position("M2").allowed) == (0, 100_00)
+
+
 # What cannot be read
 
 
