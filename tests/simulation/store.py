@@ -93,6 +93,15 @@ class SimBatch(MemoryBatch):
         for bucket in sorted(alone.union(crc32("\0".join(key).encode()) % BUCKETS for key in shared)):
             await self._opened.lock(("key", bucket), shared=bucket not in alone)
 
+    async def lock_documents(self, keys):
+        await self._opened.lock(*(("document", key) for key in sorted(set(keys))))
+        return await super().lock_documents(keys)
+
+    async def lock_free_documents(self, keys):
+        self._opened.refuse_ended()
+        free = [key for key in sorted(set(keys)) if self._locks.try_take(self._opened, ("document", key))]
+        return await super().lock_documents(free)
+
     async def load(self, contracts):
         self.held.update(contracts)
         await self._opened.lock(*(("contract", name) for name in sorted(contracts) if name in self._tables.states))
