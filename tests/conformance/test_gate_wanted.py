@@ -152,6 +152,7 @@ async def test_no_command_is_taken_in_while_a_release_of_its_invoice_is_on_its_w
         assert still in (True, False)
         waiting = asyncio.create_task(hold())
         await take_in(wanted, contract="C-2", wake={"n:INV-2"})  # C-1 may wait already, and would keep its own waiting
+        await asyncio.wait({waiting}, timeout=0.2)
         order.append("released")
     await waiting
     assert order == ["released", "taken in"]
