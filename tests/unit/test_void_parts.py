@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 from builders import a_contract, a_milestone, done, met, micros, registered
 from laws.test_machine import House
+from msgspec.msgpack import decode
 from ubl_papers import a_paper, sent, unreadable
 
 from connectors.memory_tables import Tables
-from services.runtime.documents import DOUBTS_MOST
+from services.runtime.documents import DOUBTS_MOST, Known
 
 HERE, THERE, NOWHERE = (("A1", "100.00"),), (("B1", "100.00"),), (("X1", "100.00"),)
 
@@ -184,10 +185,30 @@ def test_contracts_of_before_are_looked_at_once_and_tell_each_other(story):
     done(story.store.wake_all(0, "documents"))
     story.wake(0, micros(story.now))
     assert story.reasons("A1", "A") == ["NOT_INVOICED"]
+    assert holders(story) == [("A", "B")]
     rows = len(story.log("A")), len(story.log("B"))
     done(story.store.wake_all(0, "documents"))
     story.wake(0, micros(story.now))
     assert (len(story.log("A")), len(story.log("B"))) == rows
+
+
+def holders(story):
+    return [decode(row.content, type=Known).holders for row in story.store._tables.documents.values()]
+
+
+def test_contracts_of_before_that_are_woken_together_are_all_kept_and_told(story):
+    """The versions in their states alone tell which is the newest."""
+    send(story, a_paper(lines=(*HERE, *THERE)))
+    states = story.store._tables.states
+    old = states["A"]
+    send(story, a_paper(lines=THERE))
+    states["A"] = old  # as if it had never heard
+    story.store._tables.log = {key: row for key, row in story.store._tables.log.items() if key[0] != "A"}
+    story.store._tables.documents = {}
+    done(story.store.wake_all(0, "documents"))
+    story.wake(0, micros(story.now))
+    assert holders(story) == [("A", "B")]
+    assert "NOT_INVOICED" in story.reasons("A1", "A")
 
 
 def test_documents_that_nobody_has_had_a_part_of_are_forgotten(story):
