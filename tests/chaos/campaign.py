@@ -93,6 +93,7 @@ class Campaign:
             end = self.began + self.minutes * 60
             while time.monotonic() < end:
                 await self._all_together()
+                self.say(f"{self.census.fired.total()} faults")
             self.talk.quiet.set()
             await asyncio.gather(*speaking)
             for task in going_on:
@@ -134,10 +135,16 @@ class Campaign:
     async def _all_together(self) -> None:
         """Five kinds at once."""
         f, o, rng = self.faults, self.outages, self.rng
-        broker, database, way, pair = (rng.choice(of) for of in (("kill", "stop"), ("kill", "stop"), WAYS, PAIRS))
-        chosen = [o.brokers([broker]), o.database([database]), o.network(way, pair)]
-        chosen += [f.kills(kind, 1) for kind in POINTS]
-        await asyncio.gather(*chosen)
+        way, pair = rng.choice(WAYS), rng.choice(PAIRS)
+        ground = [partial(o.database, [how]) for how in ("kill", "stop")]  # the database has one fault at a time
+        ground += [o.disk] if self.site.disk else []
+        ground += [o.clocks] if self.site.clock and self.minutes else []
+        others = [
+            partial(o.brokers, [rng.choice(("kill", "stop"))]), partial(o.network, way, pair), f.die_somewhere,
+            partial(f.storm, 4), *(partial(f.kills, kind, 2) for kind in POINTS),
+            *(partial(f.zombies, kind, 2) for kind in ("worker", "gate")),
+        ]  # fmt: skip
+        await asyncio.gather(*(fault() for fault in [rng.choice(ground), *rng.sample(others, 4)]))
 
     async def _watch(self) -> None:
         while True:

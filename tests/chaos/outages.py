@@ -63,7 +63,7 @@ class Outages:
             await until(lambda s=seconds: self._is_off(s), f"the clock is {seconds} s off")
             self.census.fire("clock step")
             began = time.monotonic()
-            await self.faults.kill(self.rng.choice(self.site.of("worker")))  # its leases end by the new time
+            await self.faults.kills("worker", 1)  # its leases end by the new time
             await self.gets_on("clock step", began)
             await until(lambda: self._relayed(), "commands go out", 60)
 

