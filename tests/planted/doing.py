@@ -87,7 +87,7 @@ BUGS = (
         "the relay goes on when its lease has gone", "services/runtime/relay.py",
         "            if not await self._leases.keep(_name(lane)):\n                return 0\n", "",
         "order inside a contract",
-        (HALLWAY + "a_relay_whose_lease_has_gone_stops_before_its_next_send",),
+        ("tests/unit/test_relay.py::test_a_lease_that_goes_between_two_sends_stops_the_second",),
     ),
     Bug(
         "the relay deletes before it is confirmed", "services/runtime/relay.py",
@@ -95,7 +95,7 @@ BUGS = (
         "        records = await self._lanes.render(lane, rows)\n"
         "        await self._store.published(lane, [row.id for row in rows])\n",
         "no command is lost",
-        (HALLWAY + "a_broker_that_is_down_loses_nothing",),
+        ("tests/unit/test_relay.py::test_what_a_broker_refused_stays_in_the_outbox_and_goes_out_later",),
     ),
     Bug(
         "the relay breaks the order inside a contract", "services/runtime/lanes.py",
@@ -139,7 +139,7 @@ BUGS = (
         "a frozen contract is decided all the same", "services/runtime/containment.py",
         "        if state.frozen == self._release:\n", "        if state.frozen == 'never':\n",
         "what cannot be decided releases nothing",
-        (HALLWAY + "a_contract_that_cannot_be_decided_is_frozen_and_decided_by_the_next_release",),
+        ("tests/unit/test_react.py::test_a_frozen_contract_stays_frozen_until_another_release_decides_it",),
     ),
     Bug(
         "a defect loses the facts that met it", "services/runtime/containment.py",
@@ -151,8 +151,10 @@ BUGS = (
     ),
     Bug(
         "a lease can be taken while it is held", "connectors/postgres/store.py",
-        "    where old.owner = excluded.owner or old.expires_at <= clock_timestamp()\n",
-        "    where old.expires_at <= clock_timestamp() or true\n",
+        "then excluded.owner else old.owner end,\n        epoch = old.epoch + (old.owner <> excluded.owner and "
+        "old.expires_at <= clock_timestamp())::int\n    where old.owner = excluded.owner or ",
+        "then excluded.owner else excluded.owner end,\n        epoch = old.epoch + (old.owner <> excluded.owner)::int\n"
+        "    where old.owner <> excluded.owner or old.owner = excluded.owner or ",
         "a single writer",
         (STORE + "a_lease_is_held_by_one_and_renewed_by_him[postgres]",
          STORE + "many_workers_reach_for_a_lease_and_one_gets_it[postgres]"),
