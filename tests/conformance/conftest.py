@@ -35,9 +35,16 @@ def store_dsn(request):
 
 
 @pytest.fixture(params=["memory", "simulated", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def store(request):
-    if request.param != "postgres":
-        yield MemoryStore() if request.param == "memory" else SimStore()
+def store_place(request):
+    """Which store, and where it lies; databases are made before the test's loop runs."""
+    return request.param, request.getfixturevalue("migrated_dsn") if request.param == "postgres" else None
+
+
+@pytest.fixture
+async def store(store_place):
+    kind, dsn = store_place
+    if dsn is None:
+        yield MemoryStore() if kind == "memory" else SimStore()
         return
-    async with PostgresStore(PostgresSettings(dsn=request.getfixturevalue("migrated_dsn"))) as opened:
+    async with PostgresStore(PostgresSettings(dsn=dsn)) as opened:
         yield opened
