@@ -25,6 +25,8 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from structlog.typing import EventDict
 
+from connectors import tracing
+
 FIELDS = frozenset({
     "action", "attempts", "cause", "cluster", "contract", "contracts", "defect", "error", "http", "lane", "loop",
     "milestone", "name", "origin", "owner", "partitions", "pid", "records", "release", "rulebook", "seconds",
@@ -105,6 +107,7 @@ class Telemetry:
     def took(self, metric: str, seconds: float) -> None:
         """Add one span. Raises KeyError for a histogram that is not declared above."""
         self._spans[metric].observe(seconds)
+        tracing.ended(metric.removeprefix("milepost_").removesuffix("_seconds"), seconds)
 
     def defect(self, event: str, fault: BaseException) -> None:
         """An unexpected error: its type and where it happened, without its message."""

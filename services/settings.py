@@ -219,6 +219,7 @@ class Settings(Part):
     http: Http = Http()
     worker: Worker = Worker()
     ocds: Ocds = Ocds()
+    tracing: bool = False
 
     def source_table(self) -> dict[str, Source]:
         """All sources by name; finance systems that the gate acts on are sources too."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 import tenacity
 
+from connectors import tracing
 from connectors.hosts import is_here, trust
 from contracts_schema.errors import ConfigurationError, TransientError
 from contracts_schema.payables import Called, CallState
@@ -115,7 +117,8 @@ class Web:
         Raises:
             TransientError: no answer, or none in time.
         """
-        where, key = f"{self._base}/{path}", self._key()
+        where, key, began = f"{self._base}/{path}", self._key(), time.perf_counter()
+        told: int | str = "no answer"
         try:
             async with (
                 asyncio.timeout(self._timeout_s * 2),  # httpx's own deadlines are for each piece of an answer
@@ -126,9 +129,12 @@ class Web:
                     raw += piece
                     if len(raw) > ANSWER_BYTES_MAX:
                         raise TransientError(f"finance answers {path} with more than {ANSWER_BYTES_MAX} bytes")
+                told = answer.status_code
                 return answer.status_code, bytes(raw)
         except (httpx.HTTPError, TimeoutError) as fault:
             raise TransientError(f"finance does not answer {method} {path}: {type(fault).__name__}") from None
+        finally:
+            tracing.ended("finance call", time.perf_counter() - began, method=method, status=told)
 
     def _key(self) -> dict[str, str]:
         if self._token_file is None:

@@ -40,7 +40,7 @@ from services.gate.scan import Scan
 from services.runtime.health import Health, pages
 from services.wiring import RELEASE, doors
 from services.wiring.failpoints import arm_failpoints
-from services.wiring.serving import serving, told_to_stop
+from services.wiring.serving import serving, told_to_stop, traced
 
 START_S = 60.0  # how long a start waits for what does not answer
 CONNECTIONS = 12  # of each gate: looks, and around each release a second one
@@ -58,7 +58,8 @@ def run_gate(config: Path, only: str | None = None) -> None:
     if settings.kafka.embedded or settings.postgres.embedded:
         raise ConfigurationError(["embedded: true is for `milepost demo` alone; name a broker and a database"])
     arm_failpoints()
-    asyncio.run(_run(settings, systems(settings, only)))
+    with traced("gate", settings, RELEASE):
+        asyncio.run(_run(settings, systems(settings, only)))
 
 
 def systems(settings: s.Settings, only: str | None) -> dict[str, s.FinanceSettings]:

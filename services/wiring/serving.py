@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from faststream.asgi import AsgiFastStream
 
-from connectors import http_server
-from services.settings import Http
+from connectors import http_server, tracing
+from services.settings import Http, Settings
 
 
 @asynccontextmanager
@@ -24,6 +24,17 @@ async def serving(routes: Sequence[tuple[str, Any]], http: Http) -> AsyncIterato
     app = AsgiFastStream(asgi_routes=routes, logger=None)
     async with http_server.serving(app, http.host, http.port) as port:
         yield address(http.host, port)
+
+
+@contextmanager
+def traced(process: str, settings: Settings, release: str) -> Iterator[None]:
+    """Spans for OpenTelemetry for the block, where the configuration asks for them (`tracing: true`)."""
+    if settings.tracing:
+        tracing.turn_on(process, release)
+    try:
+        yield
+    finally:
+        tracing.turn_off()
 
 
 def address(host: str, port: int) -> str:

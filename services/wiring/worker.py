@@ -37,7 +37,7 @@ from services.runtime.worker import Worker
 from services.wiring import RELEASE, doors
 from services.wiring.adopt import start_faults
 from services.wiring.failpoints import arm_failpoints
-from services.wiring.serving import serving, told_to_stop
+from services.wiring.serving import serving, told_to_stop, traced
 
 START_S = 60.0  # how long a start waits for a broker or a database that does not answer
 FLUSH_S = 5.0
@@ -72,8 +72,9 @@ async def _run(settings: s.Settings) -> None:
     telemetry = Telemetry(owner=owner, release=RELEASE)
     telemetry.libraries_too()
     try:
-        async with _store(settings) as store:
-            await _work(settings, owner, telemetry, store)
+        with traced("worker", settings, RELEASE):
+            async with _store(settings) as store:
+                await _work(settings, owner, telemetry, store)
     except (ConfigurationError, TransientError):
         raise
     except Exception as defect:
