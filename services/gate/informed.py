@@ -3,6 +3,7 @@
 What a gate knows may be hours behind: it was down, or its database was restored. A release that it still has to carry
 out may have been followed by a hold, which lies in the topic. So whoever begins to own a finance system first asks
 where the topic of commands ends, and acts once everything up to there has been taken in, by whichever gate reads it.
+Commands are not written in transactions, whose markers would count as records here.
 """
 
 from __future__ import annotations
