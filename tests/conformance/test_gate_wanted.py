@@ -17,13 +17,14 @@ P0 = Partition("finance.commands", 0)
 LINE = ("erp-eu", "purchase.line:1")
 
 
-@pytest.fixture(params=["memory", "simulated", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def wanted(request):
-    if request.param != "postgres":
+@pytest.fixture
+async def wanted(store_place):
+    kind, dsn = store_place
+    if dsn is None:
         memory = MemoryWanted("ap-eu", {LINE: {"C-1"}})
-        yield memory if request.param == "memory" else SimWanted(memory, Locks())
+        yield memory if kind == "memory" else SimWanted(memory, Locks())
         return
-    database = Database(PostgresSettings(dsn=request.getfixturevalue("migrated_dsn")))
+    database = Database(PostgresSettings(dsn=dsn))
     await database.open()
     await database.execute("insert into crosswalk values ($1, $2, 'C-1')", *LINE)
     yield PostgresWanted(database, "ap-eu")
