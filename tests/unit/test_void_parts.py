@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from builders import a_contract, a_milestone, done, met, micros, registered
+from builders import a_contract, a_milestone, done, met, micros, registered, said
 from laws.test_machine import House
 from msgspec.msgpack import decode
 from ubl_papers import a_paper, sent, unreadable
@@ -55,6 +55,18 @@ def test_it_is_said_before_anything_is_released_in_the_same_batch(story):
     assert story.released("A1", "A") == 0
     (entry,) = [e for e in story.entries("A") if any(fact.kind == "document.renewed" for fact in e.facts)]
     assert entry.facts[0].kind == "document.renewed"
+
+
+def test_nor_does_a_review_between_two_records_of_that_batch_release_it():
+    """The insurance is valid from tomorrow: at midnight all would be there."""
+    terms = a_milestone("A1", requires=["invoiced", "met"], refs={"ubl": ["order:PO-1/A1"]})
+    story = House().tell(registered(a_contract(terms, contract="A", compliance=["insurance"])), is_met("A"))
+    paper = {"name": "insurance", "valid_from": "2026-03-02", "valid_until": "2027-03-01"}
+    send(story, a_paper(lines=HERE)).tell(said("portal", "compliance.document", None, contract="A", **paper))
+    assert story.reasons("A1", "A") == ["COMPLIANCE_EXPIRED"]
+    newer = sent(a_paper(lines=THERE), story.now + timedelta(days=1))
+    story.carry([story.record(is_met("A")), newer])
+    assert story.clock(story.now + timedelta(days=2)).released("A1", "A") == 0
 
 
 def test_an_old_version_that_comes_late_counts_nowhere(story):
