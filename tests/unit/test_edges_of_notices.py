@@ -1,0 +1,101 @@
+"""Where notices begin and end: the day, amount or word at which one is told, and told otherwise."""
+
+from dataclasses import replace
+
+import pytest
+from builders import Story, a_contract, a_milestone, disputed, invoice, met, registered, said, signed
+from noticing import day, open_now, records, told
+
+from contracts_schema.notices import NoticeKind
+from contracts_schema.reasons import REMEDIES, HoldReason
+from services.reconciliation.notices import KINDS, clears_when, matrix
+from services.reconciliation.policy import NoticePolicy
+
+
+def story_of(*milestones, **terms):
+    return Story().tell(registered(a_contract(*milestones, **terms)))
+
+
+def forecast(when):
+    return said("pm", "milestone.scheduled", forecast=when)
+
+
+# How red
+
+
+def test_nothing_is_never_more_than_small_even_where_every_amount_is_large():
+    policy = NoticePolicy()
+    assert matrix.severity(policy, (0, 0), 0, 0) == matrix.severity(policy, (1, 2), 0, 0)
+    assert matrix.severity(policy, (0, 0), 0, 1) == matrix.severity(policy, (1, 2), 0, 2)
+
+
+def test_limits_are_shares_of_the_contracts_value():
+    assert matrix._shares(10_000, "5", "20") == (500, 2_000)
+    assert matrix._shares(10_001, "5", "20") == (501, 2_001)
+
+
+def test_what_clears_a_hold_that_ages_is_what_clears_its_reason():
+    assert clears_when(NoticeKind.HOLD_AGEING, "NOT_MET") == REMEDIES[HoldReason("NOT_MET")].clears_when
+    assert clears_when(NoticeKind.LATE, "due") == KINDS[NoticeKind.LATE].clears_when
+
+
+# Days
+
+
+def test_on_the_last_day_of_its_tolerance_a_milestone_is_not_late_and_the_day_after_it_is():
+    told_of = story_of(a_milestone(due="2026-03-10", tolerance_days=2, requires=["met"]))
+    told_of.clock(day("2026-03-12"))
+    told_of.tell(forecast("2026-03-11"))
+    assert [line for line in open_now(told_of) if line.startswith("LATE")] == []
+    told_of.clock(day("2026-03-13"))
+    assert [line for line in open_now(told_of) if line.startswith("LATE")] != []
+
+
+def test_a_document_that_ends_today_is_no_end_where_the_next_one_begins_tomorrow():
+    told_of = story_of(a_milestone(requires=["met"]), compliance=["insurance"])
+    told_of.tell_together(
+        said(
+            "portal", "compliance.document", None, name="insurance", valid_from="2026-01-01", valid_until="2026-03-10"
+        ),
+        said("portal", "compliance.document", name="insurance", valid_from="2026-03-11", valid_until="2027-12-31"),
+    )
+    told_of.clock(day("2026-03-10"))
+    told_of.tell(forecast("2026-05-01"))
+    assert [line for line in told(told_of) if "insurance" in line] == []
+
+
+def test_one_cent_that_is_held_is_enough_to_ask_for_a_document():
+    told_of = story_of(a_milestone("M1", "0.01", requires=["met"]), compliance=["insurance"])
+    told_of.tell(said("portal", "compliance.document", None, name="insurance", valid_from="2026-01-01",
+                      valid_until="2026-03-05"))  # fmt: skip
+    told_of.clock(day("2026-03-03"))
+    assert [line for line in told(told_of) if "insurance" in line] != []
+
+
+# What is told
+
+
+def test_what_is_no_longer_at_risk_is_cleared_and_has_not_become_anything():
+    told_of = story_of(a_milestone(due="2026-03-20", requires=["met"]))
+    told_of.tell(forecast("2026-04-20"), forecast("2026-03-19"))
+    opened, cleared = (n for n in records(told_of) if n.kind == "AT_RISK")
+    assert (opened.state, cleared.state, cleared.detail, cleared.amount) == ("opened", "cleared", "it is cleared", 0)
+
+
+def test_a_trouble_ages_also_behind_a_proof_that_nobody_awaits_yet():
+    told_of = story_of(a_milestone(requires=["met", "received", "invoiced"]))
+    told_of.tell(invoice("120.00"))
+    assert told_of.reasons() == ["NOT_MET", "NOT_RECEIVED", "INVOICE_EXCEEDS_VALUE"]
+    told_of.clock(day("2026-03-20"))
+    assert any("HOLD_AGEING" in line and "INVOICE_EXCEEDS_VALUE" in line for line in told(told_of))
+
+
+@pytest.mark.parametrize(("status", "tells"), [("active", True), ("terminated", False), ("closed", False)])
+def test_of_a_contract_that_has_ended_no_dispute_and_no_odd_signature_is_told(status, tells):
+    told_of = story_of(a_milestone(requires=["met", "signed_off"]), status=status)
+    everything = disputed()
+    told_of.tell(replace(everything, data={k: v for k, v in everything.data.items() if k != "milestone"}))
+    told_of.tell(met(percent="90"), signed("jane", signed_at="2026-02-20T08:00:00Z"))
+    told_of.clock(day("2026-04-20"))
+    for kind in ("DISPUTE", "SIGN_OFF_FLAGGED"):
+        assert any(kind in line for line in told(told_of)) == tells, kind
