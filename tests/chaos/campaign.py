@@ -35,7 +35,6 @@ from chaos.talk import Talk
 
 from contracts_schema.failpoints import POINTS
 
-CONTRACTS = 120
 SHORT = {"kill worker": 14, "kill gate": 10, "kill collect": 6, "rebalance": 40, "zombie worker": 6, "zombie gate": 4}
 PAIRS = ("worker-kafka", "worker-postgres", "gate-postgres", "gate-finance")
 SETTLE_S = 150.0
@@ -60,7 +59,7 @@ class Campaign:
         self.site = Site(folder, seed)
         self.census = Census()
         self.store = Store(self.site)
-        self.load = Load(seed, CONTRACTS)
+        self.load = Load(seed)
         self.talk = Talk(self.site, self.load)
         self.rng = random.Random(seed)
         self.faults = Faults(self.site, self.census, self.store, self.rng)
@@ -70,15 +69,21 @@ class Campaign:
 
     async def run(self) -> list[str]:
         """Everything; what is wrong, in sentences."""
-        async with self.site.running():
-            self.say("everything runs")
-            await self._under_way()
-            self.say("healed")
-            self.census.recovered("all together: nothing left to do", await settle(self.site, self.store, SETTLE_S))
-            self.say("at rest")
-            await forge(self.site, self.rng, FORGED)
-            await settle(self.site, self.store, SETTLE_S)
-            return await self._verdict()
+        try:
+            async with self.site.running():
+                return await self._all()
+        finally:
+            self._write_census()
+
+    async def _all(self) -> list[str]:
+        self.say("everything runs")
+        await self._under_way()
+        self.say("healed")
+        self.census.recovered("all together: nothing left to do", await settle(self.site, self.store, SETTLE_S))
+        self.say("at rest")
+        await forge(self.site, self.rng, FORGED)
+        await settle(self.site, self.store, SETTLE_S)
+        return await self._verdict()
 
     async def _under_way(self) -> None:
         """Faults, while everybody speaks; a process that ends by itself ends the run."""
@@ -180,6 +185,8 @@ class Campaign:
             "faults": sum(self.census.fired.values()), "commands": said,
             **{end: by_kind[end] for end in ("lost", "doubled", "early", "other")},
         }  # fmt: skip
+
+    def _write_census(self) -> None:
         census = self.figures | self.census.figures() | {"finance_misbehaved": self.site.ledger.moods.count}
         (self.folder / "census.json").write_text(json.dumps(census, indent=1))
 

@@ -29,6 +29,7 @@ GARBAGE = (
     b'{"id": "\\ud800"}', b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>', "żółć".encode("utf-16"),
 )  # fmt: skip
 LATE_BY = 60
+NEW, TALKED_OF = 0.015, 60  # how often a contract is new, and how many are mostly talked of
 
 
 class Sent(NamedTuple):
@@ -58,12 +59,11 @@ class Told:
 class Load:
     """`next` gives what is said next. `plans` are the documents of all registrations, `invoices` those for finance."""
 
-    def __init__(self, seed: int, contracts: int) -> None:
+    def __init__(self, seed: int) -> None:
         self.plans: list[dict[str, object]] = []
         self.invoices: deque[Invoice] = deque()
         self.contracts: list[Told] = []
         self._rng = random.Random(seed)
-        self._most = contracts
         self._now = START
         self._count = 0
         self._sent: deque[Sent] = deque(maxlen=2000)
@@ -93,10 +93,10 @@ class Load:
         self._late.clear()
 
     def _happening(self) -> Iterator[Sent]:
-        if len(self.contracts) < 10 or (len(self.contracts) < self._most and self._rng.random() < 0.05):
+        if len(self.contracts) < 20 or self._rng.random() < NEW:
             yield from self._a_new_contract()
             return
-        told = self._rng.choice(self.contracts)
+        told = self._rng.choice(self.contracts[-TALKED_OF:] if self._rng.random() < 0.9 else self.contracts)
         what = self._rng.choices(
             ("fact", "proofs", "twice", "document", "spoilt", "garbage", "forged", "amended"),
             (40, 25, 10, 4, 6, 4, 4, 2),
