@@ -62,10 +62,12 @@ LOCK_DOCUMENTS = """
     select key, '' from unnest($1::bytea[]) with ordinality as wanted (key, n) order by n
     on conflict (key) do update set content = known.content returning key, content
 """
+# An insert waits for whoever is changing the row that is there, so only rows that are not there are written.
 LOCK_FREE_DOCUMENTS = """
     with fresh as (
         insert into vendor_document (key, content)
-        select key, '' from unnest($1::bytea[]) with ordinality as wanted (key, n) order by n
+        select key, '' from unnest($1::bytea[]) with ordinality as wanted (key, n)
+        where not exists (select from vendor_document d where d.key = wanted.key) order by n
         on conflict (key) do nothing returning key, content
     ), free as (
         select key, content from vendor_document where key = any($1::bytea[]) for update skip locked
