@@ -88,6 +88,7 @@ class KafkaFeed:
         self._rebalancing = True
         self._broken = False
         self._turn = 0
+        self._behind = False  # more was waiting than the last poll could take
         self._fault: Exception | None = None
 
     async def start(self) -> None:
@@ -132,7 +133,7 @@ class KafkaFeed:
             return ()
         self._fetching = None
         try:
-            return self._hand_out(fetching.result(), limit)
+            records = self._hand_out(fetching.result(), limit)
         except NoOffsetForPartitionError:  # from a partition that is being positioned
             self._seek_anew(list(self._next))
             return ()
@@ -142,6 +143,8 @@ class KafkaFeed:
             return ()
         except (KafkaError, TimeoutError) as error:
             raise await self._sorted_out(error) from error
+        self._behind = len(records) >= limit
+        return records
 
     def pause(self) -> None:
         """Fetch nothing more until `resume`; keep polling meanwhile."""
@@ -213,11 +216,13 @@ class KafkaFeed:
         return runs
 
     async def _buffered(self, ready: Sequence[TopicPartition], limit: int) -> list[Sequence[Any]]:
-        """What aiokafka holds already, partition number by partition number. Never waits.
+        """What aiokafka holds already; while much waits, partition number by partition number. Never waits.
 
         Topics keyed by contract put what all systems say of one contract under the same number. A batch of few numbers
         therefore meets few contracts, each with more facts: fewer revisions, decisions and rows for the same facts.
         """
+        if not self._behind:
+            return list((await self._consumer.getmany(*ready, max_records=limit)).values())
         runs: list[Sequence[Any]] = []
         left = limit
         for _, group in groupby(ready, lambda place: place.partition):
