@@ -8,8 +8,8 @@ PYTEST := $(BIN)/python -m pytest -o faulthandler_timeout=$(LONGEST_TEST_S) -o f
 	--ignore=tests/bench
 SERVERS := kafka or postgres or tryton or redmine
 
-.PHONY: help install demo test check format-check lint types imports tests-alone tests-with-servers fmt bench bench-all pins \
-	mutation mutation-changed fuzz laws-long chaos
+.PHONY: help install demo test check format-check lint types imports tests-alone tests-with-servers fmt bench bench-all \
+	pins mutation mutation-changed fuzz laws-long simulation chaos planted
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,13 @@ mutation-changed: install ## the same for lines that differ from BASE (default: 
 
 fuzz: install ## hostile bytes for every reader, coverage-guided, for MINUTES=10
 	$(BIN)/python tests/fuzz/run.py $(or $(MINUTES),10)
+
+planted: install ## put each planted bug into a copy and see that a test finds it (half an hour; BASE=commit: only what differs)
+	$(BIN)/python tests/planted/run.py $(if $(BASE),--changed $(BASE))
+
+simulation: install ## SEEDS (default: 100,000) simulated runs from FIRST on, and pairs of faults (hours)
+	nice -n 10 $(BIN)/python tests/simulation/run.py --seeds $(or $(SEEDS),100000) --first $(or $(FIRST),0)
+	nice -n 10 $(BIN)/python tests/simulation/run.py --systematic 2
 
 laws-long: install ## 50,000 histories of each machine, with other seeds on every run (hours)
 	MILEPOST_LAWS=long $(PYTEST) tests/laws/test_machine.py -n 2 -s -o faulthandler_timeout=0

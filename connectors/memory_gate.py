@@ -56,6 +56,10 @@ class MemoryWanted:
                 self.offsets[cluster, partition] = (owner, self.offsets.get((cluster, partition), ("", None))[1])
             return {partition: self.offsets[cluster, partition][1] for partition in partitions}
 
+    async def stands(self, cluster: str) -> Mapping[Partition, int | None]:
+        """The next offset of each partition that any gate has taken."""
+        return {place: following for (where, place), (_, following) in self.offsets.items() if where == cluster}
+
     @asynccontextmanager
     async def intake(self) -> AsyncIterator[_MemoryIntake]:
         """One transaction; another one waits until this one has ended."""

@@ -18,6 +18,7 @@ from contracts_schema.money import format_amount
 from contracts_schema.records import Record
 from services.gate.answers import Voice
 from services.gate.drive import Driver, Manner
+from services.gate.informed import Informed
 from services.gate.intake import Door
 from services.gate.loop import Gate, Pace, Tenure
 from services.gate.scan import Scan
@@ -88,8 +89,12 @@ class Desk:
         pace = Pace(poll_s=0, idle_s=0.01, scan_s=0, back_off_s=0.01)
         self.gate = Gate(
             self.door, self.driver, self.scan, self.tenure, self.wanted, self.finance, self.feed,
-            MemoryPublisher(self.topics), pace,
+            MemoryPublisher(self.topics), pace, informed=Informed(self.wanted, lambda: "memory", self._ends),
         )  # fmt: skip
+
+    async def _ends(self):
+        lie = {place: len(log) for place, log in self.topics.records.items() if place.topic == COMMANDS}
+        return {place: end for place, end in lie.items() if end}
 
     async def _assigned(self, partitions):
         mine = [partition for partition in partitions if partition.topic == COMMANDS]

@@ -71,6 +71,15 @@ async def telling(connection: KafkaConnection, largest: int) -> AsyncIterator[Ka
 
 async def ends(connection: KafkaConnection, topics: Collection[str]) -> dict[Partition, int]:
     """The offset behind the last record of every partition of these topics; topics that are missing are left out."""
+    return {place: end for place, (_, end) in (await _extent(connection, topics)).items()}
+
+
+async def filled(connection: KafkaConnection, topic: str) -> dict[Partition, int]:
+    """The same for the partitions of one topic that have records."""
+    return {place: end for place, (begin, end) in (await _extent(connection, [topic])).items() if begin < end}
+
+
+async def _extent(connection: KafkaConnection, topics: Collection[str]) -> dict[Partition, tuple[int, int]]:
     async with administering(connection) as client:
         known = await layouts(client, topics)
     places = [TopicPartition(topic, n) for topic in sorted(known) for n in range(known[topic].partitions)]
@@ -78,9 +87,9 @@ async def ends(connection: KafkaConnection, topics: Collection[str]) -> dict[Par
     try:
         async with asyncio.timeout(_DEADLINE_S):
             await consumer.start()
-            found = await consumer.end_offsets(places)
+            begins, found = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
     except (KafkaError, TimeoutError) as error:
         raise as_ours(error, "ask where topics end") from error
     finally:
         await consumer.stop()
-    return {as_partition(place): offset for place, offset in found.items()}
+    return {as_partition(place): (begins[place], end) for place, end in found.items()}

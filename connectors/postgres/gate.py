@@ -30,6 +30,7 @@ TAKE = """
     on conflict (finance, cluster, topic, partition) do update set owner = excluded.owner
     returning topic, partition, next_offset
 """
+STANDS = "select topic, partition, next_offset from gate_offset where finance = $1 and cluster = $2"
 FENCE = """
     with held as (
         select o.cluster, o.topic, o.partition, r.next
@@ -201,6 +202,11 @@ class PostgresWanted:
         wanted = sorted(set(partitions))
         topics, numbers = [p.topic for p in wanted], [p.number for p in wanted]
         rows = await self._database.fetch(TAKE, self._finance, cluster, owner, topics, numbers)
+        return {Partition(topic, number): following for topic, number, following in rows}
+
+    async def stands(self, cluster: str) -> Mapping[Partition, int | None]:
+        """The next offset of each partition that any gate has taken."""
+        rows = await self._database.fetch(STANDS, self._finance, cluster)
         return {Partition(topic, number): following for topic, number, following in rows}
 
     @asynccontextmanager

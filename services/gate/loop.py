@@ -1,7 +1,7 @@
 """The gate of one finance system: takes commands in, acts while it owns the lease, publishes its answers.
 
 Its loops do not wait for each other. Taking in needs no lease, so a hold is known at once wherever it arrives; acting
-needs it, so that two gates never act at the same time.
+needs it, so that two gates never act at the same time, and needs to have read what lay there when it was given.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from contracts_schema.errors import ConfigurationError, TransientError
 from contracts_schema.failpoints import failpoint
 from contracts_schema.rows import FenceLost
 from services.gate.drive import Driver
+from services.gate.informed import Informed
 from services.gate.intake import Door
 from services.gate.ports import Finance, Leases, Wanted
 from services.gate.scan import Scan
@@ -69,6 +70,7 @@ class Tenure:
     ) -> None:  # fmt: skip
         self.name = name
         self.epoch: int | None = None
+        self.term = 0  # rises whenever the lease was not ours just before
         self._leases = leases
         self._owner = owner
         self._seconds = seconds
@@ -81,8 +83,10 @@ class Tenure:
 
     async def renew(self) -> bool:
         """Take the lease or renew it."""
-        asked = self._clock()
+        asked, before = self._clock(), self.epoch
         self.epoch = await self._leases.lease(self.name, self._owner, self._seconds)
+        if self.epoch is not None and (self.epoch != before or asked >= self._until):
+            self.term += 1
         failpoint("tenure.renewed")
         self._until = asked + self._seconds
         return self.epoch is not None
@@ -99,9 +103,11 @@ class Gate:
     def __init__(
         self, door: Door, driver: Driver, scan: Scan, tenure: Tenure, wanted: Wanted, finance: Finance,
         feed: Feed, publisher: Publisher, pace: Pace | None = None, signs: Signs | None = None,
+        informed: Informed | None = None,
     ) -> None:  # fmt: skip
         self.pace = pace or Pace()
         self._signs = signs
+        self._informed = informed
         self.door = door
         self.driver = driver
         self.tenure = tenure
@@ -145,7 +151,7 @@ class Gate:
 
     async def act(self) -> bool:
         """Look at what is due, while the finance system is ours; whether there was anything."""
-        if not self.tenure.may_act():
+        if not self.tenure.may_act() or not await self._is_informed():
             return False
         await self._scan_now_and_then()
         due = await self._wanted.due(self.pace.at_once)
@@ -161,6 +167,9 @@ class Gate:
             await self._wanted.answered([number for number, _ in waiting])
             failpoint("answers.deleted")
         return bool(waiting)
+
+    async def _is_informed(self) -> bool:
+        return self._informed is None or await self._informed.since(self.tenure.term)
 
     async def _look(self, subject: str) -> None:
         """One look. What it could not finish stays due."""

@@ -69,6 +69,9 @@ class Wanted(Protocol):
     async def take(self, owner: str, cluster: str, partitions: Collection[Partition]) -> Mapping[Partition, int | None]:
         """Make `owner` the only one who may move these partitions on; the next offset of each (None: never read)."""
 
+    async def stands(self, cluster: str) -> Mapping[Partition, int | None]:
+        """The next offset of each partition that any gate of this finance system has taken (None: never read)."""
+
     def intake(self) -> AbstractAsyncContextManager[IntakeBatch]:
         """Open one transaction for a batch of commands."""
 

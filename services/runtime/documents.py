@@ -11,7 +11,7 @@ are woken (`DOCUMENTS`) and find it themselves.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from hashlib import blake2b
 
 from msgspec import Struct
@@ -160,8 +160,20 @@ def _key_of(document: str) -> bytes:
     return blake2b(document.encode(), digest_size=16).digest()
 
 
-def documents_known(contract: str, documents: Mapping[str, int], moment: int) -> tuple[dict[str, Heard], Reached]:
-    """The documents that a contract's state knows, as if it heard of them at this moment (µs)."""
-    parts: Sequence[str] = [document for document in documents if "@" not in document]
-    heard = {document: Heard(documents[document], moment) for document in parts}
-    return heard, {document: {contract: documents[document]} for document in parts}
+def heard_again(
+    waiting: Iterable[tuple[str, Fact]], states: Mapping[str, Mapping[str, int]]
+) -> tuple[dict[str, Heard], Reached]:
+    """What contracts that are woken know of documents: by facts that waited for them, and by their own states. They are
+    told at their last moment, before any review."""
+    arrivals: dict[str, list[Arrival]] = {}
+    for contract, fact in waiting:
+        arrivals.setdefault(contract, []).append(Arrival((fact,), 0, ""))
+    heard = heard_in(arrival for found in arrivals.values() for arrival in found)
+    reached = {document: dict(contracts) for document, contracts in reached_by(arrivals).items()}
+    for contract, documents in states.items():
+        for document, edition in documents.items():
+            if "@" not in document:
+                said, here = heard.setdefault(document, Heard()), reached.setdefault(document, {})
+                said.edition = max(said.edition, edition)
+                here[contract] = max(edition, here.get(contract, 0))
+    return heard, reached

@@ -66,12 +66,12 @@ class Turn:
         moment = self._before_review(first.arrivals[0].timestamp if first.arrivals else now)
         said = Arrival(tuple(self._fact(body, moment) for body in found), moment, NOWHERE)
         if first.arrivals and first.wake is None:
-            steps = [first._replace(arrivals=[said, *first.arrivals])]
+            steps = [first._replace(arrivals=[said, *first.arrivals]), *self.steps[1:]]
         else:
             steps = [Step([said], max(moment, first.bound)), *self.steps]
         self._run(decode_state(self.raw) if self.raw else State(self.contract), steps)
         if self.state.frozen:  # it is found anew when the contract can be decided
-            self.state.deferred = [arrival for arrival in self.state.deferred if arrival.origin != NOWHERE]
+            self.state.deferred = [arrival for arrival in self.state.deferred if not _is_claims(arrival)]
             self.encoded = encode_state(self.state)
 
     def _before_review(self, moment: int) -> int:
@@ -83,3 +83,7 @@ class Turn:
         version = self._revision + 1
         name = f"claims/{body.supplier}/{body.number}/{body.business_unit or ''}/{version}"
         return Fact(SPEAKER, name, Address(self.contract), moment, body, version)
+
+
+def _is_claims(arrival: Arrival) -> bool:
+    return all(isinstance(fact.body, InvoiceClaimedElsewhere) for fact in arrival.facts)

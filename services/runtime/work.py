@@ -1,8 +1,8 @@
 """The work of one transaction: which contract each fact goes to, what follows there, and everything to be written.
 
-Locks are taken in one order, offsets, then keys, then contracts, then claimed invoices, each sorted: two workers wait
-for each other but never in a circle. A contract's row is locked before it is loaded, so that two workers never decide
-one contract at once.
+Locks are taken in one order, offsets, then keys, documents, contracts and claimed invoices, each sorted: two workers
+wait for each other but never in a circle. A contract's row is locked before it is loaded, so that two workers never
+decide one contract at once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct, field
-from msgspec.msgpack import Decoder
 
 from contracts_schema.errors import Refused, Unreadable
 from contracts_schema.facts import ABOUT_MESSAGES, Address, ContractRegistered, Fact
@@ -22,14 +21,14 @@ from services.reconciliation.log import LogEntry
 from services.reconciliation.merge import Merged
 from services.reconciliation.policy import Rules
 from services.reconciliation.react import REVIEW, UNPARK, Outcome, Reaction
-from services.reconciliation.state import Arrival, decode_state
+from services.reconciliation.state import Arrival
 from services.runtime.claims import CLAIMS, settle_claims
 from services.runtime.containment import NOWHERE, Containment, Step
 from services.runtime.documents import (
     DOCUMENTS,
     Told,
     document_of,
-    documents_known,
+    heard_again,
     heard_in,
     is_about_document,
     locked,
@@ -41,7 +40,6 @@ from services.runtime.outgoing import RECORD_BYTES, Said, Topics, commands_of, q
 from services.runtime.reading import Reader, Reading
 from services.runtime.routing import (
     Key,
-    claimed_keys,
     contract_of,
     keys_of,
     keys_of_plan,
@@ -52,8 +50,8 @@ from services.runtime.routing import (
 from services.runtime.sizes import CommandSizes
 from services.runtime.totals import record_totals
 from services.runtime.turn import Turn
+from services.runtime.unparking import Waiting, waiting_for
 
-_decoder = Decoder(Fact)
 CLOCK_AHEAD_US = 5_000_000  # how far a record's timestamp may run before the database's clock (rule A5)
 
 
@@ -153,7 +151,8 @@ class Work:
 
     async def _tell_of_documents(self, batch: Batch, readings: Sequence[Reading]) -> None:
         """Let contracts that have had parts of these documents hear of newer editions that do not reach them (F9)."""
-        heard = heard_in(Arrival(r.facts, r.record.timestamp * 1000, r.record.origin) for r in readings)
+        parts = [(f, r.record) for r in readings for f in r.facts if f.document is not None]
+        heard = heard_in(Arrival((fact,), record.timestamp * 1000, record.origin) for fact, record in parts)
         if not heard:
             return
         known = await locked(batch.lock_documents, heard)
@@ -183,64 +182,51 @@ class Work:
             causes.setdefault(review.contract, set()).add(review.cause)
             self._changes.wakes.append((review.contract, None, review.cause))
         self.report.woken = len(causes)
-        parked = await self._parked_for(batch, store, [c for c, why in causes.items() if UNPARK in why], until)
+        waiting = await waiting_for(batch, store, [c for c, why in causes.items() if UNPARK in why])
         states = await batch.load(sorted(causes))
-        renewed = await self._renewed_for(batch, {c: states[c] for c in states if DOCUMENTS in causes[c]}, until)
+        looking = [contract for contract in states if DOCUMENTS in causes[contract]]
+        missed, late = await self._missed(batch, causes, waiting, {c: states[c] for c in looking}, until)
+        parked = self._unparked(waiting, late, until)
         turns = []
         for contract in sorted(causes):
             others = causes[contract] - {UNPARK, REVIEW, DOCUMENTS}
-            steps = [Step(renewed[contract], self._bound)] if contract in renewed else []
+            steps = [Step(missed[contract], self._bound)] if contract in missed else []
             steps += [Step((), until, cause) for cause in sorted(others - {CLAIMS})]
             steps += [Step((), until, REVIEW)] if REVIEW in causes[contract] else []
             steps += [Step(parked.get(contract, ()), self._bound, UNPARK)] if UNPARK in causes[contract] else []
             turns.append(self._turn(contract, states.get(contract), steps, looks=bool(others)))
         await self._settle(batch, turns)
 
-    async def _renewed_for(self, batch: Batch, states: Mapping[str, bytes], until: int) -> dict[str, list[Arrival]]:
-        """What contracts that were woken to look after their documents have missed."""
+    async def _missed(
+        self, batch: Batch, causes: Collection[str], waiting: Sequence[Waiting], states: Mapping[str, bytes], until: int
+    ) -> tuple[dict[str, list[Arrival]], Collection[str]]:  # fmt: skip
+        """What contracts have missed of the documents that parked facts and these states speak of, and the documents at
+        which another batch is: who speaks of them looks a moment later."""
+        documents = {contract: self._known.look(contract, raw).documents for contract, raw in states.items()}
+        heard, reached = heard_again([(w.contract, w.fact) for w in waiting], documents)
+        known = await locked(batch.lock_free_documents, heard) if heard else {}
         missed: dict[str, list[Arrival]] = {}
-        for contract in sorted(states):
-            heard, reached = documents_known(
-                contract, self._known.look(contract, states[contract]).documents, self._now
-            )
-            known = await locked(batch.lock_free_documents, heard) if heard else {}
-            self._note_documents(tell(known, heard, reached, missed, {contract}))
-            if len(known) < len(heard):  # another batch is at one of them
-                self._changes.wakes.append((contract, until + 1, DOCUMENTS))
-        return missed
+        self._note_documents(tell(known, heard, reached, missed, causes))
+        late = heard.keys() - known.keys()
+        again = [contract for contract, mine in documents.items() if not late.isdisjoint(mine)]
+        self._changes.wakes += [(contract, until + 1, DOCUMENTS) for contract in again]
+        return missed, late
 
     def _note_documents(self, told: Told) -> None:
         self._changes.documents += told.rows
         self._changes.wakes += [(contract, 0, DOCUMENTS) for contract in sorted(told.woken)]
 
-    async def _parked_for(
-        self, batch: Batch, store: Store, contracts: Sequence[str], until: int
-    ) -> dict[str, list[Arrival]]:
-        """What is parked under the keys of these contracts, taken out of parking."""
-        owners: dict[Key, str] = {}
-        for contract in contracts:
-            known = await store.state(contract)
-            for key in claimed_keys(decode_state(known)) if known else ():
-                owners[key] = contract
-        if not owners:
-            return {}
-        claims = await batch.claims(owners.keys())
-        rows = [(row, _decoder.decode(row.fact)) for row in await batch.parked_under(owners.keys())]
-        heard = heard_in(Arrival((fact,), row.timestamp, row.origin) for row, fact in rows)
-        documents = await locked(batch.lock_free_documents, heard) if heard else {}
+    def _unparked(self, waiting: Sequence[Waiting], late: Collection[str], until: int) -> dict[str, list[Arrival]]:
+        """Facts taken out of parking, by contract; parts of `late` documents are left there a moment longer."""
         found: dict[str, list[Arrival]] = {}
-        for row, fact in rows:
-            home = contract_of(fact, claims, ())
-            if home is None or home not in contracts:
-                continue
-            if (document := document_of(fact)) is not None and document not in documents:
-                self._changes.wakes.append((home, until + 1, UNPARK))  # another batch is at the document
+        for row, fact, contract in waiting:
+            if late and document_of(fact) in late:
+                self._changes.wakes.append((contract, until + 1, UNPARK))
                 continue
             self._changes.unparked.append((row.source, row.subject))
             if not isinstance(fact.body, ABOUT_MESSAGES):
                 self.report.unparked.append(row.origin)
-            found.setdefault(home, []).append(Arrival((fact,), row.timestamp, row.origin))
-        self._note_documents(tell(documents, heard, reached_by(found), found, contracts))
+            found.setdefault(contract, []).append(Arrival((fact,), row.timestamp, row.origin))
         return found
 
     def _turn(self, contract: str, raw: bytes | None, steps: Sequence[Step], *, looks: bool = False) -> Turn:

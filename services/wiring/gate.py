@@ -10,6 +10,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -20,6 +21,7 @@ from connectors.finance.http import HttpFinance
 from connectors.finance.tryton import TrytonFinance
 from connectors.finance.web import WebSettings
 from connectors.kafka import FeedSettings, KafkaFeed, KafkaPublisher, PublisherSettings
+from connectors.kafka.tell import filled
 from connectors.kafka.topics import unsafe
 from connectors.postgres import PostgresSettings, PostgresStore
 from connectors.postgres.gate import PostgresWanted
@@ -31,6 +33,7 @@ from contracts_schema.rows import Partition
 from services import settings as s
 from services.gate.answers import Voice
 from services.gate.drive import Driver, Manner
+from services.gate.informed import Informed
 from services.gate.intake import Door
 from services.gate.loop import Gate, Pace, Tenure
 from services.gate.scan import Scan
@@ -135,7 +138,10 @@ async def _gate(
             with attempt:
                 await feed.start()
         stack.push_async_callback(feed.stop)
-        yield Gate(door, driver, scan, tenure, wanted, finance, feed, publisher, pace, health)
+        informed = Informed(
+            wanted, lambda: feed.cluster, partial(filled, doors.kafka(settings), settings.topics.commands)
+        )
+        yield Gate(door, driver, scan, tenure, wanted, finance, feed, publisher, pace, health, informed)
 
 
 def finance_of(system: s.FinanceSettings) -> TrytonFinance | HttpFinance:

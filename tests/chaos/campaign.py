@@ -36,10 +36,7 @@ from chaos.talk import Talk
 from contracts_schema.failpoints import POINTS
 
 CONTRACTS = 120
-SHORT = {
-    "kill worker": 14, "kill gate": 10, "kill collect": 6, "rebalance": 40, "zombie worker": 6, "zombie gate": 4,
-    "broker kill": 2, "broker stop": 1, "postgres kill": 3, "postgres stop": 2, "disk full": 1, "clock step": 4,
-}  # fmt: skip
+SHORT = {"kill worker": 14, "kill gate": 10, "kill collect": 6, "rebalance": 40, "zombie worker": 6, "zombie gate": 4}
 PAIRS = ("worker-kafka", "worker-postgres", "gate-postgres", "gate-finance")
 SETTLE_S = 150.0
 ACTIVITY = """
@@ -96,6 +93,7 @@ class Campaign:
             end = self.began + self.minutes * 60
             while time.monotonic() < end:
                 await self._all_together()
+                self.say(f"{self.census.fired.total()} faults")
             self.talk.quiet.set()
             await asyncio.gather(*speaking)
             for task in going_on:
@@ -108,13 +106,6 @@ class Campaign:
 
     async def _short(self) -> None:
         """Every fault as often as CI asks for, in stages of what can go side by side."""
-        for kind, times in SHORT.items():
-            if {"disk full": self.site.disk, "clock step": self.site.clock}.get(kind, kind):
-                self.census.plan(kind, times)
-        for name in (name for names in POINTS.values() for name in names):
-            self.census.plan(f"failpoint {name}")
-        for way, pair in ((way, pair) for pair in PAIRS for way in WAYS):
-            self.census.plan(f"network {way} {pair}")
         for name, stage in self._stages().items():
             if self.only and name not in self.only:
                 continue
@@ -126,14 +117,17 @@ class Campaign:
         """What goes side by side, stage by stage."""
         f, o = self.faults, self.outages
         return {
-            "failpoints": [f.die_everywhere],
-            "kills and rebalances": [*(partial(f.kills, kind, SHORT[f"kill {kind}"]) for kind in POINTS),
-                                     partial(f.storm, SHORT["rebalance"])],
+            "failpoints of workers and collectors": [partial(f.die_everywhere, "worker", "collect")],
+            "failpoints of gates, worker kills": [partial(f.die_everywhere, "gate"),
+                                                  partial(f.kills, "worker", SHORT["kill worker"])],
+            "rebalances, kills of the rest": [partial(f.storm, SHORT["rebalance"]),
+                                              partial(f.kills, "gate", SHORT["kill gate"]),
+                                              partial(f.kills, "collect", SHORT["kill collect"])],
             "brokers": [partial(o.brokers, ["kill", "stop", "kill"])],
             "database": [partial(o.database, ["kill", "stop", "kill", "stop", "kill"])],
             "zombies": [partial(f.zombies, kind, SHORT[f"zombie {kind}"]) for kind in ("worker", "gate")],
             "network": [partial(o.networks, pair) for pair in PAIRS],
-            "disk": [o.disk] if self.site.disk else [],
+            "disk": [o.disk] if self.site.disk else [],  # where the machine lets us
             "clock": [o.clocks] if self.site.clock else [],
             "all together": [self._all_together],
         }  # fmt: skip
@@ -141,13 +135,16 @@ class Campaign:
     async def _all_together(self) -> None:
         """Five kinds at once."""
         f, o, rng = self.faults, self.outages, self.rng
-        broker, database, way, pair = (rng.choice(of) for of in (("kill", "stop"), ("kill", "stop"), WAYS, PAIRS))
-        chosen = {f"broker {broker}": o.brokers([broker]), f"postgres {database}": o.database([database]),
-                  f"network {way} {pair}": o.network(way, pair),
-                  **{f"kill {kind}": f.kills(kind, 1) for kind in POINTS}}  # fmt: skip
-        for kind in chosen:
-            self.census.plan(kind)
-        await asyncio.gather(*chosen.values())
+        way, pair = rng.choice(WAYS), rng.choice(PAIRS)
+        ground = [partial(o.database, [how]) for how in ("kill", "stop")]  # the database has one fault at a time
+        ground += [o.disk] if self.site.disk else []
+        ground += [o.clocks] if self.site.clock and self.minutes else []
+        others = [
+            partial(o.brokers, [rng.choice(("kill", "stop"))]), partial(o.network, way, pair), f.die_somewhere,
+            partial(f.storm, 4), *(partial(f.kills, kind, 2) for kind in POINTS),
+            *(partial(f.zombies, kind, 2) for kind in ("worker", "gate")),
+        ]  # fmt: skip
+        await asyncio.gather(*(fault() for fault in [rng.choice(ground), *rng.sample(others, 4)]))
 
     async def _watch(self) -> None:
         while True:

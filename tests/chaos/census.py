@@ -2,6 +2,7 @@
 
 import statistics
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 
 
 class Census:
@@ -14,6 +15,9 @@ class Census:
 
     def plan(self, kind: str, times: int = 1) -> None:
         self.planned[kind] += times
+
+    def plan_all(self, kinds: Iterable[str]) -> None:
+        self.planned.update(kinds)
 
     def fire(self, kind: str, times: int = 1) -> None:
         self.fired[kind] += times

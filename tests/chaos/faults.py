@@ -1,8 +1,10 @@
 """Faults of processes: they are killed, die at failpoints, hang as zombies, come and go in the group."""
 
 import asyncio
+import contextlib
 import random
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
@@ -13,8 +15,19 @@ from chaos.store import Store
 
 from contracts_schema.failpoints import POINTS
 
-REACHED_S = 90.0
+REACHED_S = 150.0
 STANDS_STILL_S = 75.0  # a gate that stops in the middle of a look holds the invoice for a minute
+# Where standing still is worst: in the middle of a transaction, between commit and publish, around a call.
+WORST = {
+    "worker": ("batch.written", "batch.committed", "relay.read", "publish.sent"),
+    "gate": ("call.before", "call.after", "look.written", "answers.published"),
+}
+OFTEN = {
+    "worker": ("partitions.taken", "batch.fenced", "batch.written", "batch.committed", "wake.read_past", "lease.kept",
+               "relay.read", "publish.sent", "publish.confirmed"),
+    "gate": ("intake.fenced", "intake.written", "intake.committed", "tenure.renewed"),
+    "collect": POINTS["collect"],
+}  # fmt: skip
 
 
 class Faults:
@@ -22,12 +35,15 @@ class Faults:
 
     def __init__(self, site: Site, census: Census, store: Store, rng: random.Random) -> None:
         self.site, self.census, self.store, self.rng = site, census, store, rng
+        self._hands: set[Member] = set()
 
     async def kills(self, kind: str, times: int) -> None:
         """kill -9 of one process after the other, each some work after the last."""
+        self.census.plan(f"kill {kind}", times)
         for _ in range(times):
             await self.some_work(kind)
-            await self.kill(self.rng.choice(self.site.of(kind)))
+            async with self._in_hand(kind) as member:
+                await self.kill(member)
 
     async def kill(self, member: Member) -> None:
         """kill -9, and start again at once."""
@@ -57,17 +73,27 @@ class Faults:
 
     # -- failpoints ------------------------------------------------------------------------------------------------
 
-    async def die_everywhere(self) -> None:
-        """Every failpoint once: all processes of a kind share its failpoints among them."""
+    async def die_everywhere(self, *kinds: str) -> None:
+        """Every failpoint of these kinds of process once: all processes of a kind share its failpoints among them."""
         turns = []
-        for kind, names in POINTS.items():
-            queue = self.rng.sample(names, len(names))
+        for kind in kinds:
+            queue = self.rng.sample(POINTS[kind], len(POINTS[kind]))
+            self.census.plan_all(f"failpoint {name}" for name in queue)
             turns += [self._dying(member, queue) for member in self.site.of(kind)]
         await asyncio.gather(*turns)
 
     async def _dying(self, member: Member, queue: list[str]) -> None:
         while queue:
             await self.die_at(member, queue.pop())
+            member.launch()
+
+    async def die_somewhere(self) -> None:
+        """One process dies at a failpoint that it comes to often."""
+        kind, names = self.rng.choice(list(OFTEN.items()))
+        name = self.rng.choice(names)
+        self.census.plan(f"failpoint {name}")
+        async with self._in_hand(kind) as member:
+            await self.die_at(member, name)
             member.launch()
 
     async def die_at(self, member: Member, name: str) -> None:
@@ -82,67 +108,84 @@ class Faults:
     # -- zombies and rebalances ------------------------------------------------------------------------------------
 
     async def zombies(self, kind: str, times: int) -> None:
-        for _ in range(times):
+        """One after the other stands still, longer than a session or a lease, and goes on: every second one at a place
+        where that is worst."""
+        self.census.plan(f"zombie {kind}", times)
+        for n in range(times):
             await self.some_work(kind)
-            await (self._zombie_worker() if kind == "worker" else self._zombie_gate())
+            async with self._in_hand(kind, self._works) as member:
+                await self._stand_still(member, self.rng.choice(WORST[kind]) if n % 2 else "")
 
-    async def _zombie_worker(self) -> None:
-        """One that has partitions stands still until others have them, and goes on in the middle of its work."""
-        victim = await self._a_worker_with_partitions()
-        began = time.monotonic()
-        victim.stop_still()
+    async def _stand_still(self, member: Member, failpoint: str) -> None:
+        if failpoint:
+            await asyncio.to_thread(member.kill)
+            member.launch(f"{failpoint}=stop:2")
+            await until(lambda: failpoint in member.fired(), f"{member.name} stands still at {failpoint}", REACHED_S)
+        else:
+            member.stop_still()
+        kind, began = f"zombie {member.kind}", time.monotonic()
         try:
-            await until(lambda: self._orphaned(victim.pid), f"others take over from {victim.name}", STANDS_STILL_S)
-            self.census.recovered("zombie worker: partitions taken over", time.monotonic() - began)
+            await until(lambda: self._replaced(member), f"others take over from {member.name}", STANDS_STILL_S)
+            self.census.recovered(f"{kind}: taken over", time.monotonic() - began)
         finally:
-            victim.go_on()
-        went_on = time.monotonic()
-        await until(lambda: self.store.owned(victim.pid), f"{victim.name} is back in the group")
-        self.census.recovered("zombie worker: back in the group", time.monotonic() - went_on)
-        self.census.fire("zombie worker")
+            member.go_on()
+        began = time.monotonic()
+        await until(lambda: asyncio.to_thread(member.ready), f"{member.name} is ready again")
+        self.census.recovered(f"{kind}: ready again", time.monotonic() - began)
+        self.census.fire(kind)
+        member.may_end = False
 
-    async def _zombie_gate(self) -> None:
-        """The acting one stands still until another acts, and goes on."""
-        victims = [m for m in self.site.of("gate") if f"/{m.pid}/" in await self.store.acting()]
-        if not victims:
-            return await self._zombie_gate()
-        began = time.monotonic()
-        victims[0].stop_still()
-        try:
-            await until(
-                lambda: self._left(victims[0].pid), f"another gate takes over from {victims[0].name}", STANDS_STILL_S
-            )
-            self.census.recovered("zombie gate: lease taken over", time.monotonic() - began)
-        finally:
-            victims[0].go_on()
-        await until(lambda: asyncio.to_thread(victims[0].ready), f"{victims[0].name} stands by")
-        self.census.fire("zombie gate")
-        return None
+    async def _works(self, member: Member) -> bool:
+        """Whether it has partitions, or acts on finance."""
+        if member.kind == "worker":
+            return bool(await self.store.owned(member.pid))
+        return f"/{member.pid}/" in await self.store.acting()
+
+    async def _replaced(self, member: Member) -> bool:
+        return not await self._works(member)
 
     async def storm(self, rebalances: int) -> None:
         """Somebody joins the workers' group and leaves it, again and again; each generation is a rebalance."""
-        first = last = 0
-        while not first or last - first < rebalances:
-            guest = AIOKafkaConsumer(
-                *self.site.inputs, bootstrap_servers=self.site.cluster.bootstrap, group_id=self.site.name,
-                partition_assignment_strategy=(RangePartitionAssignor,), enable_auto_commit=False,
-                session_timeout_ms=SESSION_S * 1000, heartbeat_interval_ms=300, rebalance_timeout_ms=60_000,
-            )  # fmt: skip
-            await guest.start()
-            try:
-                await until(lambda c=guest: c._coordinator.generation > 0, "the guest has joined")
-                last = guest._coordinator.generation  # no public way to know how often the group was rearranged
-            finally:
-                await guest.stop()
-            self.census.fire("rebalance", last - max(first, last - 2) if first else 0)
-            first = first or last
+        self.census.plan("rebalance", rebalances)
+        wanted, before = self.census.fired["rebalance"] + rebalances, 0
+        while self.census.fired["rebalance"] < wanted:
+            generation = await self._visit()
+            self.census.fire("rebalance", max(1, generation - before) if before else 1)
+            before = generation
 
-    async def _a_worker_with_partitions(self) -> Member:
-        while True:
-            for member in self.rng.sample(self.site.of("worker"), len(self.site.of("worker"))):
-                if member.running and await self.store.owned(member.pid):
-                    return member
+    async def _visit(self) -> int:
+        """Join the group, and leave it; which generation of the group that was."""
+        guest = AIOKafkaConsumer(
+            *self.site.inputs, bootstrap_servers=self.site.cluster.bootstrap, group_id=self.site.name,
+            partition_assignment_strategy=(RangePartitionAssignor,), enable_auto_commit=False,
+            session_timeout_ms=SESSION_S * 1000, heartbeat_interval_ms=300, rebalance_timeout_ms=60_000,
+        )  # fmt: skip
+        await guest.start()
+        try:
+            await until(lambda: guest._coordinator.generation > 0, "a guest joins the group")
+            return int(guest._coordinator.generation)  # no public way to know how often the group was rearranged
+        finally:
+            await guest.stop()
+
+    @contextlib.asynccontextmanager
+    async def _in_hand(
+        self, kind: str, wanted: Callable[[Member], Awaitable[bool]] | None = None
+    ) -> AsyncIterator[Member]:
+        """A process that nobody else is breaking, for the block."""
+        while (chosen := await self._free_one(kind, wanted)) is None:
             await asyncio.sleep(0.1)
+        self._hands.add(chosen)
+        try:
+            yield chosen
+        finally:
+            self._hands.remove(chosen)
+
+    async def _free_one(self, kind: str, wanted: Callable[[Member], Awaitable[bool]] | None) -> Member | None:
+        for member in self.rng.sample(self.site.of(kind), len(self.site.of(kind))):
+            fits = member.running and (wanted is None or await wanted(member))
+            if fits and member not in self._hands:
+                return member
+        return None
 
     async def _orphaned(self, pid: int) -> bool:
         return not await self.store.owned(pid)

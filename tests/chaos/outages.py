@@ -1,9 +1,10 @@
 """Faults of what Milepost stands on: brokers, database, disk, the network between."""
 
 import asyncio
-import os
+import contextlib
 import signal
 import time
+from pathlib import Path
 
 from chaos.faults import Faults
 from chaos.processes import until
@@ -21,6 +22,7 @@ class Outages:
 
     async def brokers(self, hows: list[str]) -> None:
         """One broker after the other is killed, or stopped cleanly, and comes back; the other two go on."""
+        self.census.plan_all(f"broker {how}" for how in hows)
         for how in hows:
             await until(lambda: self.site.cluster.whole(self.site.topics), "all copies are in sync", 90, 0.5)
             broker, began = self.rng.choice(self.site.cluster.brokers), time.monotonic()
@@ -31,6 +33,7 @@ class Outages:
 
     async def database(self, hows: list[str]) -> None:
         """The database dies, or stops at once, and is started again."""
+        self.census.plan_all(f"postgres {how}" for how in hows)
         for how in hows:
             await self.gets_on()
             await asyncio.to_thread(self.site.postgres._end, signal.SIGKILL if how == "kill" else signal.SIGQUIT)
@@ -40,11 +43,10 @@ class Outages:
 
     async def disk(self) -> None:
         """The database's disk is full, until somebody makes room."""
+        self.census.plan("disk full")
         filler = self.site.home / "filler"
-        room = os.statvfs(self.site.home)
         began = {member: member.log.stat().st_size for member in self.site.of("worker")}
-        with filler.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize)
+        _fill(filler)
         try:
             await until(lambda: any(self._lacks_room(m.log, at) for m, at in began.items()), "the disk is full", 60)
         finally:
@@ -55,17 +57,19 @@ class Outages:
 
     async def clocks(self) -> None:
         """The database's clock goes an hour ahead, an hour back, some minutes ahead, and true again."""
+        self.census.plan("clock step", 4)
         for seconds in (3600, -3600, 600, 0):
             self.site.clock.move(seconds)
             await until(lambda s=seconds: self._is_off(s), f"the clock is {seconds} s off")
             self.census.fire("clock step")
             began = time.monotonic()
-            await self.faults.kill(self.rng.choice(self.site.of("worker")))  # its leases end by the new time
+            await self.faults.kills("worker", 1)  # its leases end by the new time
             await self.gets_on("clock step", began)
             await until(lambda: self._relayed(), "commands go out", 60)
 
     async def network(self, way: str, pair: str) -> None:
         """One way between two parts is bad for a while."""
+        self.census.plan(f"network {way} {pair}")
         proxies = self.site.proxies[pair]
         touched = sum(proxy.touched for proxy in proxies)
         async with AllOf(proxies, way):
@@ -101,9 +105,16 @@ class Outages:
     async def _relayed(self) -> bool:
         return await self.store.value("select count(*) from outbox where lane = 0") == 0
 
-    def _lacks_room(self, log, since: int) -> bool:
+    def _lacks_room(self, log: Path, since: int) -> bool:
         told = log.read_bytes()[since:]
         return b"Postgres 53100" in told or b"No space left" in told or b"recovery mode" in told
+
+
+def _fill(file: Path) -> None:
+    """Write until there is no room."""
+    with file.open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+        while True:
+            filler.write(bytes(1 << 16))
 
 
 class AllOf:

@@ -1,9 +1,10 @@
-"""The stores that the suite runs against: memory always, Postgres where the machine has one."""
+"""The stores that the suite runs against: memory and the simulation's always, Postgres where the machine has one."""
 
 import asyncio
 
 import pytest
 from servers.postgres import database_name
+from simulation.store import SimStore
 
 from connectors.memory import MemoryStore
 from connectors.migrations import upgrade
@@ -33,10 +34,17 @@ def store_dsn(request):
     return request.getfixturevalue("migrated_dsn") if request.param == "postgres" else None
 
 
+@pytest.fixture(params=["memory", "simulated", pytest.param("postgres", marks=pytest.mark.postgres)])
+def store_place(request):
+    """Which store, and where it lies; databases are made before the test's loop runs."""
+    return request.param, request.getfixturevalue("migrated_dsn") if request.param == "postgres" else None
+
+
 @pytest.fixture
-async def store(store_dsn):
-    if store_dsn is None:
-        yield MemoryStore()
+async def store(store_place):
+    kind, dsn = store_place
+    if dsn is None:
+        yield MemoryStore() if kind == "memory" else SimStore()
         return
-    async with PostgresStore(PostgresSettings(dsn=store_dsn)) as opened:
+    async with PostgresStore(PostgresSettings(dsn=dsn)) as opened:
         yield opened

@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+from simulation.locks import Locks
+from simulation.wanted import SimWanted
 
 from connectors.memory_gate import MemoryWanted
 from connectors.postgres import PostgresSettings
@@ -15,12 +17,13 @@ P0 = Partition("finance.commands", 0)
 LINE = ("erp-eu", "purchase.line:1")
 
 
-@pytest.fixture
-async def wanted(store_dsn):
-    if store_dsn is None:
-        yield MemoryWanted("ap-eu", {LINE: {"C-1"}})
+@pytest.fixture(params=["memory", "simulated", pytest.param("postgres", marks=pytest.mark.postgres)])
+async def wanted(request):
+    if request.param != "postgres":
+        memory = MemoryWanted("ap-eu", {LINE: {"C-1"}})
+        yield memory if request.param == "memory" else SimWanted(memory, Locks())
         return
-    database = Database(PostgresSettings(dsn=store_dsn))
+    database = Database(PostgresSettings(dsn=request.getfixturevalue("migrated_dsn")))
     await database.open()
     await database.execute("insert into crosswalk values ($1, $2, 'C-1')", *LINE)
     yield PostgresWanted(database, "ap-eu")
@@ -149,6 +152,7 @@ async def test_no_command_is_taken_in_while_a_release_of_its_invoice_is_on_its_w
         assert still in (True, False)
         waiting = asyncio.create_task(hold())
         await take_in(wanted, contract="C-2", wake={"n:INV-2"})  # C-1 may wait already, and would keep its own waiting
+        await asyncio.wait({waiting}, timeout=0.2)
         order.append("released")
     await waiting
     assert order == ["released", "taken in"]

@@ -22,7 +22,8 @@ async def test_the_upgrade_has_every_contract_that_was_there_looked_at(postgres_
         await connection.execute("insert into contract (id, revision, state) values ('C-1', 1, ''), ('C-2', 1, '')")
         await connection.close()
         assert "0004" in await upgrade(postgres_dsn)
-        assert await store.wakes(10) == [Review("C-1", 0, "upgrade"), Review("C-2", 0, "upgrade")]
+        causes = ("documents", "upgrade")  # of what they have parts of, and what they claim
+        assert await store.wakes(10) == [Review(name, 0, cause) for name in ("C-1", "C-2") for cause in causes]
         async with store.batch() as batch:
             assert await batch.lock_invoices([b"k"]) == {}
             await batch.write(Changes(states=[StateRow("C-1", 2, b"s")], invoices=[(b"k", b"claims")]))

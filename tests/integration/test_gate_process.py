@@ -1,12 +1,16 @@
 """`milepost gate` as a process of its own, on a real broker and a real database, before a simulated finance system."""
 
 import asyncio
+from random import Random
 
 import pytest
+from forgeries import FORGED
 from gate_desk import command, invoice, target
 from gate_process import GateProcess, Site
 
 from connectors.finance.simulator import Ledger, serving
+from contracts_schema.rows import PublishRow
+from services.runtime.outgoing import command_row
 
 
 class Deadly(Ledger):
@@ -75,6 +79,24 @@ async def test_a_command_that_no_worker_decided_is_refused_though_its_id_fits(si
         while "does not stand in the log" not in gate.log.read_text():
             await asyncio.sleep(0.1)
     assert site.ledger.line("inv:INV-1", "1").held
+
+
+async def test_two_hundred_forgeries_on_the_topic_move_nothing_and_the_genuine_ones_between_them_count(site, gate):
+    rng, genuine = Random("forged"), [command_row(one, site.topic("commands")) for one in (HOLD, FREE)]
+    forged = [rng.choice(FORGED)(rng, rng.choice(genuine), genuine, n) for n in range(200)]
+    rows = [PublishRow(genuine[0].topic, r.key or b"", r.headers, r.value) for r in forged]
+    await site.publisher.publish(rows[:100])
+    await site.decide(HOLD)
+    await site.publisher.publish(rows[100:])
+    await asyncio.to_thread(gate.start)
+    await site.told((HOLD, "applied"))
+    async with asyncio.timeout(60):
+        while gate.log.read_text().count("a command was refused") < len(rows):
+            await asyncio.sleep(0.1)
+    assert site.ledger.calls == [("inv:INV-1", "1", True)]
+    await site.decide(FREE)
+    await site.told((HOLD, "applied"), (FREE, "applied"))
+    assert site.ledger.calls == [("inv:INV-1", "1", True), ("inv:INV-1", "1", False)]
 
 
 async def test_a_second_gate_stands_by_and_takes_over(site, gate):

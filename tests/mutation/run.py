@@ -22,10 +22,12 @@ ASKED = 95  # percent of the mutants that the tests must notice
 OUT = ROOT / "build" / "mutation.jsonl"
 TESTS = [
     *(f"tests/unit/test_{name}.py" for name in (
-        "admission", "adoption", "bad_facts", "calendar", "claims", "control_totals", "crosswalk", "decide", "explain",
-        "known", "merge", "money", "notices", "plan_changes", "react", "redrive", "survivors", "values", "versions",
+        "admission", "adoption", "bad_documents", "bad_facts", "calendar", "claims", "control_totals", "crosswalk",
+        "decide", "edges", "end_of_time", "explain", "history_evidence", "history_past", "history_published",
+        "history_shadow", "history_verify", "house_papers", "known", "merge", "money", "notices", "payments",
+        "plan_changes", "react", "redmine", "redrive", "registration", "tryton", "ubl", "values", "versions",
         "void_parts", "working_days")),
-    "tests/tables", "tests/mutation/agreeing.py",
+    "tests/golden", "tests/tables", "tests/mutation/agreeing.py",
 ]  # fmt: skip
 
 

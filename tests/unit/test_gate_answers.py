@@ -1,7 +1,9 @@
 """What the gate says is read at the front door as facts of the finance system, and a repeat is a repeat."""
 
-from gate_desk import VOICE, command, target
+import pytest
+from gate_desk import VOICE, a_desk, command, invoice, target
 
+from contracts_schema.errors import TransientError
 from contracts_schema.facts import CommandAcknowledged, HoldObserved
 from contracts_schema.payables import Bill
 from contracts_schema.records import Record, Source
@@ -71,3 +73,17 @@ def test_there_and_back_again_is_three_answers_and_the_same_state_is_one():
 def test_the_same_answer_given_again_after_a_crash_has_the_same_id():
     rows = [settled(kept(Result("applied"), targets=("INV-1",)), "C-1", "M1", now, VOICE) for now in (5, 9)]
     assert len({dict(row.headers)["ce_id"] for row in rows}) == 1
+
+
+async def test_what_the_broker_did_not_confirm_is_said_again():
+    async with a_desk() as desk:
+        desk.ledger.post(invoice())
+        await desk.send(command(1, [target()]))
+        await desk.gate.act()
+        publisher = desk.gate._publisher
+        publisher.refuses = True
+        with pytest.raises(TransientError):
+            await desk.gate.answer()
+        publisher.refuses = False
+        await desk.turn()
+        assert desk.states() == ["applied"]

@@ -191,6 +191,17 @@ def test_a_defect_freezes_one_contract_its_facts_are_kept_and_it_is_undecided(mo
     assert not mended.position().exceptions
 
 
+def test_a_frozen_contract_stays_frozen_until_another_release_decides_it(monkeypatch):
+    story = Story().tell(registered(MET))
+    monkeypatch.setattr(decide, "checks_for", lambda kinds: (("", a_defect),))
+    story.tell(said("pm", "milestone.scheduled", "M1", due="2026-03-09"))
+    monkeypatch.undo()
+    story.tell(met())
+    assert [str(code) for code in story.position().exceptions] == ["UNDECIDED"]
+    assert len(story.commands) == 1
+    assert len(story.state().deferred) == 2
+
+
 def test_every_revision_can_be_done_again_from_the_log():
     story = Story().tell(received("3"), registered(a_contract(a_milestone(requires=["received"]))), received("5"))
     state = State("C-1")

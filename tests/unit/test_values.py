@@ -1,5 +1,6 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -171,3 +172,46 @@ def test_a_currency_is_forgiven_its_case():
     assert values.currency(" eur ") == "EUR"
     with pytest.raises(ValueError, match="ISO 4217"):
         values.currency("EURO")
+
+
+# Where a rule begins and ends
+
+
+def test_a_text_is_read_up_to_its_bound_and_not_one_character_further():
+    assert values.decimal(" " * 199 + "1") == 1
+    assert values.identifier(" " * 999 + "x") == "x"
+    for read, text in ((values.decimal, " " * 200 + "1"), (values.identifier, " " * 1000 + "x")):
+        with pytest.raises(ValueError):
+            read(text)
+
+
+def test_what_is_no_text_and_no_number_of_json_is_no_number_even_if_it_looks_like_one():
+    with pytest.raises(ValueError, match="no number"):
+        values.decimal(Fraction(3))
+
+
+@pytest.mark.parametrize("number", ["0", "000", 0, -1, True, 10**18, "1" * 19, "x", "", None, 1.0])
+def test_an_object_is_counted_from_one_to_eighteen_digits(number):
+    assert values.number_key("issue", "0017") == values.number_key("issue", 17) == "issue:17"
+    assert values.number_key("issue", "1" * 18) == "issue:" + "1" * 18
+    with pytest.raises(ValueError, match="issue"):
+        values.number_key("issue", number)
+
+
+def test_no_digit_is_lost_or_left_over_where_a_number_is_nothing():
+    assert [values.plain(Decimal(text)) for text in ("0", "-0.0", "0.00", "100", "1E+2")] == [
+        "0",
+        "0",
+        "0",
+        "100",
+        "100",
+    ]
+
+
+def test_the_last_millisecond_of_a_day_belongs_to_it():
+    assert values.vendor_date("/Date(86399999)/", "UTC") == date(1970, 1, 1)
+
+
+def test_eighty_characters_are_shown_whole():
+    assert values.shown("x" * 78) == repr("x" * 78)
+    assert values.shown("x" * 79) == "'" + "x" * 76 + "..."

@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 from builders import a_contract, a_milestone, done, met, micros, registered
 from laws.test_machine import House
+from msgspec.msgpack import decode
 from ubl_papers import a_paper, sent, unreadable
 
 from connectors.memory_tables import Tables
-from services.runtime.documents import DOUBTS_MOST
+from services.runtime.documents import DOUBTS_MOST, Known
 
 HERE, THERE, NOWHERE = (("A1", "100.00"),), (("B1", "100.00"),), (("X1", "100.00"),)
 
@@ -123,6 +124,18 @@ def test_a_part_stands_where_the_newest_version_has_it(backwards):
     assert story.position("M2").allowed == 100_00
 
 
+@pytest.mark.parametrize("backwards", [True, False])
+def test_a_part_that_could_belong_to_several_finds_its_place_with_the_version_that_says_which(backwards):
+    keys = {f"M{n}": [f"contract:K{n}"] for n in (1, 2)}
+    milestones = [a_milestone(n, requires=["invoiced", "met"], refs={"ubl": k}) for n, k in keys.items()]
+    story = House().tell(registered(a_contract(*milestones, refs={"ubl": ["order:PO-1"]})), met("M1"), met("M2"))
+    papers = [a_paper(lines=HERE), a_paper(lines=HERE, contract="K2")]
+    records = [sent(paper, story.now + timedelta(hours=n)) for n, paper in enumerate(papers)]
+    for record in reversed(records) if backwards else records:
+        story.carry([record])
+    assert (story.position("M1").allowed, story.position("M2").allowed) == (0, 100_00)
+
+
 # What cannot be read
 
 
@@ -139,6 +152,13 @@ def test_it_is_over_where_a_newer_version_no_longer_has_the_part(story):
     assert story.tell(is_met("A")).reasons("A1", "A") == ["NOT_INVOICED"]
     send(story, a_paper("U-2", lines=HERE))
     assert story.released("A1", "A") == 100_00
+
+
+def test_a_doubt_that_was_ended_does_not_come_back_with_the_void_part_that_ended_it(story):
+    send(story.tell(is_met("A")), unreadable(a_paper(lines=HERE)))
+    assert "SOURCE_UNREADABLE" in story.reasons("A1", "A")
+    send(story, a_paper(lines=HERE), a_paper(lines=THERE))
+    assert story.reasons("A1", "A") == ["NOT_INVOICED", "OVER_RELEASED"]
 
 
 def test_whoever_hears_of_the_document_only_then_is_told_of_the_doubt(story):
@@ -165,10 +185,30 @@ def test_contracts_of_before_are_looked_at_once_and_tell_each_other(story):
     done(story.store.wake_all(0, "documents"))
     story.wake(0, micros(story.now))
     assert story.reasons("A1", "A") == ["NOT_INVOICED"]
+    assert holders(story) == [("A", "B")]
     rows = len(story.log("A")), len(story.log("B"))
     done(story.store.wake_all(0, "documents"))
     story.wake(0, micros(story.now))
     assert (len(story.log("A")), len(story.log("B"))) == rows
+
+
+def holders(story):
+    return [decode(row.content, type=Known).holders for row in story.store._tables.documents.values()]
+
+
+def test_contracts_of_before_that_are_woken_together_are_all_kept_and_told(story):
+    """The versions in their states alone tell which is the newest."""
+    send(story, a_paper(lines=(*HERE, *THERE)))
+    states = story.store._tables.states
+    old = states["A"]
+    send(story, a_paper(lines=THERE))
+    states["A"] = old  # as if it had never heard
+    story.store._tables.log = {key: row for key, row in story.store._tables.log.items() if key[0] != "A"}
+    story.store._tables.documents = {}
+    done(story.store.wake_all(0, "documents"))
+    story.wake(0, micros(story.now))
+    assert holders(story) == [("A", "B")]
+    assert "NOT_INVOICED" in story.reasons("A1", "A")
 
 
 def test_documents_that_nobody_has_had_a_part_of_are_forgotten(story):

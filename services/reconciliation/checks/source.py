@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from services.reconciliation.case import Case, Finding
-from services.reconciliation.merge import contradicts, is_redriven
+from services.reconciliation.merge import contradicts, is_redriven, is_void
 from services.reconciliation.standing import of
 from services.reconciliation.state import Slot
 
@@ -24,13 +24,21 @@ def readable(case: Case) -> Iterator[Finding]:
 
 
 def _ended(doubt: Slot, case: Case) -> bool:
-    """Whether the same source (of a canonical event: the same kind) has since said something readable."""
-    return any(
-        slot.source == doubt.source and _last_said(slot, doubt.body.scope) > doubt.order[1]
-        for kind, slots in case.standing.items()
-        if kind not in BY_MILEPOST
-        for slot in slots
-    )
+    """Whether the same source (of a canonical event: the same kind) has since said something readable. What it said is
+    over now and then (rule F9), and was readable all the same."""
+    said = [slot for kind, slots in case.standing.items() if kind not in BY_MILEPOST for slot in slots]
+    return any(_is_newer(slot, doubt) for slot in said) or any(_is_newer(slot, doubt) for slot in _void_here(case))
+
+
+def _is_newer(slot: Slot, doubt: Slot) -> bool:
+    return slot.source == doubt.source and _last_said(slot, doubt.body.scope) > doubt.order[1]
+
+
+def _void_here(case: Case) -> Iterator[Slot]:
+    """Parts of documents that stood at the milestone until a newer version no longer had them."""
+    state, index = case.contract.state, case.contract.index
+    void = (slot for slot in state.slots.values() if slot.document is not None and is_void(state, slot))
+    return (slot for slot in void if index.home(slot.address, slot.body) == case.milestone.id)
 
 
 def _last_said(slot: Slot, kind: str | None) -> int:

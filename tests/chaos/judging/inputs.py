@@ -11,12 +11,10 @@ from datetime import datetime
 from hashlib import sha256
 
 from judging.evidence import OUTPUTS, Finding
+from judging.known import OWN_WORDS
 
 ADDRESS = {"contract", "milestone", "ref", "version"}
 NOWHERE = "(none)"
-OWN_WORDS = {
-    "message.unreadable", "message.redriven", "document.renewed", "invoice.claimed_elsewhere", "commands.adopted"
-}  # fmt: skip
 
 
 def check_offsets(evidence):

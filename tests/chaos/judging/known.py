@@ -27,6 +27,9 @@ CONTRACT_WIDE = {
     "compliance.document", "hold.placed", "hold.lifted", "dispute.opened", "dispute.resolved", "reason.waived",
     "message.unreadable", "message.redriven", "invoice.claimed_elsewhere",
 }  # fmt: skip
+OWN_WORDS = {
+    "message.unreadable", "message.redriven", "document.renewed", "invoice.claimed_elsewhere", "commands.adopted"
+}  # fmt: skip
 TAKEN_BY = {"milestone.assessed": "met", "goods.received": "received", "sign_off.given": "signed_off",
             "invoice.received": "invoiced"}  # fmt: skip
 
@@ -45,6 +48,7 @@ class Slot:
         self.order, self.kind, self.body, self.fields = (-2,), "", {}, {}
         self.document, self.edition, self.history = None, 0, []
         self.said, self.contents = {}, {}
+        self.waits = False  # parked: nobody it belongs to was known when it came (rule A10)
 
     def take(self, fact):
         order = (-1 if fact.version is None else fact.version, fact.time, fact.mapper, fact.id)
@@ -73,8 +77,8 @@ class Known:
     def __init__(self):
         self.plans, self.slots, self.documents = {}, {}, {}
 
-    def take(self, fact):
-        """Fold one fact."""
+    def take(self, fact, moment):
+        """Fold one fact, in a revision of this moment."""
         kind = fact.body["kind"]
         if fact.document is not None and kind != "message.unreadable":
             name = (fact.source, fact.document.partition("@")[0])
@@ -86,8 +90,19 @@ class Known:
             if order >= self.plans.get(version, ((),))[0]:
                 self.plans[version] = (order, unpack(fact.body["plan"]))
             return
-        slot = self.slots.setdefault(_subject(fact), Slot(fact))
+        subject = _subject(fact)
+        slot = self.slots.setdefault(subject, Slot(fact))
+        before = slot.address if slot.kind else None
         slot.take(fact)
+        if slot.address != before:
+            plan = self.plan(moment)
+            slot.waits = kind not in OWN_WORDS and not (plan and places(plan, slot))
+
+    def let_in(self, moment):
+        """What has waited counts from here on, where it has found where it belongs."""
+        plan = self.plan(moment)
+        for slot in self.slots.values():
+            slot.waits = slot.waits and not (plan and places(plan, slot))
 
     def plan(self, moment):
         """The highest version in force (rule B3); None where none is."""
@@ -98,7 +113,7 @@ class Known:
         """The slots at each milestone of the plan, in whatever order."""
         found = {milestone["id"]: [] for milestone in plan["milestones"]}
         for slot in self.slots.values():
-            if not self._is_void(slot):
+            if not slot.waits and not self._is_void(slot):
                 for name in places(plan, slot):
                     found[name].append(slot)
         return found

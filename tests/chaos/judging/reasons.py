@@ -7,7 +7,6 @@ Not judged, and only held to what the decision itself says: `SOURCES_DISAGREE`, 
 """
 
 from collections import defaultdict
-from itertools import pairwise
 
 from judging.known import day, day_of, micros, number_of
 
@@ -42,13 +41,15 @@ def status_of(at):
 
 
 def went_back(at):
-    """The moment at which it was last taken back from met; -1 where it never was (rule D4)."""
-    last = -1
-    for slot in assessed(at):
-        history = sorted(slot.history, key=lambda told: told[0])
-        for (_, before), (order, now) in pairwise(history):
-            if before == "met" and now != "met":
-                last = max(last, order[1])
+    """The moment at which all objects together were last taken back from met; -1 where they never were (rule D4)."""
+    objects, last, before = assessed(at), -1, False
+    history = [(order, n, status) for n, slot in enumerate(objects) for order, status in slot.history]
+    newest = {}
+    for order, n, status in sorted(history, key=lambda told: told[:2]):
+        newest[n] = status
+        met = len(newest) == len(objects) and set(newest.values()) == {"met"}
+        last = order[1] if before and not met else last
+        before = met
     return last
 
 

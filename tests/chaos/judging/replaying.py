@@ -21,8 +21,10 @@ def _replayed(contract, rows, books):
     known, last, released = Known(), {}, {}
     for row in rows:
         entry = row.entry
+        if entry.cause == "unparked":
+            known.let_in(entry.moment)
         for fact in entry.facts:
-            known.take(fact)
+            known.take(fact, entry.moment)
             if fact.body["kind"] == "commands.adopted":
                 released |= {m: max(n, released.get(m, 0)) for m, n in fact.body["released"].items()}
         plan = known.plan(entry.moment)

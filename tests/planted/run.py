@@ -1,0 +1,162 @@
+"""Plants each bug of the tables in a scratch copy of the project and looks whether the tests named beside it find it.
+
+    python tests/planted/run.py                          every bug, on real servers too
+    python tests/planted/run.py --changed origin/main    only bugs in files that differ from a commit
+    python tests/planted/run.py PART-OF-A-NAME…          only these
+
+What was found is written into TABLE.md. Ends with 1 where a bug was not found, or a patch no longer fits.
+"""
+
+import argparse
+import functools
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from planted import doing, doors, gate, thinking
+from planted.bug import ROOT, Bug
+
+BUGS: tuple[Bug, ...] = (*thinking.BUGS, *doing.BUGS, *gate.BUGS, *doors.BUGS)
+# Where bugs are put to the judge, without servers: every scenario of the tables, and a hallway that is disturbed.
+JUDGED = "tests/chaos/test_judge_in_memory.py"
+SEEN_BY_THE_JUDGE = {bug for bug in (*thinking.BUGS, *doing.BUGS) if not bug.server}
+_FOUND = re.compile(r"the judge found: ([a-z, ]+)")
+TABLE = Path(__file__).with_name("TABLE.md")
+LONGEST_S = 300  # what one bug may take to be found
+SERVERS = " \N{WHITE DIAMOND SUIT}"
+FAILED = 1  # pytest's word for: tests ran, and some failed
+HEAD = f"""# Planted bugs
+
+Each was put into a copy of the project by `make planted`, and the tests beside it failed. `make check` looks whether
+every one still fits the code, and finds again those whose file has changed (`code` is the beginning of its SHA-256);
+those marked{SERVERS} need servers, and only `make planted` finds them again. "The judge finds": what the judge says of
+scenarios and of a disturbed hallway in memory that have the bug; it sees neither the gate nor Postgres there.
+
+| bug | file | breaks | found by | the judge finds | seconds | code |
+|---|---|---|---|---|---|---|
+"""
+
+
+def code_of(file: str) -> str:
+    """What tells one content of a product file from another."""
+    return hashlib.sha256((ROOT / file).read_bytes()).hexdigest()[:12]
+
+
+class Copy:
+    """A scratch copy of everything that belongs to the project; gone when the block ends."""
+
+    def __enter__(self) -> "Copy":
+        self.folder = Path(tempfile.mkdtemp(prefix="planted-"))
+        listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], check=True, capture_output=True, text=True)
+        for name in filter(None, listed.stdout.split("\0")):
+            if (ROOT / name).is_file():  # one that was removed and not yet committed is not there
+                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, self.folder / name)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.folder)
+
+    def finds(self, bug: Bug) -> tuple[str | None, float]:
+        """The first test that found the bug (None: none did), and in how many seconds."""
+        place = self.folder / bug.file
+        text = place.read_text()
+        began = time.monotonic()
+        try:
+            place.write_text(bug.applied(text))
+            for node in bug.found_by:
+                if (failed := self._failed(node)) is not None:
+                    return failed, time.monotonic() - began
+            return None, time.monotonic() - began
+        finally:
+            place.write_text(text)
+
+    def judged(self, bug: Bug) -> str:
+        """What the judge says of stories and of a hallway in memory that have the bug; empty where it says nothing."""
+        if bug not in SEEN_BY_THE_JUDGE:
+            return ""
+        place = self.folder / bug.file
+        text = place.read_text()
+        try:
+            place.write_text(bug.applied(text))
+            said = [match[1].split(", ") for line in self._failures(JUDGED) if (match := _FOUND.search(line))]
+            return ", ".join(sorted({word for words in said for word in words}))
+        finally:
+            place.write_text(text)
+
+    def _failed(self, node: str) -> str | None:
+        """The first test that fails under a node."""
+        failures = self._failures(node, "-x")
+        return failures[0].split(" - ")[0] if failures else None
+
+    def _failures(self, node: str, *options: str) -> list[str]:
+        """Pytest's lines on tests that fail under a node."""
+        line = [sys.executable, "-m", "pytest", "-q", "-rf", "-p", "no:cacheprovider", "--tb=no", *options, node]
+        wide = os.environ | {"COLUMNS": "2000"}
+        run = functools.partial(subprocess.run, cwd=self.folder, capture_output=True, text=True, env=wide, check=False)
+        try:
+            ran = run(line, timeout=LONGEST_S)
+        except subprocess.TimeoutExpired:
+            return [f"{node} (it did not end within {LONGEST_S} s)"]
+        told = ran.stdout.splitlines() if ran.returncode == FAILED else []
+        return [failed.removeprefix("FAILED ") for failed in told if failed.startswith("FAILED ")]
+
+
+def row(bug: Bug, found: str, judged: str, seconds: float) -> str:
+    """A line of the table."""
+    name = bug.name + (SERVERS if bug.server else "")
+    return f"| {name} | `{bug.file}` | {bug.breaks} | `{found}` | {judged} | {seconds:.1f} | {code_of(bug.file)} |"
+
+
+def table() -> dict[str, list[str]]:
+    """The rows of the committed table, in cells, by the bug's name."""
+    lines = TABLE.read_text().splitlines() if TABLE.exists() else []
+    rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
+    return {cells[0].removesuffix(SERVERS): cells for cells in rows[1:]}
+
+
+def write(found: dict[str, str]) -> None:
+    """Write the table anew: what was found now, and of all other bugs what the table had."""
+    lines = TABLE.read_text().splitlines() if TABLE.exists() else []
+    known = dict(zip(table(), [line for line in lines if line.startswith("| ")][1:], strict=True)) | found
+    TABLE.write_text(HEAD + "\n".join(known[bug.name] for bug in BUGS if bug.name in known) + "\n")
+
+
+def changed(base: str) -> tuple[Bug, ...]:
+    """The bugs whose file differs from a commit."""
+    git = ["git", "-C", str(ROOT), "diff", "--name-only", base, "--"]
+    files = subprocess.run(git, check=True, capture_output=True, text=True).stdout.split()
+    return tuple(bug for bug in BUGS if bug.file in files)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", help="parts of names of bugs")
+    parser.add_argument("--changed", metavar="COMMIT", help="only bugs in files that differ from this commit")
+    asked = parser.parse_args()
+    wanted = changed(asked.changed) if asked.changed else BUGS
+    wanted = tuple(b for b in wanted if not asked.names or any(name in b.name for name in asked.names))
+    found_now, lost = 0, []
+    with Copy() as copy:
+        for bug in wanted:
+            found, seconds = copy.finds(bug)
+            judged = copy.judged(bug)
+            print(f"{seconds:6.1f} s  {bug.name}: {found or 'NOT FOUND'} (judge: {judged})", flush=True)
+            if found:
+                found_now += 1
+                write({bug.name: row(bug, found, judged, seconds)})
+            else:
+                lost.append(bug.name)
+    print(f"{found_now} of {len(wanted)} planted bugs found" + "".join(f"\nnot found: {name}" for name in lost))
+    return int(bool(lost))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

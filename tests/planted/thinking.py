@@ -1,0 +1,232 @@
+"""Bugs of the thinking room: merging, reasons, amounts, commands, the log."""
+
+from planted.bug import Bug
+
+ROOM = "services/reconciliation/"
+TABLES = "tests/tables/test_scenarios.py::test_each_step_leads_to_what_its_row_says"
+MERGE = "tests/unit/test_merge.py::test_"
+DECIDE = "tests/unit/test_decide.py::test_"
+
+BUGS = (
+    Bug(
+        "repeats are known by their event alone", ROOM + "merge.py",
+        "    if seen.has(identity, content) or _is_same_doubt(slot, fact):\n",
+        "    if seen.has_identity(identity) or _is_same_doubt(slot, fact):\n",
+        "a contradiction is no repeat",
+        (MERGE + "one_id_with_two_statements_contradicts_until_a_newer_one",
+         MERGE + "any_order_of_statements_gives_the_same_slots"),
+    ),
+    Bug(
+        "repeats are known by an id that two sources may share", ROOM + "subject.py",
+        'blake2b(f"{fact.source}{_BETWEEN}{fact.id}', 'blake2b(f"{_BETWEEN}{fact.id}',
+        "no input is lost",
+        (MERGE + "any_order_of_statements_gives_the_same_slots", "tests/unit/test_merge.py"),
+    ),
+    Bug(
+        "what came last wins", ROOM + "merge.py",
+        "    newer = order > slot.order\n", "    newer = True\n",
+        "stale never wins",
+        (MERGE + "any_order_of_statements_gives_the_same_slots",),
+    ),
+    Bug(
+        "of two equal words the order of arrival decides", ROOM + "state.py",
+        "fact.time, fact.mapper, fact.id, content)\n", 'fact.time, fact.mapper, "", b"")\n',
+        "order of arrival does not matter",
+        (MERGE + "any_order_of_statements_gives_the_same_slots",),
+    ),
+    Bug(
+        "a record's timestamp is believed beyond the clock", ROOM + "react.py",
+        "turn.take(arrival, max(state.moment, min(arrival.timestamp, bound)))",
+        "turn.take(arrival, max(state.moment, arrival.timestamp))",
+        "no clock but the database's",
+        ("tests/unit/test_react.py::test_a_timestamp_ahead_of_the_clock_does_not_move_the_contract_ahead",),
+    ),
+    Bug(
+        "a contract's moment runs back", ROOM + "react.py",
+        "max(state.moment, min(arrival.timestamp, bound))", "min(arrival.timestamp, bound)",
+        "moments never run back",
+        ("tests/unit/test_react.py::test_a_record_with_an_older_timestamp_does_not_move_the_contract_back",),
+    ),
+    Bug(
+        "the cap is ignored", ROOM + "decide.py",
+        "    return allowance.allowed if room is None else min(allowance.allowed, released + max(0, room))\n",
+        "    return allowance.allowed\n",
+        "sums stay within the cap",
+        ("tests/unit/test_money.py",),
+    ),
+    Bug(
+        "released falls again", ROOM + "decide.py",
+        "    return so_far if blocked else max(so_far, _within_cap(allowance, so_far, room))\n",
+        "    return so_far if blocked else _within_cap(allowance, so_far, room)\n",
+        "released never falls",
+        ("tests/unit/test_money.py", TABLES),
+    ),
+    Bug(
+        "money goes out under a hold", ROOM + "decide.py",
+        "        released[name] = _released(case, bool(found[name]), allowed[name], room)\n",
+        "        released[name] = _released(case, len(found[name]) > 1, allowed[name], room)\n",
+        "no release under a blocking hold",
+        ("tests/unit/test_decide.py", TABLES),
+    ),
+    Bug(
+        "the first command of a milestone releases", ROOM + "decide.py",
+        "        if name in fresh and not found[name]:\n", "        if name in ():\n",
+        "the first command is a hold",
+        ("tests/unit/test_react.py",),
+    ),
+    Bug(
+        "what is earned rounds up", ROOM + "money.py",
+        "    left = floor(base.exact)\n", "    left = ceil(base.exact)\n",
+        "a rounding never releases more",
+        ("tests/unit/test_money.py", TABLES),
+    ),
+    Bug(
+        "retention rounds down", ROOM + "money.py",
+        "        amount = min(left, ceil(exact)) if exact else 0\n",
+        "        amount = min(left, floor(exact)) if exact else 0\n",
+        "a rounding never releases more",
+        (TABLES,),
+    ),
+    Bug(
+        "disputes take nothing off", ROOM + "money.py",
+        "    base: Exact = ZERO if amount is None else max(ZERO, earned - amount)\n", "    base: Exact = earned\n",
+        "no release of what is disputed",
+        ("tests/unit/test_money.py",),
+    ),
+    Bug(
+        "what is not invoiced is paid", ROOM + "money.py",
+        "        base = max(ZERO, min(base, invoiced))\n", "        base = max(ZERO, base)\n",
+        "no release without an invoice",
+        (TABLES,),
+    ),
+    Bug(
+        "another supplier's invoice counts", ROOM + "invoices.py",
+        "    if not (invoice.stands and invoice.right_supplier and invoice.worth is not None):\n",
+        "    if not (invoice.stands and invoice.worth is not None):\n",
+        "no payment to another supplier",
+        (TABLES,),
+    ),
+    Bug(
+        "a cancelled invoice stands", ROOM + "invoices.py",
+        '        return self.state in ("open", "paid")\n',
+        '        return self.state in ("open", "paid", "cancelled")\n',
+        "no payment of what was cancelled",
+        (TABLES,),
+    ),
+    Bug(
+        "a quorum counts signatures", ROOM + "checks/people.py",
+        "    persons, quorum = {person for person, _ in signatures}, case.plan.sign_off.quorum\n",
+        "    persons, quorum = [person for person, _ in signatures], case.plan.sign_off.quorum\n",
+        "a quorum counts persons",
+        (TABLES, "tests/unit/test_decide.py"),
+    ),
+    Bug(
+        "two names of a person are two persons", ROOM + "policy.py",
+        '        return self.people.get(f"{source}:{identity}") or self.people.get(identity, identity)\n',
+        "        return identity\n",
+        "four eyes are those of two persons",
+        ("tests/unit/test_admission.py::test_one_person_of_two_names_cannot_waive_alone",),
+    ),
+    Bug(
+        "who may sign is not asked", ROOM + "signatures.py",
+        "    return not asked.authority or any(", "    return True or any(",
+        "only who may sign signs",
+        (TABLES,),
+    ),
+    Bug(
+        "signatures of before a re-opening count", ROOM + "signatures.py",
+        "        and (went_back is None or moment_of(slot.body.signed_at) > went_back)\n", "",
+        "what was re-opened is signed anew",
+        (TABLES,),
+    ),
+    Bug(
+        "a waiver outlives its last day", ROOM + "case.py",
+        "        if (s.body.until is None or case.today <= s.body.until)\n        and case", "        if case",
+        "a waiver ends",
+        (TABLES,),
+    ),
+    Bug(
+        "a waiver of one cause waives all", ROOM + "case.py",
+        '        return (reason, "") in self.waived or (reason, finding.cause) in self.waived\n',
+        "        return reason in {code for code, _ in self.waived}\n",
+        "a waiver names what it lifts",
+        (DECIDE + "a_waiver_by_cause_leaves_the_rest_of_the_reason",),
+    ),
+    Bug(
+        "anything can be waived", ROOM + "decide.py",
+        "[f for f in those if r not in WAIVABLE or not case.is_waived(r, f)]",
+        "[f for f in those if not case.is_waived(r, f)]",
+        "what cannot be waived holds",
+        (DECIDE + "a_waiver_of_what_cannot_be_waived_lifts_nothing_even_where_it_is_stored",),
+    ),
+    Bug(
+        "any newer word lifts a person's hold", ROOM + "checks/people.py",
+        "    return same and other.order[1] > placed.order[1]\n",
+        "    return same and other.order[1] >= placed.order[1]\n",
+        "the machine never lifts a person's hold",
+        (DECIDE + "what_is_lifted_at_the_very_time_of_placing_stays_held",),
+    ),
+    Bug(
+        "an older word of the source ends a doubt", ROOM + "checks/source.py",
+        "slot.source == doubt.source and _last_said(slot, doubt.body.scope) > doubt.order[1]",
+        "slot.source == doubt.source",
+        "unknown never releases",
+        (TABLES, "tests/unit/test_redrive.py", "tests/unit/test_decide.py"),
+    ),
+    Bug(
+        "an invoice that others claim is paid", ROOM + "checks/invoice.py",
+        "        if invoice.stands and invoice.identity in case.elsewhere:\n", "        if invoice.identity in ():\n",
+        "an invoice is paid once",
+        ("tests/unit/test_claims.py",),
+    ),
+    Bug(
+        "a source without a say is believed", ROOM + "case.py",
+        "return [s for s in slots if self.rules.rank(self.plan, authority, s.source) is not None] if slots else []",
+        "return list(slots or [])",
+        "only who is believed counts",
+        (TABLES, DECIDE + "a_word_from_one_who_has_no_say_is_kept_and_never_used"),
+    ),
+    Bug(
+        "a key that two milestones claim goes to the first", ROOM + "crosswalk.py",
+        "return claimed[0] if len(claimed) == 1 else Place.AMBIGUOUS", "return claimed[0]",
+        "nothing is guessed",
+        ("tests/unit/test_crosswalk.py",),
+    ),
+    Bug(
+        "an amendment counts before its day", ROOM + "versions.py",
+        "        if begins is not None and begins <= moment:\n", "        if begins is not None:\n",
+        "an amendment has its day",
+        ("tests/unit/test_versions.py",),
+    ),
+    Bug(
+        "the sequence is taken from the clock", ROOM + "revise.py",
+        "        state.sequence += 1\n", "        state.sequence = state.moment\n",
+        "sequences have no gap",
+        ("tests/laws/test_commands.py::test_sequences_have_no_gap_and_never_go_back",),
+    ),
+    Bug(
+        "a command is said again though nothing changed", ROOM + "issue.py",
+        "    said = (last.value, last.released, last.held)\n", "    said = (last.value, last.released, None)\n",
+        "two commands in a row differ",
+        ("tests/laws/test_commands.py::test_two_commands_in_a_row_for_a_milestone_differ",),
+    ),
+    Bug(
+        "the id of a command leaves its targets out", "contracts_schema/commands.py",
+        '"released_to_date": released_to_date, "sequence": sequence, "targets": targets, "value": value,',
+        '"released_to_date": released_to_date, "sequence": sequence, "value": value,',
+        "the id binds the content",
+        ("tests/laws/test_commands.py::test_a_command_id_is_the_hash_of_what_it_tells_finance_to_do",),
+    ),
+    Bug(
+        "the chain leaves out what came before", ROOM + "log.py",
+        "raw, previous, hashlib.sha256(previous + raw).digest())", "raw, previous, hashlib.sha256(raw).digest())",
+        "the chain is unbroken",
+        ("tests/laws/test_rebuilding.py",),
+    ),
+    Bug(
+        "a fact that changes no decision is left out of the log", ROOM + "revise.py",
+        "    if not (facts or decisions or moved or told):\n", "    if not (decisions or moved or told):\n",
+        "the log alone leads to the same",
+        ("tests/laws/test_rebuilding.py", "tests/unit/test_react.py"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,119 @@
+"""What sources say in one run: contracts, each told of in its own order, some of it twice, late, or garbage."""
+
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+
+from builders import (
+    START,
+    a_contract,
+    a_milestone,
+    an_amendment,
+    attached,
+    disputed,
+    held_by,
+    invoice,
+    lifted_by,
+    met,
+    record_of,
+    registered,
+    resolved,
+    said,
+    signed,
+    waived,
+)  # fmt: skip
+from msgspec import structs
+
+SHARED = "I-shared"  # an invoice that several contracts claim
+PROOFS = (["invoiced"], ["invoiced"], ["met", "invoiced"], ["met", "signed_off", "invoiced"])
+
+
+def plan(rng, contract):
+    """A contract of one or two milestones that a few proofs release."""
+    milestones = [
+        a_milestone(f"M{n}", requires=rng.choice(PROOFS), refs={"pm": [f"issue:{contract}-M{n}"],
+                    "ap": [f"line:{contract}-M{n}"]}, due="2026-03-02") for n in range(1, rng.choice((1, 1, 2)) + 1)
+    ]  # fmt: skip
+    terms = rng.choice(({}, {}, {}, {}, {"compliance": ["insurance"]}))
+    return a_contract(*milestones, contract=contract, **terms)
+
+
+def amended(rng, plan, version):
+    """Another version: worth more or less, at once or from the day after tomorrow."""
+    worth = rng.choice(("50.00", "100.00", "120.00"))
+    milestones = [m | {"value": worth} for m in plan["milestones"]]
+    amendment = an_amendment(id=f"A-{version}", **rng.choice(({}, {}, {"effective_from": "2026-03-03"})))
+    return plan | {"version": version, "amendment": amendment, "milestones": milestones}
+
+
+def number_of(rng, contract, milestone):
+    return SHARED if rng.randrange(8) == 0 else f"I-{contract}-{milestone}"
+
+
+def events(rng, contract, count):
+    """What is said of one contract, in the order in which it is meant: mostly what lets go and what holds, in turn."""
+    first = plan(rng, contract)
+    names = [m["id"] for m in first["milestones"]]
+    told = [registered(first)]
+    told += [invoice("100.00", number_of(rng, contract, m), m, contract=contract) for m in names]
+    for n in range(count):
+        kind = rng.choices(tuple(SAYS), tuple(weight for weight, _ in SAYS.values()))[0]
+        if kind == "amended":
+            told.append(registered(amended(rng, first, n + 2)))
+        else:
+            told.append(SAYS[kind][1](rng, contract, rng.choice(names), n + 1))
+    return told
+
+
+def at_key(rng, contract, milestone):
+    """A milestone, mostly by our own ids, else by those of the project tool."""
+    if rng.randrange(3):
+        return {"milestone": milestone, "contract": contract}
+    return {"milestone": None, "key": f"issue:{contract}-{milestone}"}
+
+
+SAYS = {
+    "met": (4, lambda rng, c, m, n: met(**at_key(rng, c, m), version=n)),
+    "not met": (1, lambda rng, c, m, n: met(**at_key(rng, c, m), version=n, status="notMet")),
+    "invoice": (2, lambda rng, c, m, n: invoice("100.00", number_of(rng, c, m), m, contract=c)),
+    "cancelled": (1, lambda rng, c, m, n: invoice("100.00", f"I-{c}-{m}", m, contract=c, state="cancelled")),
+    "signed": (2, lambda rng, c, m, n: signed(rng.choice(("jane", "joe")), m, contract=c)),
+    "held": (5, lambda rng, c, m, n: held_by(milestone=m, contract=c)),
+    "lifted": (7, lambda rng, c, m, n: lifted_by(milestone=m, contract=c)),
+    "disputed": (1, lambda rng, c, m, n: disputed(milestone=m, contract=c)),
+    "resolved": (2, lambda rng, c, m, n: resolved(m, contract=c)),
+    "waived": (1, lambda rng, c, m, n: waived("NOT_MET", m, contract=c)),
+    "attached": (1, lambda rng, c, m, n: attached(milestone=m, contract=c)),
+    "insured": (1, lambda rng, c, m, n: said(
+        "portal", "compliance.document", None, contract=c, name="insurance", valid_from="2026-01-01",
+        valid_until=rng.choice(("2026-03-02", "2027-12-31")))),
+    "amended": (1, None),
+}  # fmt: skip
+
+
+def load(seed, contracts, count):
+    """Records to send, in order, without a moment: `contracts` contracts, about `count` events each."""
+    rng = Random(f"load {seed}")
+    queues = [events(rng, f"C-{n}", rng.randint(count // 2, count)) for n in range(1, contracts + 1)]
+    said_at, mixed = START, []
+    while any(queues):
+        queue = rng.choice([queue for queue in queues if queue])
+        at = 0 if rng.random() < 0.8 else rng.randrange(min(3, len(queue)))
+        said_at += timedelta(milliseconds=1)
+        mixed.append((replace(queue.pop(at), time=said_at), f"e{len(mixed)}"))
+    records = []
+    for event, name in mixed:
+        made = record_of(event, said_at, name)
+        contract = event.data.get("contract") or event.data["ref"]["key"].partition(":")[2].rpartition("-")[0]
+        records.append(structs.replace(made, key=contract.encode()))
+        if rng.random() < 0.15:
+            records.insert(rng.randint(max(0, len(records) - 5), len(records)), records[-1])
+        if rng.random() < 0.03:
+            records.append(structs.replace(records[-1], value=made.value[: len(made.value) // 2]))
+    return records
+
+
+def invoices(contracts):
+    """The invoices that finance has, by the key of the contract's milestone."""
+    named = [(f"I-C-{c}-M{m}", f"line:C-{c}-M{m}") for c in range(1, contracts + 1) for m in (1, 2)]
+    return [*named, (SHARED, "line:C-1-M1")]

@@ -1,0 +1,303 @@
+"""Where rules begin and end: the one moment, amount or word at which a decision turns."""
+
+from datetime import timedelta
+
+import pytest
+from builders import (
+    START,
+    Story,
+    a_contract,
+    a_milestone,
+    an_amendment,
+    attached,
+    disputed,
+    invoice,
+    met,
+    paid,
+    received,
+    registered,
+    resolved,
+    said,
+    signed,
+    waived,
+)
+
+from contracts_schema import facts as f
+from contracts_schema.money import Money
+from contracts_schema.rows import InvoiceClaim, LogRow
+from services.reconciliation.claims import claimed_elsewhere, sentence
+from services.reconciliation.log import is_chained
+
+HOUR = timedelta(hours=1)
+
+
+def story(*milestones, **terms):
+    return Story().tell(registered(a_contract(*milestones, **terms)))
+
+
+def conflicts(told, milestone="M1"):
+    """The newest decision's conflicts, as they are told: field to (source, value, time)."""
+    decided = [d for entry in told.entries() for d in entry.decisions if d.milestone == milestone][-1]
+    return {line.field: [(w.source, w.value, w.time) for w in line.values] for line in decided.conflicts}
+
+
+# Words of systems
+
+
+def test_the_registered_value_is_a_word_without_a_time_beside_the_erps():
+    told = story(a_milestone(requires=["met"])).tell(said("erp", "value.agreed", value="90.00", time=START))
+    assert conflicts(told)["value"] == [
+        ("register", [{"amount": "100.00", "currency": "EUR"}], None),
+        ("erp", [{"amount": "90.00", "currency": "EUR"}], "2026-03-01T08:00:00Z"),
+    ]
+
+
+def test_one_invoice_in_two_words_is_shown_with_the_time_of_each():
+    told = story(a_milestone(requires=["invoiced"]))
+    told.tell(invoice("100.00", time=START), invoice("90.00", source="erp", time=START - HOUR))
+    assert [(source, at) for source, _, at in conflicts(told)["invoice"]] == [
+        ("erp", "2026-03-01T07:00:00Z"), ("portal", "2026-03-01T08:00:00Z"),
+    ]  # fmt: skip
+
+
+def test_dates_that_differ_are_shown_as_dates():
+    told = story(a_milestone(requires=["met"]))
+    told.tell(said("pm", "milestone.scheduled", forecast="2026-05-01", time=START))
+    told.tell(said("erp", "milestone.scheduled", forecast="2026-06-01", time=START))
+    assert [(source, value) for source, value, _ in conflicts(told)["forecast"]] == [
+        ("pm", "2026-05-01"), ("erp", "2026-06-01"),
+    ]  # fmt: skip
+
+
+def test_parts_of_an_invoice_in_two_currencies_come_to_nothing():
+    told = story(a_milestone(requires=["invoiced"]))
+    told.tell(invoice("60.00"), invoice("40.00", currency="USD"))
+    assert "CURRENCIES_DIFFER" in told.reasons() or told.released() == 0
+    assert {t["net"]["amount"] for t in told.commands[-1]["targets"]} <= {"0.00", "60.00", "40.00"}
+
+
+# Doubts
+
+
+def test_a_doubt_ends_with_something_newer_and_not_with_something_older_that_came_late():
+    told = story(a_milestone(requires=["met"]))
+    told.tell(said("pm", "milestone.assessed", status="so so", time=START))
+    told.tell(met(time=START - HOUR))
+    assert "SOURCE_UNREADABLE" in told.reasons()
+    told.tell(met(time=START))
+    assert "SOURCE_UNREADABLE" in told.reasons()
+    told.tell(met(time=START + timedelta(seconds=1)))
+    assert told.reasons() == []
+
+
+def test_a_time_a_day_ahead_of_its_record_is_plausible_and_a_microsecond_more_is_not():
+    told = story(a_milestone(requires=["met"]))
+    ahead = told.now + timedelta(seconds=1, days=1)
+    told.tell(met(time=ahead))
+    assert told.quarantined == []
+    told.tell(met(time=told.now + timedelta(seconds=1, days=1, microseconds=1)))
+    assert len(told.quarantined) == 1
+
+
+def test_of_a_sentence_five_hundred_characters_stand_in_the_log():
+    told = story(a_milestone(requires=["met"]))
+    told.tell(said("pm", "milestone.assessed", status="met", met_on="2026-02-30" + "x" * 70, percent="x" * 5000))
+    told.tell(said("office", "dispute.opened", dispute="D", reason="x" * 4001, by="o"))
+    sentences = [
+        fact.body.sentence for entry in told.entries() for fact in entry.facts if fact.kind == "message.unreadable"
+    ]
+    assert sentences
+    assert all(len(one) <= 500 for one in sentences)
+
+
+# Proofs, signatures, duties
+
+
+def test_a_signature_on_the_evidence_that_is_attached_is_one_on_unchanged_evidence():
+    told = story(a_milestone(requires=["signed_off", "evidence:fat"]))
+    told.tell(attached(), signed(evidence={"fat": "a" * 64}))
+    assert told.reasons() == []
+
+
+def test_a_missing_sign_off_can_be_waived_by_its_cause():
+    told = story(a_milestone(requires=["met", "signed_off"])).tell(
+        met(), waived("SIGN_OFF_MISSING", cause="signed_off")
+    )
+    assert told.reasons() == []
+
+
+def test_who_did_what_is_told_where_duties_are_not_apart():
+    told = Story(people={"jane": ["portal:j", "office:jane"]})
+    told.tell(registered(a_contract(a_milestone(requires=["met", "signed_off"]))))
+    told.tell(said("portal", "delivery.claimed", delivered_on="2026-03-01", by="j"), met(), signed("jane"))
+    (reason,) = told.position().reasons
+    assert reason.code == "DUTIES_NOT_SEPARATED"
+    assert "jane" in reason.detail
+    assert "claimed delivery" in reason.detail
+    assert "signed" in reason.detail
+
+
+def test_what_was_paid_before_in_full_needs_no_invoice():
+    opening = {"released": "100.00", "as_of": "2026-01-31", "reference": "R", "approved_by": "anna"}
+    assert story(a_milestone(requires=["met", "invoiced"], opening=opening)).reasons() == ["NOT_MET"]
+    part = opening | {"released": "99.99"}
+    assert story(a_milestone(requires=["met", "invoiced"], opening=part)).reasons() == ["NOT_MET", "NOT_INVOICED"]
+
+
+def test_a_contingency_milestone_says_for_whom_it_stands_in_and_the_other_who_has_taken_over():
+    told = story(a_milestone(), a_milestone("MX", contingency_for="M1"))
+    (reason,) = [r for r in told.position("MX").reasons if r.code == "NOT_IN_FORCE"]
+    assert "it stands in for M1" in reason.detail
+    told.tell(said("office", "milestone.activated", "MX", by="o", rationale="r"))
+    (reason,) = [r for r in told.position("M1").reasons if r.code == "NOT_IN_FORCE"]
+    assert reason.detail == "MX has taken over from it"
+    assert "NOT_IN_FORCE" not in told.reasons("MX")
+
+
+@pytest.mark.parametrize(("later_by", "disputes"), [(-1, True), (0, True), (1, False)])
+def test_another_operator_resolves_a_dispute_only_after_it_was_opened(later_by, disputes):
+    told = story(a_milestone(requires=["met"])).tell(disputed("40.00", time=START), met())
+    told.tell(resolved(source="legal", time=START + timedelta(microseconds=later_by)))
+    assert ("DISPUTED" in told.reasons()) == disputes
+
+
+# Receipts and money
+
+
+def test_a_receipt_of_nothing_at_all_is_a_share_of_nothing():
+    told = story(a_milestone(requires=["received"])).tell(received("0"))
+    assert (told.reasons(), told.released()) == (["NOT_RECEIVED"], 0)
+
+
+def test_a_dispute_of_nothing_holds_nothing_and_is_not_listed():
+    told = story(a_milestone(requires=["met"])).tell(disputed("0.00"), met())
+    assert (told.reasons(), told.released()) == ([], 10_000)
+
+
+def test_two_payments_of_an_invoice_come_to_its_net_in_proportion():
+    told = story(a_milestone(requires=["met", "invoiced"]))
+    told.tell(invoice("100.00", gross="119.00"), met(), paid("119.00", invoice="I-1"))
+    assert told.position().exceptions == ()
+    told.tell(paid("1.19", "P-2", invoice="I-1"))
+    assert [str(code) for code in told.position().exceptions] == ["PAID_WHILE_HELD"]
+
+
+def test_two_invoices_are_filled_one_after_the_other_and_not_both_from_the_same_money():
+    told = story(a_milestone(requires=["met", "invoiced"]))
+    told.tell(met(), invoice("60.00", "I-1"), invoice("60.00", "I-2", issued_on="2026-03-02"))
+    told.tell(said("office", "reason.waived", code="NOT_MET", by="w", approved_by="a", ticket="T"))
+    assert "INVOICE_EXCEEDS_VALUE" in told.reasons()
+    told.tell(invoice("40.00", "I-2", issued_on="2026-03-02", version=1))
+    assert [(t["invoice"], t["payable_to_date"]["amount"]) for t in told.commands[-1]["targets"]] == [
+        ("I-1", "60.00"), ("I-2", "40.00"),
+    ]  # fmt: skip
+
+
+def test_a_part_of_the_value_goes_to_the_oldest_invoice_alone():
+    told = story(a_milestone(requires=["received", "invoiced"]))
+    told.tell(invoice("60.00", "I-1"), invoice("40.00", "I-2", issued_on="2026-03-02"), received("70"))
+    assert [t["payable_to_date"]["amount"] for t in told.commands[-1]["targets"]] == ["60.00", "10.00"]
+
+
+@pytest.mark.parametrize("odd", [{"supplier": "SUP-9"}, {"currency": "USD"}])
+def test_nothing_is_payable_of_another_suppliers_or_a_foreign_invoice(odd):
+    told = story(a_milestone(requires=["met", "invoiced"])).tell(met(), invoice("50.00", "I-1"))
+    assert told.released() == 5_000
+    told.tell(invoice("50.00", "I-0", issued_on="2026-02-01", **odd))
+    payable = {t["invoice"]: t["payable_to_date"]["amount"] for t in told.commands[-1]["targets"]}
+    assert payable == {"I-0": "0.00", "I-1": "50.00"}
+
+
+# One invoice, several contracts
+
+
+def a_claim(*identifiers, net=60_00, supplier=None):
+    return InvoiceClaim(
+        supplier or identifiers[0], identifiers, None, (Money(net, "EUR"),), net, (Money(100_00, "EUR"),)
+    )
+
+
+def test_contracts_that_know_a_supplier_only_through_each_other_are_a_chain():
+    found = claimed_elsewhere("I-1", {"A": [a_claim("1", "2")], "B": [a_claim("2", "3")], "C": [a_claim("3", "4")]})
+    assert found.chains == [frozenset({"A", "B", "C"})]
+    assert found.told.keys() == {"A", "B", "C"}
+    direct = claimed_elsewhere("I-1", {"A": [a_claim("1", "2")], "B": [a_claim("2", "3")]})
+    assert direct.chains == []
+
+
+def test_claims_of_other_suppliers_under_the_same_number_are_left_alone():
+    claims = {"A": [a_claim("1")], "B": [a_claim("1")], "C": [a_claim("9")], "D": [a_claim("9")], "E": [a_claim("5")]}
+    told = claimed_elsewhere("I-1", claims).told
+    assert told.keys() == {"A", "B", "C", "D"}
+    (said_to_a,) = told["A"].values()
+    assert [claim.contract for claim in said_to_a.claims] == ["B"]
+
+
+def test_who_claims_an_invoice_twice_does_not_drag_a_sound_one_along():
+    told = story(a_milestone("M1", requires=["invoiced"]), a_milestone("M2", requires=["invoiced"]))
+    told.tell(invoice("30.00", "I-9", "M1"), invoice("60.00", "I-1", "M1", total="100.00"))
+    told.tell(invoice("60.00", "I-1", "M2", total="100.00"))
+    assert [r.code for r in told.position("M2").reasons if r.code == "INVOICE_CLAIMED_TWICE"]
+    (reason,) = [r for r in told.position("M1").reasons if r.code == "INVOICE_CLAIMED_TWICE"]
+    assert "I-9" not in reason.detail
+
+
+# The log
+
+
+def test_a_row_is_chained_only_where_both_its_link_and_its_content_hold():
+    told = story(a_milestone())
+    (first, *_) = told.log()
+    assert is_chained(first, bytes(32))
+    assert not is_chained(first, b"x" * 32)
+    altered = LogRow(first.contract, first.revision, first.entry + b"x", first.previous, first.head)
+    assert not is_chained(altered, bytes(32))
+
+
+# Plans
+
+
+def test_another_currency_is_refused_with_the_field():
+    told = story(a_milestone())
+    told.tell(registered(a_contract(a_milestone(), version=2, currency="USD", amendment=an_amendment())))
+    assert told.quarantined[0].startswith("registration refused")
+    assert "currency" in told.quarantined[0]
+    assert told.state().in_force == 1
+
+
+def test_a_version_told_anew_is_one_version_whose_newest_word_counts():
+    told = story(a_milestone("M1", "100.00"), title="First")
+    told.tell(registered(a_contract(a_milestone("M1", "100.00"), title="Second")))
+    version = told.state().plans[1]
+    assert version.fact.endswith("/e2")
+    assert version.clash
+
+
+def test_an_amendment_may_change_its_state_under_one_version_and_nothing_else():
+    later = a_contract(a_milestone("M1", "120.00"), version=2)
+    told = story(a_milestone())
+    told.tell(registered(later | {"amendment": an_amendment(state="proposed", approved_by=None)}))
+    assert told.state().in_force == 1
+    told.tell(registered(later | {"amendment": an_amendment()}))
+    assert (told.state().in_force, told.state().plans[2].clash) == (2, False)
+
+
+def test_a_frozen_contract_is_shown_with_what_was_last_said_of_it(monkeypatch):
+    told = story(a_milestone(requires=["met"]), a_milestone("M2", None))
+
+    def defect(*_, **__):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("services.runtime.containment.react", defect)
+    told.tell(met())
+    standing = told.standings()
+    position = standing["M1"].position
+    assert (position.value, position.released, position.held, position.allowed) == (10_000, 0, 10_000, 0)
+    assert [str(code) for code in position.exceptions] == ["UNDECIDED"]
+    assert (standing["M1"].status, standing["M1"].action) == ("scheduled", "hold")
+    assert (standing["M2"].position.value, standing["M2"].position.held) == (0, 0)
+
+
+def test_the_sentence_of_a_claim_names_its_limit():
+    body = f.InvoiceClaimedElsewhere("S", "I-1", None, None, (), more=False)
+    assert "several currencies" in sentence(body)
