@@ -1,7 +1,7 @@
 """Partitions by their numbers.
 
-Topics keyed by contract put what all systems say of one contract under the same number. A batch of few numbers therefore
-meets few contracts, each with more facts: fewer revisions, decisions and rows for the same facts.
+Topics keyed by contract put what all systems say of one contract under the same number. A batch of few numbers
+therefore meets few contracts, each with more facts: fewer revisions, decisions and rows for the same facts.
 """
 
 from __future__ import annotations
