@@ -68,13 +68,15 @@ class Kafka(Part):
 
 
 class Postgres(Part):
-    """The database; the DSN may lie in a file, since it holds a password."""
+    """The database; the DSN may lie in a file, since it holds a password. `archive` is the folder that all processes
+    see, with the logs of contracts that were archived."""
 
     dsn: SecretStr | None = None
     dsn_file: Path | None = None
     embedded: bool = False
     statement_cache: bool = True
     timeout_s: float = Field(30, gt=0)
+    archive: Path | None = None
 
 
 def plain_secrets(content: Mapping[str, Any], where: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -24,7 +25,7 @@ CLOSE_S = 5.0
 class PostgresSettings(Struct, frozen=True):
     """How to reach the server. Times in seconds: to connect, for one statement, and for a transaction in which nothing
     happens. `statement_cache` is 0 behind PgBouncer's transaction pooling. A `dsn` that is a function is asked for each
-    new connection, so that a password may be exchanged while we run.
+    new connection, so that a password may be exchanged while we run. `archive`: the folder with logs that have left it.
     """
 
     dsn: str | Callable[[], str]
@@ -34,6 +35,7 @@ class PostgresSettings(Struct, frozen=True):
     idle_s: float = 60.0
     statement_cache: int = 200
     name: str = "milepost"
+    archive: Path | None = None
 
 
 class Database:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import date
 
+from connectors.archive import Archive
 from connectors.postgres.pool import Database
 from connectors.postgres.rows import microseconds, parked_row, partition_state, quarantined
 from contracts_schema.rows import LeaseState, LogRow, ParkedRow, PartitionState, Quarantined, Review, Rulebook
@@ -55,8 +57,9 @@ LEASES = """
 class PostgresReads:
     """The reading half of the store."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, archive: Archive | None = None) -> None:
         self._database = database
+        self._archive = archive
 
     async def state(self, contract: str) -> bytes | None:
         """The encoded state of one contract."""
@@ -87,13 +90,23 @@ class PostgresReads:
         return [(name, revision) for name, revision in await self._database.fetch(query, after, limit)]
 
     async def log(self, contract: str) -> Sequence[LogRow]:
-        """The revisions of one contract, oldest first."""
-        return [LogRow(*row) for row in await self._database.fetch(LOG, contract)]
+        """The revisions of one contract, oldest first; those that were archived too."""
+        rows = [LogRow(*row) for row in await self._database.fetch(LOG, contract)]
+        kept = {row.revision: row for row in [*await self._archived(contract), *rows]}
+        return [kept[number] for number in sorted(kept)]
 
     async def revisions(self, wanted: Collection[tuple[str, int]]) -> Sequence[LogRow]:
         """Those of the wanted revisions that exist, sorted."""
         names, numbers = [name for name, _ in wanted], [number for _, number in wanted]
-        return [LogRow(*row) for row in await self._database.fetch(REVISIONS, names, numbers)]
+        rows = [LogRow(*row) for row in await self._database.fetch(REVISIONS, names, numbers)]
+        missing = set(wanted).difference((row.contract, row.revision) for row in rows) if self._archive else set()
+        for contract in sorted({contract for contract, _ in missing}):
+            rows += [row for row in await self._archived(contract) if (contract, row.revision) in missing]
+        return sorted(rows, key=lambda row: (row.contract, row.revision)) if missing else rows
+
+    async def _archived(self, contract: str) -> Sequence[LogRow]:
+        """Read after the database, so that nothing is missed that leaves it just now."""
+        return await asyncio.to_thread(self._archive.read, contract) if self._archive else ()
 
     async def rulebook(self, digest: str) -> Rulebook | None:
         """A rulebook by its hash."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 
+from connectors.archive import Archive
 from connectors.postgres.batch import PostgresBatch
 from connectors.postgres.pool import Database, PostgresSettings
 from connectors.postgres.reads import PostgresReads
@@ -91,7 +92,7 @@ class PostgresStore(PostgresReads):
     """
 
     def __init__(self, settings: PostgresSettings) -> None:
-        super().__init__(Database(settings))
+        super().__init__(Database(settings), Archive(settings.archive) if settings.archive else None)
 
     async def open(self) -> None:
         """Connect. Raises TransientError or ConfigurationError."""
@@ -191,6 +192,15 @@ class PostgresStore(PostgresReads):
         """Wake every contract."""
         query = "insert into wake (contract, moment, cause, from_other) select id, $1, $2, true from contract"
         return await self._database.execute(query, moment, cause)
+
+    async def archive_log(self, contract: str, head: bytes) -> int:
+        """Delete a contract's log, which was kept elsewhere up to this head; how many revisions there were.
+
+        Raises:
+            TransientError: the log has grown meanwhile.
+            ConfigurationError: only the owner of the tables may do it.
+        """
+        return int(await self._database.fetchval("select archive_log($1, $2)", contract, head))
 
     async def settle_quarantine(self, record: str, state: str) -> bool:
         """Mark an open record as redriven or discarded."""

@@ -11,6 +11,7 @@ import sys
 from services.cli import (  # noqa: F401
     act,
     adopt,
+    archive,
     collect,
     contract,
     demo,

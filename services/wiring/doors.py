@@ -69,7 +69,9 @@ def postgres(settings: Settings, name: str, **more: Any) -> PostgresSettings:
     wanted = settings.postgres
     cache = 200 if wanted.statement_cache else 0
     address = partial(dsn, settings)
-    return PostgresSettings(address, statement_s=wanted.timeout_s, statement_cache=cache, name=name, **more)
+    return PostgresSettings(
+        address, statement_s=wanted.timeout_s, statement_cache=cache, name=name, archive=wanted.archive, **more
+    )
 
 
 def open_teller(settings: Settings, largest: int = 0) -> AbstractAsyncContextManager[Teller]:

@@ -161,7 +161,8 @@ async def _books(store: Store, rows: Sequence[LogRow]) -> Books:
             names.add(read_entry(row).rulebook)
         except DecodeError:  # the proof names it
             continue
-    found = {name: await store.rulebook(name) for name in sorted(names)}
+    asked = sorted(name for name in names if name.isascii() and name.isprintable())  # others an altered entry made up
+    found = {name: await store.rulebook(name) for name in asked}
     return {name: book for name, book in found.items() if book is not None}
 
 

@@ -51,9 +51,17 @@ class House(Story):
 
     def __post_init__(self):
         super().__post_init__()
+        self.looked_at = None, {}
         self.rules = make_rules({name: source.role for name, source in HOUSE.items()}, self.people, self.policy, "ap")
         self.hallway = Hallway(self.store, Reader(HOUSE, self.rules, OWNER), self.rules, Topics(), self.release)
         done(self.store.take(OWNER, OWNER, {Partition(source.topic, 0) for source in HOUSE.values()}))
+
+    def standings(self, contract="C-1"):
+        """Worked out once for each state: as a whole, from its bytes alone."""
+        raw = self.raw(contract)
+        if contract != "C-1" or self.looked_at[0] is not raw:
+            self.looked_at = raw, super().standings(contract)
+        return self.looked_at[1]
 
 
 class Lawful(RuleBasedStateMachine):

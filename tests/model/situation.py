@@ -37,6 +37,9 @@ class Situation:
         self.today = day_of(moment, plan.timezone)
         self.milestones = {m.id: m for m in plan.milestones}
         self.words = words(facts, plan, editions)
+        self.by_kind = {}
+        for word in self.words:
+            self.by_kind.setdefault(kind_of(word.newest), []).append(word)
         self.invoices = Invoices(self)
 
     # -- who is believed ----------------------------------------------------------------------------------------------
@@ -50,7 +53,7 @@ class Situation:
 
     def said(self, kind, milestone=None):
         """The words of one kind about a milestone."""
-        return [w for w in self.words if kind_of(w.newest) == kind and (milestone is None or milestone in w.milestones)]
+        return [w for w in self.by_kind.get(kind, ()) if milestone is None or milestone in w.milestones]
 
     def believed(self, kind, milestone):
         """Those of sources that are believed."""
