@@ -8,8 +8,8 @@ PYTEST := $(BIN)/python -m pytest -o faulthandler_timeout=$(LONGEST_TEST_S) -o f
 	--ignore=tests/bench
 SERVERS := kafka or postgres or tryton or redmine
 
-.PHONY: help install demo test check format-check lint types imports tests-alone tests-with-servers fmt bench pins \
-	mutation mutation-changed fuzz laws-long simulation chaos planted
+.PHONY: help install demo test check format-check lint types imports tests-alone tests-with-servers fmt bench bench-all \
+	pins mutation mutation-changed fuzz laws-long simulation chaos planted
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,8 +45,11 @@ fmt: install ## format the code and repair what the linter can
 	$(BIN)/ruff check --fix-only -q .
 	$(BIN)/ruff format .
 
-bench: install ## measure the worker, on real servers
-	PYTHONPATH=tests $(BIN)/python tests/bench/run.py
+bench: install ## measure the worker beside a plain handler, on real servers
+	$(BIN)/python tests/bench/run.py
+
+bench-all: install ## measure it beside everything one could pick instead; writes the tables of tests/bench/README.md
+	$(BIN)/python tests/bench/run.py --events 300000 --contenders all --latency all --floors --readme
 
 mutation: install ## which small faults in the pure rooms would no test notice (half an hour)
 	$(BIN)/python tests/mutation/run.py

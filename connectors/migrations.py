@@ -1,14 +1,11 @@
-"""The database's schema: which revisions this code brings, which the database has, and the upgrade between them."""
+"""The upgrade of the database's schema, by alembic."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -16,17 +13,12 @@ from sqlalchemy.pool import NullPool
 
 from connectors import postgres_roles
 from connectors.postgres_errors import answers, family_of
+from connectors.schema import FLOOR, faults_of_schema, scripts_folder, shipped_revisions
 from contracts_schema.errors import ConfigurationError, MilepostError
 
 UPGRADE_LOCK = 0x6D70_7570  # one upgrade at a time in a database
 CONNECT_S = 10.0
 STATEMENT_S = 600.0
-FLOOR = "select revision from schema_floor"
-
-
-def shipped_revisions() -> list[str]:
-    """The revisions that this code brings, oldest first."""
-    return [script.revision for script in reversed(list(_scripts().walk_revisions()))]
 
 
 async def upgrade(dsn: str, lock_timeout_s: float = 10.0) -> list[str]:
@@ -51,22 +43,6 @@ async def upgrade(dsn: str, lock_timeout_s: float = 10.0) -> list[str]:
         raise _family_of(fault) or fault from fault
     finally:
         await engine.dispose()
-
-
-def faults_of_schema(revisions: list[str] | None, floor: str | None = None) -> list[str]:
-    """What is wrong with a database that has these revisions applied (None: there is no schema at all). It may be newer
-    than this program, as long as the program knows its `floor`."""
-    shipped = shipped_revisions()
-    if not revisions:
-        return ["the database has no schema yet: run `milepost db upgrade`"]
-    unknown = [revision for revision in revisions if revision not in shipped]
-    if unknown and floor in shipped:
-        return []
-    if unknown:
-        return [f"the database has schema {unknown[0]}, newer than this program's {shipped[-1]}: run a newer Milepost"]
-    if revisions != [shipped[-1]]:
-        return [f"the database has schema {revisions[0]}, this program needs {shipped[-1]}: run `milepost db upgrade`"]
-    return []
 
 
 def _upgrade(connection: Connection, lock_timeout_ms: int) -> list[str]:
@@ -118,16 +94,6 @@ def _family_of(fault: DBAPIError) -> MilepostError | None:
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(_folder()).replace("%", "%%"))
+    config.set_main_option("script_location", str(scripts_folder()).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
-def _folder() -> Path:
-    """In the wheel the scripts lie beside this module, in a checkout under deploy/."""
-    packaged = Path(__file__).parent / "migrations"
-    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "deploy" / "migrations"

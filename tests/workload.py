@@ -117,8 +117,20 @@ def _as_event(topic: str, contract: int, number: str, kind: str, time: datetime,
     return Event(topic, name(contract).encode(), encode(envelope), int(time.timestamp() * 1000))
 
 
+def proofs(contract: int) -> list[Event]:
+    """The contract's first milestone is met and signed off: with its invoice it is released."""
+    body = {"contract": name(contract), "milestone": "M0"}
+    met = body | {"version": 1, "status": "met", "met_on": _day(0)}
+    signed = body | {"by": "jane", "role": "site-manager", "evidence": {}, "signed_at": START.isoformat()}
+    return [
+        _as_event("project.events", contract, f"met-{contract}", "milestone.assessed", START, met),
+        _as_event("operator.events", contract, f"signed-{contract}", "sign_off.given", START, signed),
+    ]
+
+
 def invoice_event(contract: int) -> Event:
     """An invoice for the contract's first milestone: its target list, and so its command, changes."""
     body = {"contract": name(contract), "milestone": "M0", "number": "INV-1", "supplier": f"SUP-{contract % 50}",
-            "net": {"amount": "1000.00", "currency": "EUR"}, "issued_on": _day(0), "state": "open"}  # fmt: skip
+            "net": {"amount": "1000.00", "currency": "EUR"}, "issued_on": _day(0), "state": "open",
+            "version": 1}  # fmt: skip
     return _as_event("erp.events", contract, f"inv-{contract}", "invoice.received", START, body)

@@ -26,7 +26,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -35,6 +34,7 @@ from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRa
 from connectors.kafka.cluster import administering, cluster_id, layouts
 from connectors.kafka.connection import KafkaConnection, as_ours
 from connectors.kafka.lag import LagSignal
+from connectors.kafka.numbers import buffered_by_number, by_number
 from connectors.kafka.positions import OnAssigned, as_partition, as_topic_partition, losses, starting_offsets
 from connectors.kafka.rescue import rescue
 from connectors.kafka.shell import FeedSettings, shell, subscriber
@@ -88,6 +88,7 @@ class KafkaFeed:
         self._rebalancing = True
         self._broken = False
         self._turn = 0
+        self._behind = False  # more was waiting than the last poll could take
         self._fault: Exception | None = None
 
     async def start(self) -> None:
@@ -132,7 +133,7 @@ class KafkaFeed:
             return ()
         self._fetching = None
         try:
-            return self._hand_out(fetching.result(), limit)
+            records = self._hand_out(fetching.result(), limit)
         except NoOffsetForPartitionError:  # from a partition that is being positioned
             self._seek_anew(list(self._next))
             return ()
@@ -142,6 +143,8 @@ class KafkaFeed:
             return ()
         except (KafkaError, TimeoutError) as error:
             raise await self._sorted_out(error) from error
+        self._behind = len(records) >= limit
+        return records
 
     def pause(self) -> None:
         """Fetch nothing more until `resume`; keep polling meanwhile."""
@@ -212,25 +215,6 @@ class KafkaFeed:
                 runs += await self._buffered(ready, limit - 1)
         return runs
 
-    async def _buffered(self, ready: Sequence[TopicPartition], limit: int) -> list[Sequence[Any]]:
-        """What aiokafka holds already, partition number by partition number. Never waits.
-
-        Topics keyed by contract put what all systems say of one contract under the same number. A batch of few numbers
-        therefore meets few contracts, each with more facts: fewer revisions, decisions and rows for the same facts.
-        """
-        runs: list[Sequence[Any]] = []
-        left = limit
-        for _, group in groupby(ready, lambda place: place.partition):
-            places = list(group)
-            share = max(1, left // len(places))
-            for wanted, most in [*(((place,), share) for place in places), (places, left)]:
-                more = await self._consumer.getmany(*wanted, max_records=min(most, left))
-                runs += more.values()
-                left -= sum(map(len, more.values()))
-                if left <= 0 or self._rebalancing:
-                    return runs
-        return runs
-
     async def _examine(self, place: TopicPartition, limit: int) -> list[Sequence[Any]]:
         """One partition by itself; if aiokafka fails on it, its next batch is taken apart here."""
         if place not in self._next:
@@ -245,14 +229,17 @@ class KafkaFeed:
             found = await rescue(self._connection, place, offset, self._settings.fetch_bytes)
             return [found] if found else []
 
+    async def _buffered(self, ready: Sequence[TopicPartition], limit: int) -> list[Sequence[Any]]:
+        if self._behind:
+            return await buffered_by_number(self._consumer, ready, limit, lambda: self._rebalancing)
+        return list((await self._consumer.getmany(*ready, max_records=limit)).values())
+
     def _ready(self) -> list[TopicPartition]:
         """Partitions to fetch from by their numbers, another number first each time."""
         if self._paused or self._rebalancing:
             return []
-        numbers = sorted({place.partition for place in self._next})
         self._turn += 1
-        first = numbers[self._turn % len(numbers)] if numbers else 0
-        return sorted(self._next, key=lambda place: (place.partition < first, place.partition, place.topic))
+        return by_number(self._next, self._turn)
 
     async def _any_change(self, timeout_s: float) -> None:
         self._changed.clear()

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 
 from connectors.archive import Archive
-from connectors.migrations import FLOOR, faults_of_schema
 from connectors.postgres.batch import PostgresBatch
 from connectors.postgres.pool import Database, PostgresSettings
 from connectors.postgres.reads import PostgresReads
 from connectors.postgres.rows import epoch_microseconds, microseconds
+from connectors.schema import FLOOR, faults_of_schema
 from contracts_schema.rows import Backlog, FenceLost, Lane, OutboxRow, Partition, Rulebook, Taken
 
 TAKE = """

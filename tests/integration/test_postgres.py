@@ -10,8 +10,9 @@ import pytest
 from servers.process import await_condition
 
 from connectors import migrations
-from connectors.migrations import shipped_revisions, upgrade
+from connectors.migrations import upgrade
 from connectors.postgres import PostgresSettings, PostgresStore
+from connectors.schema import shipped_revisions
 from contracts_schema.errors import ConfigurationError, TransientError
 from contracts_schema.rows import Changes, FenceLost, Lane, LogRow, OffsetRange, ParkedRow, Partition, Review, StateRow
 

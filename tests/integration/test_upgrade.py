@@ -12,8 +12,9 @@ from worker_process import Site, carried
 from workload import events, registrations
 
 from connectors import migrations
-from connectors.migrations import shipped_revisions, upgrade
+from connectors.migrations import upgrade
 from connectors.postgres import PostgresSettings, PostgresStore
+from connectors.schema import shipped_revisions
 from contracts_schema.errors import ConfigurationError
 
 CONTRACTS = 10

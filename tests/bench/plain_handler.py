@@ -2,7 +2,7 @@
 
 It applies the bench's rule (met, signed off, invoiced within value) to the same topics and keeps the same final state.
 
-    python tests/bench/plain_faststream.py BOOTSTRAP DSN PREFIX COUNT     prints {"events", "seconds", "commands"}
+    python tests/bench/plain_handler.py BOOTSTRAP DSN PREFIX COUNT     prints {"events", "seconds", "commands"}
 """
 
 import asyncio
@@ -10,19 +10,18 @@ import json
 import sys
 import time
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import asyncpg
 from faststream import FastStream
 from faststream.kafka import KafkaBroker
 from pydantic import BaseModel
+from rule import allowed, learn, value_of
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS plain_milestone (
-    contract text, milestone text, value numeric, released numeric DEFAULT 0, held boolean DEFAULT true,
-    sequence int DEFAULT 0, known jsonb DEFAULT '{"assessed": [], "signed": {}, "invoice": null}',
-    PRIMARY KEY (contract, milestone))
+    contract text, milestone text, allowed numeric DEFAULT 0, sequence int DEFAULT 0,
+    known jsonb DEFAULT '{"assessed": [], "signed": {}, "invoice": null}', PRIMARY KEY (contract, milestone))
 """
 
 
@@ -33,35 +32,6 @@ class Event(BaseModel):
     type: str
     time: datetime
     data: dict[str, Any]
-
-
-def learn(known: dict[str, Any], event: Event) -> None:
-    """Fold one event into what is known of a milestone: newest wins."""
-    data = event.data
-    if event.type == "milepost.milestone.assessed.v1":
-        entry = [data["version"], event.time.timestamp(), data["status"]]
-        if entry not in known["assessed"]:
-            known["assessed"] = sorted([*known["assessed"], entry])
-    elif event.type == "milepost.sign_off.given.v1":
-        signed = datetime.fromisoformat(data["signed_at"]).timestamp()
-        known["signed"][data["by"]] = max(signed, known["signed"].get(data["by"], 0))
-    elif event.type == "milepost.invoice.received.v1":
-        before = known["invoice"]
-        if before is None or data["version"] > before[0]:
-            known["invoice"] = [data["version"], data["state"], data["net"]["amount"]]
-
-
-def allowed(known: dict[str, Any], value: Decimal) -> Decimal:
-    """The rule: met, signed since it last went back, and invoiced within value."""
-    met = bool(known["assessed"]) and known["assessed"][-1][2] == "met"
-    back = 0.0
-    for (_, _, a), (_, when, b) in zip(known["assessed"], known["assessed"][1:], strict=False):
-        if a == "met" and b != "met":
-            back = when
-    signed = any(when > back for when in known["signed"].values())
-    invoice = known["invoice"]
-    invoiced = Decimal(invoice[2]) if invoice and invoice[1] in ("open", "paid") else Decimal(0)
-    return min(value, invoiced) if met and signed and 0 < invoiced <= value else Decimal(0)
 
 
 class Handler:
@@ -93,17 +63,17 @@ class Handler:
                 "SELECT * FROM plain_milestone WHERE contract = $1 AND milestone = $2 FOR UPDATE", contract, milestone
             )
             known = json.loads(row["known"])
-            learn(known, event)
-            may = max(row["released"], allowed(known, row["value"]))
-            changed = may != row["released"]
+            learn(known, event.type, event.time.timestamp(), event.data)
+            may = allowed(known, value_of(milestone))
+            changed = may != row["allowed"]
             await connection.execute(
-                "UPDATE plain_milestone SET known = $3, released = $4, sequence = sequence + $5 "
+                "UPDATE plain_milestone SET known = $3, allowed = $4, sequence = sequence + $5 "
                 "WHERE contract = $1 AND milestone = $2",
                 contract, milestone, json.dumps(known), may, int(changed),
             )  # fmt: skip
         if not changed:
             return None
-        return {"contract": contract, "milestone": milestone, "released": str(may), "sequence": row["sequence"] + 1}
+        return {"contract": contract, "milestone": milestone, "allowed": str(may), "sequence": row["sequence"] + 1}
 
 
 async def run(bootstrap: str, dsn: str, prefix: str, count: int) -> dict[str, Any]:
