@@ -8,10 +8,13 @@ Commands are not written in transactions, whose markers would count as records h
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from contracts_schema.rows import Partition
 from services.gate.ports import Wanted
+
+log = logging.getLogger(__name__)
 
 Ends = Callable[[], Awaitable[Mapping[Partition, int]]]
 
@@ -34,6 +37,9 @@ class Informed:
         """
         if term != self._term:
             self._ahead, self._term = await self._ends(), term
+            log.info(
+                "commands in %d partitions are read to their present end before anything is done", len(self._ahead)
+            )
         if self._ahead:
             stands = await self._wanted.stands(self._cluster())
             self._ahead = {place: end for place, end in self._ahead.items() if (stands.get(place) or 0) < end}

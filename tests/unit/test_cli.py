@@ -417,3 +417,16 @@ def test_a_configuration_that_is_not_there_ends_with_2(desk, missing):
 def test_help_of_every_command_reads(desk):
     for words in ([], ["contract"], ["quarantine"], ["sign"], ["hold", "place"], ["explain"], ["status"]):
         assert "Usage: " in desk.run(*words, "--help")
+
+
+def test_who_may_do_what_is_printed_without_a_connection(desk):
+    told = desk("db", "roles")
+    assert 'grant select, insert on "public".revision to milepost_worker;' in told
+    assert "milepost_console" in told
+    assert all(line.startswith("kafka-acls.sh ") for line in desk("topics", "acl").splitlines())
+    writers = {
+        one["principal"]
+        for one in desk.json("topics", "acl")
+        if (one["name"], one["operation"]) == ("finance.commands", "Write")
+    }
+    assert writers == {"milepost-worker"}
