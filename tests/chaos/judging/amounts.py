@@ -51,9 +51,8 @@ def _by_invoice(at):
         groups[number, who, right].append(slot)
     believed = {}
     for key, slots in groups.items():
-        first = min((at.rank("invoice", s.source), s.source) for s in slots)
         newest = {}
-        for slot in sorted((s for s in slots if s.source == first[1]), key=lambda s: s.order):
+        for slot in sorted(at.believed("invoice", slots), key=lambda s: s.order):
             newest[repr(slot.address)] = slot
         believed[key] = list(newest.values())
     return believed

@@ -56,7 +56,15 @@ def check_traces(evidence):
         for row in rows:
             for fact in row.entry.facts:
                 known.add(f"{fact.source}/{fact.id}")
-                event = (fact.source, fact.id, fact.mapper, fact.edition, repr(fact.address), repr(fact.body))
+                event = (
+                    fact.source,
+                    fact.id,
+                    fact.version,
+                    fact.mapper,
+                    fact.edition,
+                    repr(fact.address),
+                    repr(fact.body),
+                )
                 if event in said:
                     found = f"again in revision {row.revision}"
                     yield Finding("doubled", contract, f"{fact.source}/{fact.id} counts once", found)

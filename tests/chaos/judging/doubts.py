@@ -4,11 +4,11 @@ from collections import defaultdict
 
 from judging.amounts import STANDING, invoices_at
 from judging.known import number_of
-from judging.reasons import signers, unwaived
+from judging.reasons import signers, stand_ins, unwaived
 
 
 def at_releases(at, invoices):
-    """Code to its causes, without what was waived (rules A2, A11, D5, D8)."""
+    """Code to its causes, without what was waived (rules A2, A11, D1, D5, D8)."""
     found = defaultdict(set)
     for slot in at.slots:
         if slot.kind == "message.unreadable" and not _is_over(at, slot):
@@ -17,6 +17,9 @@ def at_releases(at, invoices):
             found["SOURCE_CONTRADICTS_ITSELF"].add(slot.source)
         elif slot.kind == "invoice.claimed_elsewhere" and slot.body.get("claims"):
             found["INVOICE_CLAIMED_TWICE"] |= {number_of(slot.body["number"])} & invoices.parts.keys()
+    stood_for = at.milestone["contingency_for"]
+    if stand_ins(at, at.milestone["id"]) or (stood_for and at.milestone["id"] not in stand_ins(at, stood_for)):
+        found["NOT_IN_FORCE"].add(at.milestone["id"])
     duties = defaultdict(set)
     for duty, source, identity in _acts(at):
         duties[at.person(source, identity)].add(duty)

@@ -1,9 +1,9 @@
 """The judge's own model, part two: which reasons must hold a milestone (§3.4, rules B to D), from what is known.
 
-Judged here, in every decision, both ways (missing, or held without cause): see `JUDGED`. Judged one way, at releases:
-`SOURCE_UNREADABLE`, `SOURCE_CONTRADICTS_ITSELF` (numbered facts), `DUTIES_NOT_SEPARATED`, `INVOICE_CLAIMED_TWICE`.
-Not judged, and only held to what the decision itself says: `SOURCES_DISAGREE`, `VALUE_DIFFERS`, `CURRENCIES_DIFFER`,
-`NOT_IN_FORCE`, what invoices in another currency come to, and proofs by measure or punctuality.
+Judged here, in every decision, both ways (missing, or held without cause): see `JUDGED`. Judged one way, at releases
+(doubts.py): `NOT_IN_FORCE`, `SOURCE_UNREADABLE`, `SOURCE_CONTRADICTS_ITSELF` (numbered facts), `DUTIES_NOT_SEPARATED`,
+`INVOICE_CLAIMED_TWICE`. Not judged, and only held to what the decision itself says: `SOURCES_DISAGREE`,
+`VALUE_DIFFERS`, `CURRENCIES_DIFFER`, what invoices in another currency come to, proofs by measure or punctuality.
 """
 
 from collections import defaultdict
@@ -24,9 +24,7 @@ LEAST_FIRST = ("notMet", "scheduled", "partiallyMet", "met")
 def assessed(at):
     """The objects of the source that is believed about completion, those that have a word."""
     spoken = [s for s in at.slots if s.kind == "milestone.assessed" and s.body["status"] is not None]
-    ranked = [(at.rank("completion", s.source), s.source) for s in spoken]
-    first = min((one for one in ranked if one[0] is not None), default=None)
-    return [s for s in spoken if first is not None and s.source == first[1]]
+    return at.believed("completion", spoken)
 
 
 def status_of(at):
@@ -108,13 +106,23 @@ def changed_evidence(at, quorum):
 
 
 def _open_precursors(at):
-    """Milestones that come first and are not met; one that was replaced is open until its successors are (D2)."""
+    """Milestones that come first and are not met. One that a contingency has taken over from is met with that one (D1);
+    one that was replaced is open until all its successors are (D2)."""
+    return {name for name in at.milestone["after"] if not _is_met(at, name)}
+
+
+def _is_met(at, name):
     plan = at.plan["milestones"]
-    stand_ins = {m["id"]: [m["id"]] for m in plan}
-    for name in at.milestone["after"]:
-        stand_ins.setdefault(name, [m["id"] for m in plan if name in m["replaces"]])
-    met = {name: [status_of(at.at(one)) == "met" for one in stand_ins[name]] for name in at.milestone["after"]}
-    return {name for name, all_met in met.items() if not (all_met and all(all_met))}
+    if any(m["id"] == name for m in plan):
+        return any(status_of(at.at(one)) == "met" for one in (name, *stand_ins(at, name)))
+    successors = [m["id"] for m in plan if name in m["replaces"]]
+    return bool(successors) and all(_is_met(at, one) for one in successors)
+
+
+def stand_ins(at, name):
+    """Contingency milestones that a person has activated in the place of this one (rule D1)."""
+    waiting = [m["id"] for m in at.plan["milestones"] if m["contingency_for"] == name]
+    return [one for one in waiting if at.at(one).of("milestone.activated", "activation")]
 
 
 def blocking(at, invoices, share):

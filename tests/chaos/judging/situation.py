@@ -7,6 +7,7 @@ AUTHORITY = {
     "completion": ["project"], "received": ["erp"], "invoice": ["finance", "erp", "supplier_portal"],
     "evidence": ["operator", "supplier_portal"], "sign_off": ["operator"], "hold": ["operator"],
     "dispute": ["operator", "supplier_portal"], "waiver": ["operator"], "compliance": ["supplier_portal"],
+    "activation": ["operator"],
 }  # fmt: skip
 
 
@@ -40,9 +41,13 @@ class Situation:
 
     def best(self, kind, field):
         """The words of the one source that is believed most."""
-        found = self.of(kind, field)
-        first = min(((self.rank(field, s.source), s.source) for s in found), default=None)
-        return [s for s in found if first is not None and s.source == first[1]]
+        return self.believed(field, [s for s in self.slots if s.kind == kind])
+
+    def believed(self, field, slots):
+        """The words of the one source that is believed most; of those believed alike, of the one that spoke last."""
+        ranked = [(self.rank(field, s.source), -s.order[1], s.source) for s in slots]
+        first = min((one for one in ranked if one[0] is not None), default=None)
+        return [s for s in slots if first is not None and s.source == first[2]]
 
     def person(self, source, identity):
         """The person behind an identity (rule D5)."""
