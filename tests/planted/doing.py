@@ -3,7 +3,9 @@
 from planted.bug import Bug
 
 HALLWAY = "tests/acceptance/test_hallway.py::test_"
-STORE = "tests/conformance/test_store.py::test_"
+OFFSETS, CONTRACTS, KEEPING = (
+    f"tests/conformance/test_store_{part}.py::test_" for part in ("offsets", "contracts", "keeping")
+)
 
 BUGS = (
     Bug(
@@ -17,8 +19,8 @@ BUGS = (
         "where o.owner = $1 and coalesce(o.next_offset, 0) <= r.first\n",
         "where o.owner = $1 and coalesce(o.next_offset, 0) >= r.first\n",
         "a record counts once",
-        (STORE + "offsets_that_were_passed_already_cannot_be_moved_again[postgres]",
-         STORE + "a_gap_left_by_compaction_is_allowed[postgres]"),
+        (OFFSETS + "offsets_that_were_passed_already_cannot_be_moved_again[postgres]",
+         OFFSETS + "a_gap_left_by_compaction_is_allowed[postgres]"),
         server=True,
     ),
     Bug(
@@ -26,7 +28,7 @@ BUGS = (
         "where o.owner = $1 and coalesce(o.next_offset, 0) <= r.first\n",
         "where o.owner <> '' and $1 <> '' and coalesce(o.next_offset, 0) <= r.first\n",
         "a single writer",
-        (STORE + "the_owner_before_cannot_move_a_partition_any_more[postgres]",),
+        (OFFSETS + "the_owner_before_cannot_move_a_partition_any_more[postgres]",),
         server=True,
     ),
     Bug(
@@ -41,7 +43,7 @@ BUGS = (
         'LOAD = "select id, state from contract where id = any($1::text[]) order by id for update"',
         'LOAD = "select id, state from contract where id = any($1::text[]) order by id"',
         "one decides at a time",
-        (STORE + "two_batches_over_one_contract_see_each_others_work[postgres]",),
+        (CONTRACTS + "two_batches_over_one_contract_see_each_others_work[postgres]",),
         server=True,
     ),
     Bug(
@@ -156,8 +158,8 @@ BUGS = (
         "then excluded.owner else excluded.owner end,\n        epoch = old.epoch + (old.owner <> excluded.owner)::int\n"
         "    where old.owner <> excluded.owner or old.owner = excluded.owner or ",
         "a single writer",
-        (STORE + "a_lease_is_held_by_one_and_renewed_by_him[postgres]",
-         STORE + "many_workers_reach_for_a_lease_and_one_gets_it[postgres]"),
+        (KEEPING + "a_lease_is_held_by_one_and_renewed_by_him[postgres]",
+         KEEPING + "many_workers_reach_for_a_lease_and_one_gets_it[postgres]"),
         server=True,
     ),
     Bug(
