@@ -122,14 +122,15 @@ def doubt_fact(doubt: f.Doubt, sentence: str, record: bytes = b"") -> f.Fact:
 def redriven_facts(facts: tuple[f.Fact, ...], record: bytes, recorded_at: int) -> tuple[f.Fact, ...]:
     """What ends the doubts of a record that was sent again and says `facts` now: one for each address (rule A11).
 
-    Sent again once more, it gives the same facts.
+    Sent again once more, it gives the same facts. What is said of a document as a whole has no address, and needs none:
+    older parts are void, and in doubt no more.
     """
     digests = (record, *(identity_of(fact) + content_of(fact) for fact in facts))
     name = f"{sha256(b''.join(digests)).hexdigest()[:32]}#redriven"
     body = f.MessageRedriven(digests)
     return tuple(
         f.Fact(fact.source, f"{name}/{place}", fact.address, recorded_at, body)
-        for place, fact in {_place(fact.address): fact for fact in facts}.items()
+        for place, fact in {_place(fact.address): fact for fact in facts if fact.address != f.Address()}.items()
     )
 
 

@@ -1,12 +1,27 @@
 """What is let in: plausible and allowed, or set aside with a sentence."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from builders import START, Story, a_contract, a_milestone, disputed, met, received, registered, said, signed, waived
+from builders import (
+    START,
+    Story,
+    a_contract,
+    a_milestone,
+    disputed,
+    met,
+    micros,
+    received,
+    registered,
+    said,
+    signed,
+    waived,
+)
 
-from contracts_schema.facts import Address, Assessed, Doubt, Fact
-from services.reconciliation.admission import doubt_fact, redriven_facts
+from contracts_schema.errors import Unreadable
+from contracts_schema.facts import Address, Assessed, DeliveryClaimed, DocumentRenewed, Doubt, Fact
+from services.reconciliation.admission import admit, doubt_fact, redriven_facts
+from services.reconciliation.policy import Policy, make_rules
 
 
 def refused(*events):
@@ -89,3 +104,20 @@ def test_a_redriven_record_ends_its_doubts_once_at_each_address():
     ends = redriven_facts(facts, b"r" * 32, 5)
     assert [fact.address.milestone for fact in ends] == ["M1", "M2"]
     assert ends == redriven_facts(facts, b"r" * 32, 5)
+
+
+def test_what_is_said_of_a_document_as_a_whole_ends_no_doubt_at_an_address():
+    nothing = Fact("erp", "d", Address(), 1, DocumentRenewed("account.invoice:2"), document="account.invoice:2")
+    assert redriven_facts((nothing,), b"r" * 32, 5) == ()
+
+
+def test_an_implausible_part_puts_every_address_and_the_document_in_doubt():
+    day = date(2026, 4, 1)
+    parts = tuple(
+        Fact("erp", key, Address(source="erp", keys=(key,)), 1, DeliveryClaimed(day), document="D-1") for key in "ab"
+    )
+    with pytest.raises(Unreadable) as caught:
+        admit(parts, micros(START), make_rules({"erp": "erp"}, {}, Policy()))
+    assert [(doubt.address.keys, doubt.document) for doubt in caught.value.doubts] == [
+        (("a",), None), (("b",), None), ((), "D-1"),
+    ]  # fmt: skip
