@@ -21,7 +21,7 @@ demo: .venv/.demo-installed ## show Milepost at work on an embedded broker and P
 
 test: check tests-with-servers ## everything CI runs
 
-check: format-check lint types imports tests-alone ## everything that needs no server
+check: format-check lint types imports tests-alone mutation-changed ## everything that needs no server
 
 format-check: install
 	$(BIN)/ruff format --check .

@@ -56,6 +56,8 @@ class Trial:
         files = {str(Path(m).resolve()) for m in self.modules}
         failed = []
         for item in items:
+            if self.is_late():
+                return
             began = time.process_time()
             with Lines(files) as seen:
                 reports = runtestprotocol(item, nextitem=None, log=False)
@@ -65,6 +67,9 @@ class Trial:
                 self.lines.setdefault(line, []).append(item)
         if failed:
             pytest.exit(f"without any mutant these fail: {failed[:5]}", returncode=3)
+
+    def is_late(self):
+        return self.ends is not None and time.monotonic() > self.ends
 
     def chosen(self):
         """The mutants to try, mixed, so that those tried before the time is up are a fair sample."""
@@ -80,7 +85,7 @@ class Trial:
         """What came of each chosen mutant."""
         chosen = self.chosen()
         for n, (path, mutant) in enumerate(chosen):
-            if self.ends is not None and time.monotonic() > self.ends:
+            if self.is_late():
                 self.left = len(chosen) - n
                 return
             module = importlib.import_module(path.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
