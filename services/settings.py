@@ -185,7 +185,7 @@ class Worker(Part):
     batch_behind: int = Field(4_000, ge=1, le=10_000)
     drain_s: float = Field(5, gt=0)
     lease_s: float = Field(10, gt=0)
-    session_s: float = Field(30, ge=1, le=300)
+    session_s: float = Field(10, ge=1, le=300)
     outbox_rows: int = Field(50_000, ge=10)
 
 
