@@ -5,11 +5,12 @@ import random
 from datetime import timedelta
 
 import pytest
-from builders import OWNER, SOURCES, START, a_contract, a_milestone, met, record_of, registered
+from builders import OWNER, START, a_contract, a_milestone, met, record_of, registered
+from laws.house import HOUSE
 from ubl_papers import a_paper, sent
 
 from connectors.memory import MemoryStore
-from contracts_schema.records import Record, Source
+from contracts_schema.records import Record
 from contracts_schema.rows import Changes, DocumentRow, OffsetRange, Partition
 from services.reconciliation.merge import document_key
 from services.reconciliation.policy import Policy, make_rules
@@ -21,7 +22,6 @@ from services.runtime.outgoing import Topics
 from services.runtime.reading import Reader
 
 X, Y = b"x" * 16, b"y" * 16
-HOUSE = SOURCES | {"ubl": Source("ubl", "ubl", "supplier_portal", "ubl.events")}
 NOW_US = int((START + timedelta(days=1)).timestamp()) * 1_000_000
 
 

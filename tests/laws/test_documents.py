@@ -11,8 +11,8 @@ from builders import START, a_contract, a_milestone, met, record_of, registered
 from hypothesis import given, note
 from hypothesis import strategies as st
 from laws.histories import batches, few, rarely, summary
+from laws.house import House
 from laws.profiles import tried
-from laws.test_machine import House
 from laws.test_order import differences
 from laws.test_rebuilding import comparable
 from ubl_papers import a_paper, sent, unreadable

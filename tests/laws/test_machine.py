@@ -14,11 +14,12 @@ from datetime import timedelta
 from hashlib import blake2b
 
 import pytest
-from builders import OWNER, SOURCES, START, Story, done, micros, record_of, waived
+from builders import micros, record_of, waived
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from laws import happenings as h
+from laws.house import HOUSE, House
 from laws.oracle import open_holds
 from laws.profiles import LONG, OTHER_SEEDS
 from model.book import Book
@@ -28,40 +29,18 @@ from ubl_papers import sent, unreadable
 from contracts_schema.facts import ContractRegistered
 from contracts_schema.plan import decode_plan
 from contracts_schema.reasons import BLOCKING, PARTIAL, REMEDIES, HoldReason
-from contracts_schema.records import REDRIVE_HEADER, Record, Source
-from contracts_schema.rows import Partition
+from contracts_schema.records import REDRIVE_HEADER, Record
 from services.reconciliation.issue import is_due
 from services.reconciliation.log import read_entry
-from services.reconciliation.policy import make_rules
 from services.reconciliation.react import replay
 from services.reconciliation.state import State, decode_state, encode_state, packed
 from services.runtime.hallway import Hallway
 from services.runtime.outgoing import Topics, commands_of
-from services.runtime.reading import Reader
 
-HOUSE = SOURCES | {"ubl": Source("ubl", "ubl", "supplier_portal", "ubl.events")}
 SEEDS = st.integers(0, 2**40)
 STEPS = 16 if LONG else 9
 HISTORIES = {"Lawful": 50_000, "Agreeing": 50_000} if LONG else {"Lawful": 2_000, "Agreeing": 1_000}
 ALL_KINDS = list(h.SAYS)
-
-
-class House(Story):
-    """A story with a vendor's dialect beside the canonical ones: its documents have several parts (rule F9)."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        self.looked_at = None, {}
-        self.rules = make_rules({name: source.role for name, source in HOUSE.items()}, self.people, self.policy, "ap")
-        self.hallway = Hallway(self.store, Reader(HOUSE, self.rules, OWNER), self.rules, Topics(), self.release)
-        done(self.store.take(OWNER, OWNER, {Partition(source.topic, 0) for source in HOUSE.values()}))
-
-    def standings(self, contract="C-1"):
-        """Worked out once for each state: as a whole, from its bytes alone."""
-        raw = self.raw(contract)
-        if contract != "C-1" or self.looked_at[0] is not raw:
-            self.looked_at = raw, super().standings(contract)
-        return self.looked_at[1]
 
 
 class Lawful(RuleBasedStateMachine):
@@ -433,6 +412,3 @@ def test_every_history_keeps_the_laws_and_core_and_model_agree(machine):
     print(f"MILEPOST_SEED={number}")
     run = seed(number)(machine) if OTHER_SEEDS else machine
     run_state_machine_as_test(run, settings=profile(HISTORIES[machine.__name__], STEPS))
-
-
-assert START  # stories begin at one moment, whatever the clock says

@@ -9,7 +9,7 @@ RULES = [
     "progress_is_reported", "the_erp_speaks", "papers_come", "invoices_come", "a_document_comes", "persons_act",
     "finance_answers", "all_proof_of_a_milestone_comes", "several_facts_come_in_one_commit", "something_late_comes",
     "old_records_come_again", "something_is_said_again_or_otherwise", "something_cannot_be_read",
-    "it_is_sent_once_more",
+    "a_document_cannot_be_read", "it_is_sent_once_more",
     "the_contract_is_amended", "the_amendment_is_approved_or_told_otherwise", "time_passes",
     "a_standing_reason_is_waived",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from builders import a_contract, a_milestone, done, met, micros, registered, said
-from laws.test_machine import House
+from laws.house import House
 from msgspec.msgpack import decode
 from ubl_papers import a_paper, sent, unreadable
 
