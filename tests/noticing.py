@@ -2,9 +2,12 @@
 
 from datetime import UTC, datetime
 
+from builders import Story, a_contract, registered, said
+
 from services.reconciliation.calendar import day_of
 from services.reconciliation.crosswalk import index_of
 from services.reconciliation.notices.now import notices_now
+from services.reconciliation.policy import Policy
 
 
 def told(story, contract="C-1", *kinds):
@@ -37,3 +40,13 @@ def records(story, contract="C-1"):
 def day(text, hour=12):
     """A moment on a day, UTC."""
     return datetime.fromisoformat(text).replace(hour=hour, tzinfo=UTC)
+
+
+def story_of(*milestones, people=None, policy=None, **terms):
+    """A contract of these milestones, registered."""
+    return Story(people=people or {}, policy=policy or Policy()).tell(registered(a_contract(*milestones, **terms)))
+
+
+def forecast(when, milestone="M1"):
+    """The project tool expects it on this day."""
+    return said("pm", "milestone.scheduled", milestone, forecast=when)
