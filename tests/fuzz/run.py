@@ -51,7 +51,7 @@ def keep(target):
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(CORPUS / target, fresh)
     known = {path.name for path in fresh.iterdir()}
-    one(target, "-merge=1", str(fresh), str(FOUND / target), seconds=300)
+    one(target, "-merge=1", "-use_counters=0", str(fresh), str(FOUND / target), seconds=300)
     for path in sorted(fresh.iterdir()):
         if path.name not in known and path.stat().st_size <= KEPT_BYTES_MAX:
             shutil.copy(path, CORPUS / target / f"found-{path.name[:12]}")

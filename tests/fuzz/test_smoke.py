@@ -48,6 +48,6 @@ def test_mutations_of_it_keep_to_our_word(target, tmp_path):
 
 @pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason=NO_ATHERIS)
 @pytest.mark.parametrize("target", TARGETS)
-def test_coverage_guided_it_keeps_to_our_word(target):
-    code, said = one(target, "-max_total_time=1", "-seed=1", str(CORPUS / target), seconds=1)
+def test_coverage_guided_it_keeps_to_our_word(target, tmp_path):
+    code, said = one(target, "-max_total_time=1", "-seed=1", str(tmp_path), str(CORPUS / target), seconds=1)
     assert code == 0, said[-3000:]

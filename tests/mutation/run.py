@@ -2,7 +2,8 @@
 
     python tests/mutation/run.py                     every module, every mutant
     python tests/mutation/run.py FILE…               some modules
-    python tests/mutation/run.py --again FILE…       only what no test noticed so far
+    python tests/mutation/run.py --rest              only what was not tried yet
+    python tests/mutation/run.py --again --tests T…  only what no test noticed so far, on new tests alone
     python tests/mutation/run.py --changed [COMMIT]  mutants of lines that differ from a commit (default: where this
                                                      branch left origin/main, else the commit before); fails below 95 %
 
@@ -67,7 +68,7 @@ def changed(base):
     return {file: lines for file, lines in found.items() if lines and (ROOT / file).exists()}
 
 
-def trial(modules, wanted, seconds):
+def trial(modules, wanted, seconds=None, tests=None):
     """Run the tests over the mutants, in a pytest of its own kind. Its verdict, and how many mutants are left."""
     import pytest
 
@@ -76,7 +77,8 @@ def trial(modules, wanted, seconds):
 
     OUT.parent.mkdir(exist_ok=True)
     quiet = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:randomly", "--rootdir", str(ROOT)]
-    here = [str(ROOT / test) for test in TESTS if (ROOT / test).exists()]
+    mappers = OF_MAPPERS if any(module.startswith("mappers") for module in modules) else []
+    here = [str(ROOT / test) for test in tests or dict.fromkeys([*mappers, *TESTS]) if (ROOT / test).exists()]
     it = Trial(modules, wanted, str(OUT), seconds)
     return pytest.main([*quiet, *here], plugins=[it]), it.left
 
@@ -133,6 +135,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="*")
     parser.add_argument("--again", action="store_true", help="only mutants that no test noticed so far")
+    parser.add_argument("--rest", action="store_true", help="only mutants that were not tried yet")
+    parser.add_argument("--tests", nargs="*", help="try these tests, and no others")
     parser.add_argument("--changed", action="store_true", help="only mutants of lines that differ from a commit")
     parser.add_argument("--base", metavar="COMMIT", help="the commit that --changed compares with")
     parser.add_argument("--seconds", type=float, help="try no further mutant after so many seconds")
@@ -148,8 +152,14 @@ def main():
             return 0
         return try_changed(base, asked.seconds)
     modules = asked.files or targets()
-    dead = {key for key, r in results().items() if is_killed(r)} if asked.again else set()
-    code, _ = trial(modules, lambda path, _, m: (path, m.function, m.line, m.change) not in dead, asked.seconds)
+    known = results()
+    alive = {key for key, r in known.items() if not is_killed(r)}
+
+    def wanted(path, _, m):
+        key = (path, m.function, m.line, m.change)
+        return key in alive if asked.again else not asked.rest or key not in known
+
+    code, _ = trial(modules, wanted, asked.seconds, asked.tests)
     mine = [r for r in results().values() if r["file"] in modules]
     print("\n".join(scores(mine)))
     return code or int(sum(map(is_killed, mine)) * 100 < ASKED * len(mine))
