@@ -132,5 +132,5 @@ async def test_what_a_restored_database_has_forgotten_is_taken_over_and_done_onc
             assert released == sorted(released), milestone
         assert later, "every milestone says its state anew"
     assert ledger.invoices == books, "finance is as it was before the database was lost"
-    assert ledger.calls[len(calls):] == [], "and nothing was done there again"
+    assert ledger.calls[len(calls) :] == [], "and nothing was done there again"
     assert (await asyncio.to_thread(house.milepost, "verify")).returncode == 0

@@ -1,8 +1,8 @@
 """Which contracts have parts of a vendor's document, and how new it is known to be (rule F9).
 
-One row a document (`key`, a digest of source and document): its lock, and what is known of it (opaque bytes). A row that
-no contract holds is forgotten like a parked fact, so it says when it was last heard of. Contracts that were there before
-are looked at once, which writes the documents that they have parts of.
+One row a document (`key`, a digest of source and document): its lock, and what is known of it (opaque bytes). A row
+that no contract holds is forgotten like a parked fact, so it says when it was last heard of. Contracts that were there
+before are looked at once, which writes the documents that they have parts of.
 """
 
 from alembic import op
