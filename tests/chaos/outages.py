@@ -74,9 +74,9 @@ class Outages:
         touched = sum(proxy.touched for proxy in proxies)
         async with AllOf(proxies, way):
             await asyncio.sleep(self.rng.uniform(*LASTS_S))
+            await until(lambda: sum(proxy.touched for proxy in proxies) > touched, f"{way} {pair} hinders", 60)
         healed = time.monotonic()
-        if sum(proxy.touched for proxy in proxies) > touched:
-            self.census.fire(f"network {way} {pair}")
+        self.census.fire(f"network {way} {pair}")
         kind = pair.partition("-")[0]
         for member in self.site.of(kind):
             await until(lambda m=member: asyncio.to_thread(m.ready), f"{member.name} is ready after {way} {pair}", 90)

@@ -125,7 +125,7 @@ def _differences(name: str, stored, quiet, rules) -> list[str]:
     found = []
     for what, one, other in (("facts", _facts(stored), _facts(quiet)),
                              ("allowed", _allowed(stored, rules), _allowed(quiet, rules))):  # fmt: skip
-        keys = [key for key in one.keys() | other.keys() if one.get(key) != other.get(key)]
+        keys = [key for key in one.keys() | other.keys() if one and other and one.get(key) != other.get(key)]
         found += [f"{name}: {what} of {key}: {one.get(key)}; in a quiet run {other.get(key)}"[:700] for key in keys]
     return found
 
@@ -149,11 +149,13 @@ async def undisturbed(site: Site, told: settings.Settings) -> dict:
 
 
 def _facts(state) -> dict:
-    """What others said. What Milepost says to itself of others' claims is numbered as it came."""
-    return {subject: slot for subject, slot in slots_of(state).items() if SPEAKER not in str(subject)}
+    """What others said. What Milepost says to itself, of others' claims and of renewed documents, is told as it came."""
+    own = (SPEAKER, "document.renewed")
+    return {subject: slot for subject, slot in slots_of(state).items() if not any(word in str(subject) for word in own)}
 
 
 def _allowed(state, rules) -> dict:
-    """Before a cap, which is first come, first served."""
-    return {s.position.milestone: s.position.allowed for s in standings(state, rules)
-            if all(str(r.code) != "CAP_REACHED" for r in s.position.reasons)}  # fmt: skip
+    """What the facts allow. A cap is first come, first served (rule A7), so contracts that came to one are left out."""
+    positions = [s.position for s in standings(state, rules)]
+    capped = any(str(reason.code) == "CAP_REACHED" for position in positions for reason in position.reasons)
+    return {} if capped else {position.milestone: position.allowed for position in positions}
