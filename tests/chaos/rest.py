@@ -26,6 +26,7 @@ JUDGE = Path(__file__).with_name("judge.py")
 WAITING = """
     select (select count(*) from outbox), (select count(*) from wake where moment = 0),
         (select count(*) from gate_answer)
+            + (select count(*) from gate_invoice where due < clock_timestamp() - interval '1 second')
 """
 
 
@@ -149,7 +150,7 @@ async def undisturbed(site: Site, told: settings.Settings) -> dict:
 
 
 def _facts(state) -> dict:
-    """What others said. What Milepost says to itself, of others' claims and of renewed documents, is told as it came."""
+    """What others said. What Milepost says to itself of claims and of renewed documents is told as it came."""
     own = (SPEAKER, "document.renewed")
     return {subject: slot for subject, slot in slots_of(state).items() if not any(word in str(subject) for word in own)}
 
