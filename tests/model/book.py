@@ -340,10 +340,11 @@ def joined(one, other):
 
 
 def without_repeats(commands):
-    """Commands of one milestone that say the same amounts in a row, once."""
+    """Commands of one milestone that say the same amounts in a row, once: where only the invoices changed that the
+    amounts lie on, which are not the model's, what follows a release is a hold of the rest."""
     last, kept = {}, []
-    for command in commands:
-        if last.get(command[0]) != command:
-            kept.append(command)
-        last[command[0]] = command
+    for milestone, action, *amounts in commands:
+        if last.get(milestone) != amounts:
+            kept.append((milestone, action, *amounts))
+        last[milestone] = amounts
     return kept
