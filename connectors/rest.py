@@ -147,6 +147,8 @@ class Rest:
             return None
         if answer.status_code != 200:
             raise self._refusal(answer, path)
+        if answer.headers.get("content-encoding", "identity") != "identity":  # a few bytes could become gigabytes
+            raise ConfigurationError([f"{self._base}{path} packs its answer, which we ask it not to"])
         body = bytearray()
         async for chunk in answer.aiter_bytes(_CHUNK):
             body += chunk

@@ -124,6 +124,8 @@ class Web:
                 asyncio.timeout(self._timeout_s * 2),  # httpx's own deadlines are for each piece of an answer
                 self._client.stream(method, where, params=parameters, headers=key, json=body) as answer,
             ):
+                if answer.headers.get("content-encoding", "identity") != "identity":  # it could become gigabytes
+                    raise TransientError(f"finance packs its answer to {path}, which we ask it not to")
                 raw = bytearray()
                 async for piece in answer.aiter_bytes():
                     raw += piece

@@ -1,8 +1,10 @@
 """Asking a system over HTTP, against a real server that misbehaves as it is told."""
 
 import asyncio
+import gzip
 import os
 import time
+import tracemalloc
 from contextlib import asynccontextmanager
 
 import pytest
@@ -10,10 +12,12 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from connectors.finance.web import Web, WebSettings
 from connectors.http_server import serving
 from connectors.rest import Rest, RestSettings, TooLarge
 from contracts_schema.collected import Busy
 from contracts_schema.errors import ConfigurationError, TransientError
+from contracts_schema.payables import CallState
 
 KEY = "canary-4711"
 
@@ -223,3 +227,18 @@ def test_a_key_travels_in_clear_only_where_that_was_asked_for(token):
     with pytest.raises(ConfigurationError, match="in clear"):
         Rest(RestSettings("http://erp.example", token, "Authorization"))
     Rest(RestSettings("http://erp.example", token, "Authorization", plain_http=True))
+
+
+async def test_a_packed_answer_is_refused_before_it_grows(vendor, token):
+    vendor.answers = [Response(gzip.compress(bytes(10**8)), headers={"content-encoding": "gzip"})]
+    tracemalloc.start()
+    async with asking(vendor, token) as rest:
+        with pytest.raises(ConfigurationError, match="packs its answer"):
+            await rest.get("/x")
+    finance = Web(WebSettings(vendor.url, token, 2))
+    with pytest.raises(TransientError, match="packs its answer"):
+        await finance.read("x")
+    assert (await finance.change("GET", "x", {})).state is CallState.UNKNOWN
+    await finance.close()
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
