@@ -102,17 +102,27 @@ def accepted_share(at):
     """Accepted over ordered, at most 1; of several units the least (rule C2). All of it where nothing is asked."""
     if not at.requires("received"):
         return Fraction(1)
-    sums = defaultdict(lambda: [Fraction(0), Fraction(0)])
+    lines = defaultdict(list)
     for slot in at.best("goods.received", "received"):
-        body, registered = slot.body, at.milestone.get("quantity")
-        ordered = body.get("ordered")
-        if ordered is None and body.get("short") is not None:
-            ordered = Fraction(body["received"]) + Fraction(body["short"])
-        if ordered is None and registered is not None and body["unit"] == at.milestone.get("unit"):
-            ordered = registered
-        sums[body["unit"]][0] += Fraction(body["accepted"])
-        sums[body["unit"]][1] += Fraction(ordered or 0)
-    return min((min(Fraction(1), a / o) if o > 0 else Fraction(0) for a, o in sums.values()), default=Fraction(0))
+        lines[slot.body["unit"]].append(slot.body)
+    return min((_share_of(at.milestone, unit, bodies) for unit, bodies in lines.items()), default=Fraction(0))
+
+
+def _share_of(milestone, unit, bodies):
+    """The accepted share of the order lines of one unit; nothing where one of them does not tell what was ordered, and
+    the contract does not either."""
+    ordered = [_ordered(body) for body in bodies]
+    total = None if None in ordered else sum(ordered)
+    if total is None and milestone["quantity"] is not None and milestone["unit"] in (None, unit):
+        total = Fraction(milestone["quantity"])
+    accepted = sum(Fraction(body["accepted"]) for body in bodies)
+    return min(Fraction(1), accepted / total) if total else Fraction(0)
+
+
+def _ordered(body):
+    if body.get("ordered") is not None:
+        return Fraction(body["ordered"])
+    return None if body.get("short") is None else Fraction(body["received"]) + Fraction(body["short"])
 
 
 def disputed(at):
