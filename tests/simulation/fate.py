@@ -37,17 +37,20 @@ class Fate:
         self._rates = [(kind, RATES[kind] * zeal) for kind in kinds]
         self._events = {name: rate * zeal for name, rate in EVENTS.items() if self.rng.random() < 0.6}
         self._delay_s = self.rng.choice((0.0005, 0.005, 0.03))
+        self._focus = self.rng.choice(("", "", "w", "g"))  # faults of workers alone, of gates alone, or of all
+        self.finance_s = self.rng.choice((0.0, 0.1, 0.6))  # how long finance takes for a call, at most
         self.batch, self.parts = self.rng.choice((1, 2, 5, 20)), self.rng.choice((1, 2))  # records at once; of a topic
 
-    def delay(self):
+    def delay(self, what):
         """How long a step takes that nothing happens to."""
-        return self.rng.random() * self._delay_s
+        most_s = self._delay_s + (self.finance_s if what.startswith("finance") else 0)
+        return self.rng.random() * most_s
 
-    def fault(self, what):
-        """What happens at a step, mostly nothing."""
-        if self.healed:
+    def fault(self, what, process):
+        """What happens at a step of a process, mostly nothing."""
+        if self.healed or not process.startswith(self._focus):
             return None
-        drawn = self.rng.random()
+        drawn = self.rng.random() * (0.5 if self._focus else 1)
         if what.startswith(IDLE):
             drawn /= IDLY
         for kind, rate in self._rates:
@@ -81,9 +84,11 @@ class Written(Fate):
         self.script = dict(script)
         self.steps = []
         self._rates, self._events, self._delay_s = [], {}, 0.002
-        self.batch, self.parts = 1, 1
+        self._focus = self.rng.choice(("", "", "w", "g"))  # faults of workers alone, of gates alone, or of all
+        self.finance_s = self.rng.choice((0.0, 0.1, 0.6))  # how long finance takes for a call, at most
+        self.batch, self.parts, self.finance_s = 1, 1, 0
 
-    def fault(self, what):
+    def fault(self, what, process):
         if self.healed:
             return None
         planned = self.script.get(len(self.steps))

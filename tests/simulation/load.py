@@ -24,8 +24,9 @@ from builders import (
 )  # fmt: skip
 from msgspec import structs
 
+CONTRACTS = ("C-1", "C-4", "C-2")  # the first two lie in different partitions, where there are two
 SHARED = "I-shared"  # an invoice that several contracts claim
-PROOFS = (["invoiced"], ["invoiced"], ["met", "invoiced"], ["met", "signed_off", "invoiced"])
+PROOFS = (["invoiced"], ["invoiced"], ["invoiced"], ["met", "invoiced"], ["met", "signed_off", "invoiced"])
 
 
 def plan(rng, contract):
@@ -34,7 +35,7 @@ def plan(rng, contract):
         a_milestone(f"M{n}", requires=rng.choice(PROOFS), refs={"pm": [f"issue:{contract}-M{n}"],
                     "ap": [f"line:{contract}-M{n}"]}, due="2026-03-02") for n in range(1, rng.choice((1, 1, 2)) + 1)
     ]  # fmt: skip
-    terms = rng.choice(({}, {}, {}, {}, {"compliance": ["insurance"]}))
+    terms = rng.choice(({}, {}, {}, {}, {}, {}, {"compliance": ["insurance"]}))
     return a_contract(*milestones, contract=contract, **terms)
 
 
@@ -46,22 +47,27 @@ def amended(rng, plan, version):
     return plan | {"version": version, "amendment": amendment, "milestones": milestones}
 
 
-def number_of(rng, contract, milestone):
-    return SHARED if rng.randrange(8) == 0 else f"I-{contract}-{milestone}"
+def number_of(rng, contract, milestone, rivals=8):
+    """The invoice's number; one in `rivals` is the one that others claim as well."""
+    return SHARED if rng.randrange(rivals) == 0 else f"I-{contract}-{milestone}"
 
 
 def events(rng, contract, count):
-    """What is said of one contract, in the order in which it is meant: mostly what lets go and what holds, in turn."""
+    """What is said of one contract, in the order in which it is meant: mostly what lets go and what stops, in turn."""
     first = plan(rng, contract)
     names = [m["id"] for m in first["milestones"]]
     told = [registered(first)]
-    told += [invoice("100.00", number_of(rng, contract, m), m, contract=contract) for m in names]
+    rivals = rng.choice((8, 8, 2))
+    told += [invoice("100.00", number_of(rng, contract, m, rivals), m, contract=contract) for m in names]
     for n in range(count):
         kind = rng.choices(tuple(SAYS), tuple(weight for weight, _ in SAYS.values()))[0]
         if kind == "amended":
             told.append(registered(amended(rng, first, n + 2)))
         else:
-            told.append(SAYS[kind][1](rng, contract, rng.choice(names), n + 1))
+            m = rng.choice(names)
+            told.append(SAYS[kind][1](rng, contract, m, n + 1))
+            if kind == "invoice" and rng.random() < 0.4:  # and taken back at once
+                told.append(SAYS["cancelled"][1](rng, contract, m, n + 1))
     return told
 
 
@@ -73,34 +79,38 @@ def at_key(rng, contract, milestone):
 
 
 SAYS = {
-    "met": (4, lambda rng, c, m, n: met(**at_key(rng, c, m), version=n)),
+    "met": (8, lambda rng, c, m, n: met(**at_key(rng, c, m), version=n)),
     "not met": (1, lambda rng, c, m, n: met(**at_key(rng, c, m), version=n, status="notMet")),
-    "invoice": (2, lambda rng, c, m, n: invoice("100.00", number_of(rng, c, m), m, contract=c)),
-    "cancelled": (1, lambda rng, c, m, n: invoice("100.00", f"I-{c}-{m}", m, contract=c, state="cancelled")),
-    "signed": (2, lambda rng, c, m, n: signed(rng.choice(("jane", "joe")), m, contract=c)),
-    "held": (5, lambda rng, c, m, n: held_by(milestone=m, contract=c)),
-    "lifted": (7, lambda rng, c, m, n: lifted_by(milestone=m, contract=c)),
-    "disputed": (1, lambda rng, c, m, n: disputed(milestone=m, contract=c)),
-    "resolved": (2, lambda rng, c, m, n: resolved(m, contract=c)),
-    "waived": (1, lambda rng, c, m, n: waived("NOT_MET", m, contract=c)),
+    "invoice": (16, lambda rng, c, m, n: invoice("100.00", number_of(rng, c, m), m, contract=c)),
+    "cancelled": (6, lambda rng, c, m, n: invoice("100.00", f"I-{c}-{m}", m, contract=c, state="cancelled")),
+    "signed": (4, lambda rng, c, m, n: signed(rng.choice(("jane", "joe")), m, contract=c)),
+    "held": (6, lambda rng, c, m, n: held_by(milestone=m, contract=c)),
+    "lifted": (9, lambda rng, c, m, n: lifted_by(milestone=m, contract=c)),
+    "disputed": (2, lambda rng, c, m, n: disputed(milestone=m, contract=c)),
+    "resolved": (6, lambda rng, c, m, n: resolved(m, contract=c)),
+    "waived": (2, lambda rng, c, m, n: waived("NOT_MET", m, contract=c)),
     "attached": (1, lambda rng, c, m, n: attached(milestone=m, contract=c)),
-    "insured": (1, lambda rng, c, m, n: said(
+    "insured": (2, lambda rng, c, m, n: said(
         "portal", "compliance.document", None, contract=c, name="insurance", valid_from="2026-01-01",
         valid_until=rng.choice(("2026-03-02", "2027-12-31")))),
-    "amended": (1, None),
+    "amended": (3, None),
 }  # fmt: skip
 
 
 def load(seed, contracts, count):
     """Records to send, in order, without a moment: `contracts` contracts, about `count` events each."""
     rng = Random(f"load {seed}")
-    queues = [events(rng, f"C-{n}", rng.randint(count // 2, count)) for n in range(1, contracts + 1)]
+    queues = [events(rng, name, rng.randint(count // 2, count)) for name in CONTRACTS[:contracts]]
     said_at, mixed = START, []
     while any(queues):
         queue = rng.choice([queue for queue in queues if queue])
         at = 0 if rng.random() < 0.8 else rng.randrange(min(3, len(queue)))
         said_at += timedelta(milliseconds=1)
         mixed.append((replace(queue.pop(at), time=said_at), f"e{len(mixed)}"))
+    if contracts > 1 and rng.random() < 0.5:  # an invoice that two claim at once
+        for contract in CONTRACTS[:2]:
+            said_at += timedelta(milliseconds=1)
+            mixed.append((replace(invoice("100.00", SHARED, contract=contract), time=said_at), f"e{len(mixed)}"))
     records = []
     for event, name in mixed:
         made = record_of(event, said_at, name)
@@ -115,5 +125,5 @@ def load(seed, contracts, count):
 
 def invoices(contracts):
     """The invoices that finance has, by the key of the contract's milestone."""
-    named = [(f"I-C-{c}-M{m}", f"line:C-{c}-M{m}") for c in range(1, contracts + 1) for m in (1, 2)]
+    named = [(f"I-{name}-M{m}", f"line:{name}-M{m}") for name in CONTRACTS[:contracts] for m in (1, 2)]
     return [*named, (SHARED, "line:C-1-M1")]

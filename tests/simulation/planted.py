@@ -91,7 +91,6 @@ PLANTED = {
     "after a lost fence a worker reads on": (Worker, "_seek_anew", does_nothing),
     "partitions are given back while a batch runs": (Holdings, "revoked", does_nothing),
     "a contract is loaded without its lock": (SimBatch, "load", loads_without_lock),
-    "invoices are claimed without their lock": (SimBatch, "lock_invoices", MemoryBatch.lock_invoices),
     "a state that another worker changed is taken for known": (KnownStates, "take", lambda self, contract, raw: (
         self._known[contract][1] if contract in self._known else decode_state(raw))),
     "an event counts each time it comes": (Seen, "has", lambda self, identity, content: False),

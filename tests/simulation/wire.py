@@ -54,7 +54,7 @@ class Wire:
         world, process = self._world, self._process
         if process.is_dead:
             raise asyncio.CancelledError
-        fault = world.fate.fault(what)
+        fault = world.fate.fault(what, process.name)
         world.trace(process.name, what, fault)
         if fault is Fault.CRASH:
             world.machines.crash(process)
@@ -63,7 +63,7 @@ class Wire:
             world.machines.happen(fault, process)
         if fault is Fault.FREEZE:
             process.freeze(world.fate.frozen_s())
-        await asyncio.sleep(world.fate.slow_s() if fault is Fault.SLOW else world.fate.delay())
+        await asyncio.sleep(world.fate.slow_s() if fault is Fault.SLOW else world.fate.delay(what))
         while (left := process.frozen_until - world.loop.now) > 0:
             await asyncio.sleep(left)
         if process.is_dead:

@@ -130,7 +130,7 @@ class World:
     async def _tell(self):
         """Send every record, and let happen what happens meanwhile."""
         rng = self.fate.rng
-        pace_s = rng.choice((0.01, 0.05, 0.2))
+        pace_s = rng.choice((0.02, 0.1, 0.4))
         for record in self.records:
             self.topics.append(record.topic, record.key, record.value, record.headers)
             if rng.random() < 0.1:
