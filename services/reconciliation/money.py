@@ -71,7 +71,7 @@ def _base(case: Case, proven: bool) -> _Base:
         detail = "all of it is disputed" if amount is None else "in dispute"
         cuts.append(Cut(R.DISPUTED, floor(earned) - floor(base), detail, facts))
     if case.requires("invoiced"):
-        invoiced = (case.state.carried.out if case.state.carried else 0) + _newly_invoiced(case)
+        invoiced = (case.state.carried.out if case.state.carried else 0) + newly_invoiced(case)
         if ZERO < invoiced < base:
             cuts.append(Cut(R.PARTLY_INVOICED, floor(base) - floor(invoiced), "the rest is not invoiced", _facts(case)))
         base = max(ZERO, min(base, invoiced))
@@ -86,7 +86,7 @@ def _accepted_share(case: Case) -> Exact:
     return case.receipt.share if case.requires("received") else 1
 
 
-def _newly_invoiced(case: Case) -> Exact:
+def newly_invoiced(case: Case) -> Exact:
     """Nets of the invoices that count, less what the carried amount has settled of them: of a part of an invoice no
     more than the part, whatever was settled of the rest of it elsewhere (rules C3, E3)."""
     if not case.state.carried:

@@ -262,6 +262,20 @@ def test_what_was_paid_before_milepost_is_known_to_every_part_of_a_split():
     assert (story.released("M11"), story.released("M12")) == (1_000, 8_000)
 
 
+def test_a_part_that_carries_nothing_and_whose_only_invoice_was_paid_before_waits_for_another():
+    refs = {"portal": ["line:1", "line:2"]}
+    story = Story().tell(version(1, a_milestone(requires=["invoiced"], refs=refs, **OPENED)))
+    story.tell(invoice("40.00", "I-1", key="line:2", issued_on="2026-01-10"))
+    parts = [
+        a_milestone(f"M1{n}", value, requires=["invoiced"], replaces=["M1"], refs={"portal": [f"line:{n}"]})
+        for n, value in ((1, "40.00"), (2, "60.00"))
+    ]
+    story.tell(version(2, *parts))
+    assert (story.position("M12").held, story.reasons("M12")) == (6_000, ["NOT_INVOICED"])
+    story.tell(invoice("20.00", "I-2", key="line:2", issued_on="2026-03-01"))
+    assert (story.released("M12"), story.reasons("M12")) == (2_000, ["PARTLY_INVOICED"])
+
+
 def test_a_milestone_that_came_with_a_version_never_in_force_takes_over_all_the_same():
     story = Story().tell(version(1, M1), met(), renamed(2, "M2", ["M1"], state="proposed"), renamed(3, "M2", []))
     assert (story.released("M2"), story.position("M2").carried) == (10_000, 10_000)

@@ -7,14 +7,21 @@ from collections.abc import Iterator
 from contracts_schema.money import format_amount
 from services.reconciliation.case import Case, Finding
 from services.reconciliation.claims import sentence
+from services.reconciliation.money import newly_invoiced
 
 
 def invoiced(case: Case) -> Iterator[Finding]:
     """Where an invoice is required, what counts adds up to more than nothing (rule C3). Zero is never all."""
-    if case.requires("invoiced") and case.invoiced <= 0 and not _is_settled_before(case):
+    if case.requires("invoiced") and (case.invoiced <= 0 or _is_all_paid(case)) and not _is_settled_before(case):
         yield Finding(
             "invoiced", "no invoice that counts has arrived", tuple(f for i in case.invoices for f in i.facts)
         )
+
+
+def _is_all_paid(case: Case) -> bool:
+    """Whether nothing was carried to here, and what counts was paid by what was carried elsewhere (rule E3)."""
+    carried = case.state.carried
+    return carried is not None and carried.out + newly_invoiced(case) <= 0
 
 
 def _is_settled_before(case: Case) -> bool:
