@@ -19,7 +19,6 @@ class Ledger:
 
     def __init__(self):
         self.bills = {}
-        self.calls = []
 
     def post(self, bill):
         """Enter an invoice, once."""
@@ -34,7 +33,6 @@ class Ledger:
             "holder": None, "by": None, "lifted_by": "ours"}  # fmt: skip
         line = replace(self.bills[bill].lines[0], blocked=blocked, **changes)
         self.bills[bill] = replace(self.bills[bill], lines=(line,))
-        self.calls.append((bill, blocked))
 
 
 class SimFinance:

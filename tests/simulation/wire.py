@@ -20,9 +20,6 @@ class Calm:
         await asyncio.sleep(0)
         return await work(*args, **more)
 
-    async def moment(self, what):
-        await asyncio.sleep(0)
-
 
 class Wire:
     """The wire of one process. What it carries takes time, fails, or finds the process dead when it comes back."""
