@@ -18,6 +18,7 @@ DRIVER_ERRORS = (
 # server after a failover, transaction idle for too long, lock timeout.
 TRANSIENT_CLASSES = ("08", "40", "53", "57")
 TRANSIENT_STATES = ("25006", "25P03", "55P03")
+NO_ROOM_TO_BEGIN = "could not write init file"  # of a session, on a full disk; the server calls it an internal error
 SCHEMA_STATES = ("3F000", "42P01", "42703", "42883")  # no such schema, table, column, function
 LOGIN_CLASSES = ("28", "3D")  # authentication, no such database
 
@@ -52,7 +53,7 @@ def family_of(fault: BaseException) -> MilepostError | None:
 
 
 def _family_of_state(state: str, sentence: str) -> MilepostError | None:
-    if state[:2] in TRANSIENT_CLASSES or state in TRANSIENT_STATES:
+    if state[:2] in TRANSIENT_CLASSES or state in TRANSIENT_STATES or NO_ROOM_TO_BEGIN in sentence:
         return TransientError(f"Postgres {state}: {sentence}")
     if state in SCHEMA_STATES:
         return ConfigurationError([f"Postgres: {sentence}; run `milepost db upgrade`"])
