@@ -28,7 +28,7 @@ from chaos.load import Load
 from chaos.outages import Outages
 from chaos.proxy import WAYS
 from chaos.reading import commands
-from chaos.rest import compare, differences, finance_wants, judged, settle
+from chaos.rest import compare, differences, finance_wants, judged, lost_calls, settle
 from chaos.site import Site
 from chaos.store import Store
 from chaos.talk import Talk
@@ -44,7 +44,6 @@ ACTIVITY = """
     from pg_stat_activity where datname = current_database() order by xact_start
 """
 FORGED = 150
-
 
 # What each invariant of the judge stands for, in the line of figures.
 ENDS = dict.fromkeys(("lost input", "lost command", "hold lost", "input", "topic", "unanswered", "withheld"), "lost")
@@ -88,7 +87,7 @@ class Campaign:
     async def _under_way(self) -> None:
         """Faults, while everybody speaks; a process that ends by itself ends the run."""
         async with asyncio.TaskGroup() as group:
-            going_on = [group.create_task(c) for c in (self._watch(), self.store.pulse())]
+            watching = group.create_task(self._watch())
             speaking = [group.create_task(c) for c in (self.talk.sources(), self.talk.tool(), self.talk.calls())]
             try:
                 await self._short()
@@ -101,8 +100,7 @@ class Campaign:
                 self.say(f"{self.census.fired.total()} faults")
             self.talk.quiet.set()
             await asyncio.gather(*speaking)
-            for task in going_on:
-                task.cancel()
+            watching.cancel()
 
     async def _write_activity(self) -> None:
         """What the database was doing when something did not come about."""
@@ -160,6 +158,8 @@ class Campaign:
         wrong = differences(self.site, finance_wants(await commands(self.site)))
         faults = [f"finance differs at {place}: {what}" for place, what in wrong.items()]
         self.site.ledger.close()
+        lost = await lost_calls(self.site, self.talk.accepted)
+        faults += [f"{lost} calls of the tool were accepted and are nowhere"] if lost else []
         steady = {told.name for told in self.load.contracts if told.steady}
         said, unlike = await compare(self.site, steady)
         faults += [f"not as in a quiet run: {one}" for one in unlike[:40]]
@@ -167,7 +167,7 @@ class Campaign:
         faults += [json.dumps(finding) for finding in findings[:40]]
         faults += [f"planned and did not fire: {kind} x {times}" for kind, times in self.census.missing().items()]
         await self._keep_logs({finding["contract"] for finding in findings})
-        self._count(said, findings, wrong)
+        self._count(said, findings, wrong, lost)
         return faults
 
     async def _keep_logs(self, contracts: set[str]) -> None:
@@ -176,8 +176,9 @@ class Campaign:
         if rows:
             (self.folder / "found.jsonl").write_text("".join(f"{json.dumps(dict(r), default=_shown)}\n" for r in rows))
 
-    def _count(self, said: int, findings: list[dict], wrong: dict[str, str]) -> None:
+    def _count(self, said: int, findings: list[dict], wrong: dict[str, str], lost: int) -> None:
         by_kind = Counter(ENDS.get(finding["invariant"], "other") for finding in findings)
+        by_kind["lost"] += lost
         by_kind["early"] += sum(what == "early" for what in wrong.values())
         self.figures = {
             "seed": self.seed, "seconds": round(time.monotonic() - self.began), "records": self.talk.sent,
@@ -203,7 +204,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20260301)
     parser.add_argument("--minutes", type=float, default=0.0)
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--only", default="", help="stages by name, with commas: then what else was planned is missing")
+    parser.add_argument("--only", default="", help="these stages alone, by name, with commas")
     asked = parser.parse_args()
     folder = asked.folder or Path(tempfile.mkdtemp(prefix="milepost-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)

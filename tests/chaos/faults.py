@@ -17,7 +17,7 @@ from contracts_schema.failpoints import POINTS
 
 REACHED_S = 150.0
 MAY_S = 30.0
-STANDS_STILL_S = 75.0  # a gate that stops in the middle of a look holds the invoice for a minute
+STANDS_STILL_S = 150.0  # who stops in the middle of a transaction of the gate holds its locks for a minute
 # Where standing still is worst: in the middle of a transaction, between commit and publish, around a call.
 WORST = {
     "worker": ("batch.written", "batch.committed", "relay.read", "publish.sent"),

@@ -12,6 +12,7 @@ from chaos.site import LANES, PARTITIONS, Site
 from chaos.store import Store
 from log_checks import check_said, rebuilt, slots_of
 from memory_house import OUT, House
+from msgspec.json import decode
 
 from connectors.memory_feed import MemoryTopics
 from connectors.postgres import PostgresSettings, PostgresStore
@@ -32,10 +33,27 @@ WAITING = """
 
 async def settle(site: Site, store: Store, within_s: float) -> float:
     """Wait until all is read, published, taken in, acted on and answered; how long that took. Raises TimeoutError."""
-    took = await until(lambda: _all_read(site, store), "everything is read, published and taken in", within_s, 0.5)
+    took = await until(lambda: _tool_is_told(site), "the tool's last word is on its topic", within_s, 0.5)
+    took += await until(lambda: _all_read(site, store), "everything is read, published and taken in", within_s, 0.5)
     wanted = finance_wants(await commands(site))
     took += await until(lambda: not differences(site, wanted), "finance is as the last commands say", within_s, 0.5)
     return took + await until(lambda: _all_read(site, store), "finance's last answers are read", within_s, 0.5)
+
+
+async def _tool_is_told(site: Site) -> bool:
+    """Whether what was last collected of each version is what the tool shows now."""
+    told = {}
+    for record in await records(site, [site.topic("tool.events")]):
+        if (record.key or b"").startswith(b"version,"):
+            version = decode(record.value)["version"]
+            told[version["id"]] = version
+    return all(told.get(version["id"]) == version for version in site.tool.versions)
+
+
+async def lost_calls(site: Site, accepted: list[bytes]) -> int:
+    """How many of the tool's own calls were accepted and are nowhere."""
+    found = {record.value for record in await records(site, [site.topic("tool.events")])}
+    return sum(body not in found for body in accepted)
 
 
 async def _all_read(site: Site, store: Store) -> bool:

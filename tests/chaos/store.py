@@ -1,8 +1,6 @@
 """What the database shows of the work, asked past program and proxies, as soon as it answers."""
 
 import asyncio
-import time
-from itertools import pairwise
 
 import asyncpg
 from chaos.site import Site
@@ -17,7 +15,6 @@ class Store:
         self._site = site
         self._connection: asyncpg.Connection | None = None
         self._busy = asyncio.Lock()
-        self.beats: list[tuple[float, int]] = []  # when how far was carried; only changes
 
     async def rows(self, query: str, *args: object) -> list[asyncpg.Record]:
         """The rows of one query, however long the database is away."""
@@ -52,18 +49,3 @@ class Store:
         """Who has the lease of finance."""
         rows = await self.rows("select owner from lease where name = 'gate/ap-eu'")
         return rows[0][0] if rows else ""
-
-    async def pulse(self) -> None:
-        """Write down when something was carried."""
-        before = -1
-        while True:
-            now = await self.carried()
-            if now != before:
-                self.beats.append((time.monotonic(), now))
-                before = now
-            await asyncio.sleep(0.1)
-
-    def stood_still(self, since: float) -> float:
-        """The longest time in which nothing was carried, from `since` until now."""
-        moments = [since, *(at for at, _ in self.beats if at >= since), time.monotonic()]
-        return max(later - earlier for earlier, later in pairwise(moments))
