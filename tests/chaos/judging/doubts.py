@@ -11,7 +11,7 @@ def at_releases(at, invoices):
     """Code to its causes, without what was waived (rules A2, A11, D1, D5, D8)."""
     found = defaultdict(set)
     for slot in at.slots:
-        if slot.kind == "message.unreadable" and not _is_over(at, slot):
+        if slot.kind == "message.unreadable" and _is_about(at, slot) and not _is_over(at, slot):
             found["SOURCE_UNREADABLE"].add(slot.source)
         elif slot.contradicts and not slot.kind.startswith("message."):
             found["SOURCE_CONTRADICTS_ITSELF"].add(slot.source)
@@ -28,6 +28,14 @@ def at_releases(at, invoices):
     found["DUTIES_NOT_SEPARATED"] = {person for person, acts in duties.items() if len(acts) > 1}
     found["INVOICE_CLAIMED_TWICE"] |= _claimed_twice(at, invoices)
     return unwaived(at, found)
+
+
+def _is_about(at, doubt):
+    """Whether the doubt is about this milestone: one about a whole document is where parts of the document stand (F9)."""
+    if doubt.document is None:
+        return True
+    others = [s for s in at.slots if s.document and s.source == doubt.source and not s.kind.startswith("message.")]
+    return any(s.document.partition("@")[0] == doubt.document.partition("@")[0] for s in others)
 
 
 def _is_over(at, doubt):
