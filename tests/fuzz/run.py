@@ -27,6 +27,7 @@ def one(target, *options, seconds):
     """Run atheris on a target; its exit code and what it said."""
     command = [sys.executable, str(HERE / "one.py"), target, f"-timeout={LONGEST_S}", f"-rss_limit_mb={MOST_MB}",
                f"-max_len={BYTES_MAX}", f"-artifact_prefix={FOUND}/{target}-", *options]  # fmt: skip
+    FOUND.mkdir(parents=True, exist_ok=True)  # libFuzzer refuses a place that is not there
     ran = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=seconds + 120)
     return ran.returncode, ran.stdout + ran.stderr
 
