@@ -31,7 +31,7 @@ def at_releases(at, invoices):
 
 
 def _is_about(at, doubt):
-    """Whether the doubt is about this milestone: one about a whole document is where parts of the document stand (F9)."""
+    """Whether the doubt is about this milestone: one about a whole document is where parts of it stand (F9)."""
     if doubt.document is None:
         return True
     others = [s for s in at.slots if s.document and s.source == doubt.source and not s.kind.startswith("message.")]
