@@ -56,9 +56,9 @@ class Outages:
         await self.gets_on("disk full", time.monotonic())
 
     async def clocks(self) -> None:
-        """The database's clock goes an hour ahead, an hour back, some minutes ahead, and true again."""
+        """The database's clock goes an hour ahead, an hour back, half an hour ahead, and true again."""
         self.census.plan("clock step", 4)
-        for seconds in (3600, -3600, 600, 0):
+        for seconds in (3600, -3600, 1800, 0):
             self.site.clock.move(seconds)
             await until(lambda s=seconds: self._is_off(s), f"the clock is {seconds} s off")
             self.census.fire("clock step")
