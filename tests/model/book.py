@@ -343,8 +343,8 @@ def without_repeats(commands):
     """Commands of one milestone that say the same amounts in a row, once: where only the invoices changed that the
     amounts lie on, which are not the model's, what follows a release is a hold of the rest."""
     last, kept = {}, []
-    for milestone, action, *amounts in commands:
-        if last.get(milestone) != amounts:
-            kept.append((milestone, action, *amounts))
-        last[milestone] = amounts
+    for milestone, action, *said in commands:
+        if last.get(milestone) != said:
+            kept.append((milestone, action, *said))
+        last[milestone] = said
     return kept
