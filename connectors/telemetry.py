@@ -30,7 +30,7 @@ from connectors import tracing
 FIELDS = frozenset({
     "action", "attempts", "cause", "cluster", "contract", "contracts", "defect", "error", "http", "lane", "loop",
     "milestone", "name", "origin", "owner", "partitions", "pid", "records", "release", "rulebook", "seconds",
-    "sentence", "source", "topic", "where",
+    "sentence", "sessions", "source", "topic", "where",
 })  # fmt: skip
 TEXT_MOST = 500
 SPANS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)

@@ -97,6 +97,9 @@ class Store(Protocol):
             TransientError: the store does not answer or asks to do the batch again.
         """
 
+    async def end_stalled(self) -> int:
+        """Take the locks away from processes that were stopped in the middle of a statement; how many there were."""
+
     async def take(self, owner: str, cluster: str, partitions: Collection[Partition]) -> Mapping[Partition, Taken]:
         """Make `owner` the only one who may move these partitions on; counts one more attempt at each next offset."""
 

@@ -21,6 +21,11 @@ TAKE = """
     do update set owner = excluded.owner, epoch = old.epoch + 1, attempts = old.attempts + 1
     returning topic, partition, next_offset, attempts
 """
+END_STALLED = """
+    select count(pg_terminate_backend(pid)) from pg_stat_activity
+    where datname = current_database() and usename = current_user and application_name like 'milepost %'
+    and state = 'active' and wait_event = 'ClientRead' and clock_timestamp() - state_change > $1 * interval '1 second'
+"""
 ATTEMPT = """
     update kafka_offset set tried_offset = $5, tries = case when tried_offset = $5 then tries + 1 else 1 end,
         attempts = greatest(attempts, 3)
@@ -93,6 +98,7 @@ class PostgresStore(PostgresReads):
 
     def __init__(self, settings: PostgresSettings) -> None:
         super().__init__(Database(settings), Archive(settings.archive) if settings.archive else None)
+        self._settings = settings
 
     async def open(self) -> None:
         """Connect. Raises TransientError or ConfigurationError."""
@@ -206,6 +212,14 @@ class PostgresStore(PostgresReads):
         """Mark an open record as redriven or discarded."""
         query = "update quarantine set state = $2 where id = $1 and state = 'open'"
         return await self._database.execute(query, record, state) == 1
+
+    async def end_stalled(self) -> int:
+        """End sessions of ours that have stood still in the middle of a statement for `idle_s`; how many there were.
+
+        Between two messages of one statement a session is not idle, so that no timeout of the server ends it, and the
+        locks of a process that was stopped there would stay for as long as it stands still.
+        """
+        return int(await self._database.fetchval(END_STALLED, self._settings.idle_s))
 
     async def check(self) -> Sequence[str]:
         """What forbids to start: settings that lose commits, a standby, a schema that is not this program's."""

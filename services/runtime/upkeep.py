@@ -75,6 +75,7 @@ class Upkeep:
         thawed, sweep_s = False, 0.0
         while not self._stopping.is_set():
             try:
+                await self.end_stalled()
                 if not thawed:
                     await self.thaw()
                     thawed = True
@@ -88,6 +89,11 @@ class Upkeep:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GAUGES_EVERY_S):
                     await self._stopping.wait()
+
+    async def end_stalled(self) -> None:
+        """Take the locks away from workers that stand still; the fence judges them when they go on."""
+        if ended := await self._store.end_stalled():
+            self._telemetry.event("warning", "sessions that stood still were ended", sessions=ended)
 
     async def thaw(self) -> None:
         """Wake the contracts that another release could not decide: this one may (§6)."""

@@ -326,6 +326,26 @@ async def test_a_stopped_worker_does_not_hold_contracts_for_ever(dsn, store):
     assert await store.state("C-1") == b"new"
 
 
+async def test_a_worker_that_stopped_between_two_messages_of_a_statement_does_not_either(dsn, store):
+    await commit(store, Changes(states=[StateRow("C-1", 1, b"old")]))
+
+    async def stops(stopped):
+        async with stopped.batch() as batch:
+            await batch.load(["C-1"])
+            await batch._connection.prepare("select 7")  # parsed, not bound: the server waits for the rest of it
+            assert await sql(dsn, "select state from pg_stat_activity where query = 'select 7'") == [("active",)]
+            while not await watchful.end_stalled():
+                await asyncio.sleep(0)
+            await commit(store, Changes(states=[StateRow("C-1", 2, b"new")]))
+            await batch.write(Changes(states=[StateRow("C-1", 2, b"zombie")]))
+
+    zombie, other = (PostgresSettings(dsn=dsn, name="milepost worker", idle_s=idle_s) for idle_s in (60, 0.2))
+    async with PostgresStore(zombie) as stopped, PostgresStore(other) as watchful:
+        with pytest.raises(TransientError):
+            await stops(stopped)
+    assert await store.state("C-1") == b"new"
+
+
 # Crashes
 
 
