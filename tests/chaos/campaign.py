@@ -72,6 +72,7 @@ class Campaign:
             async with self.site.running():
                 return await self._all()
         finally:
+            self.site.ledger.close()
             self._write_census()
 
     async def _all(self) -> list[str]:

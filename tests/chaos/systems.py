@@ -66,7 +66,9 @@ class WrittenLedger(Ledger):
         return status, said
 
     def close(self) -> None:
-        """Write down how everything stands at the end."""
+        """Write down how everything stands at the end, once."""
+        if self._file.closed:
+            return
         for invoice in self.invoices.values():
             self._write("final", invoice=invoice)
         self._file.close()

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from servers.process import await_condition
 
-from connectors import migrations
+from connectors import schema
 from connectors.migrations import upgrade
 from connectors.postgres import PostgresSettings, PostgresStore
 from connectors.schema import shipped_revisions
@@ -121,7 +121,7 @@ async def test_the_start_check_refuses_a_newer_schema(dsn, store):
 
 async def test_the_start_check_refuses_an_older_schema(store, monkeypatch):
     shipped = [*shipped_revisions(), "9998"]
-    monkeypatch.setattr(migrations, "shipped_revisions", lambda: shipped)
+    monkeypatch.setattr(schema, "shipped_revisions", lambda: shipped)
     (fault,) = await store.check()
     assert "needs 9998: run `milepost db upgrade`" in fault
 

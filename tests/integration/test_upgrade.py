@@ -1,6 +1,7 @@
 """A newer schema under running workers, and back again."""
 
 import asyncio
+import contextlib
 import time
 
 import asyncpg
@@ -40,11 +41,15 @@ async def worker(site):
 
 
 async def run(dsn, *statements):
+    """All of them or none, again where a worker's batch was in the way, as an administrator would."""
     connection = await asyncpg.connect(dsn)
     try:
-        async with connection.transaction():
-            for statement in statements:
-                await connection.execute(statement)
+        while True:
+            with contextlib.suppress(asyncpg.DeadlockDetectedError):
+                async with connection.transaction():
+                    for statement in statements:
+                        await connection.execute(statement)
+                return
     finally:
         await connection.close()
 
