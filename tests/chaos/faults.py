@@ -136,6 +136,9 @@ class Faults:
         await until(lambda: asyncio.to_thread(member.ready), f"{member.name} is ready again")
         self.census.recovered(f"{kind}: ready again", time.monotonic() - began)
         self.census.fire(kind)
+        if failpoint:  # it may not have come there, and must not stop there later
+            await asyncio.to_thread(member.kill)
+            member.launch()
         member.may_end = False
 
     async def _works(self, member: Member) -> bool:
