@@ -136,6 +136,12 @@ class MemoryStore:
         async with self._lock:
             return {partition: self._tables.take(owner, cluster, partition) for partition in set(partitions)}
 
+    async def give_back(self, owner: str, cluster: str, partitions: Collection[Partition]) -> None:
+        """Let go of partitions in good order: one attempt less, where this owner has taken them last."""
+        async with self._lock:
+            for partition in set(partitions):
+                self._tables.give_back(owner, cluster, partition)
+
     async def attempt(self, owner: str, cluster: str, partition: Partition, offset: int) -> int:
         """Count one more attempt at this offset. Raises FenceLost if the partition is not this owner's."""
         async with self._lock:

@@ -73,6 +73,12 @@ class Tables:
         self.offsets[cluster, partition] = taken
         return Taken(taken.next, taken.attempts)
 
+    def give_back(self, owner: str, cluster: str, partition: Partition) -> None:
+        """Take back the attempt that taking it counted, where this owner has taken it last."""
+        state = self.offsets.get((cluster, partition))
+        if state is not None and state.owner == owner and state.attempts > 0:
+            self.offsets[cluster, partition] = replace(state, attempts=state.attempts - 1)
+
     def attempt(self, owner: str, cluster: str, partition: Partition, offset: int) -> int:
         """Count an attempt at one offset. Raises FenceLost if the partition is not this owner's."""
         state = self.offsets.get((cluster, partition))

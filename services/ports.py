@@ -97,6 +97,9 @@ class Store(Protocol):
             TransientError: the store does not answer or asks to do the batch again.
         """
 
+    async def give_back(self, owner: str, cluster: str, partitions: Collection[Partition]) -> None:
+        """Let go of partitions in good order: having taken them was no attempt on which a process died."""
+
     async def end_stalled(self) -> int:
         """Take the locks away from processes that were stopped in the middle of a statement; how many there were."""
 

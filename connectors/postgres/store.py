@@ -21,6 +21,15 @@ TAKE = """
     do update set owner = excluded.owner, epoch = old.epoch + 1, attempts = old.attempts + 1
     returning topic, partition, next_offset, attempts
 """
+GIVE_BACK = """
+    with mine as (
+        select cluster, topic, partition from kafka_offset where cluster = $1 and owner = $2 and attempts > 0
+        and (topic, partition) in (select * from unnest($3::text[], $4::int[]))
+        order by topic, partition for update
+    )
+    update kafka_offset as o set attempts = o.attempts - 1 from mine
+    where (o.cluster, o.topic, o.partition) = (mine.cluster, mine.topic, mine.partition)
+"""
 END_STALLED = """
     select count(pg_terminate_backend(pid)) from pg_stat_activity
     where datname = current_database() and usename = current_user and application_name like 'milepost %'
@@ -129,6 +138,11 @@ class PostgresStore(PostgresReads):
         topics, numbers = [p.topic for p in wanted], [p.number for p in wanted]
         rows = await self._database.fetch(TAKE, cluster, owner, topics, numbers)
         return {Partition(topic, number): Taken(following, tries) for topic, number, following, tries in rows}
+
+    async def give_back(self, owner: str, cluster: str, partitions: Collection[Partition]) -> None:
+        """Let go of partitions in good order: one attempt less, where this owner has taken them last."""
+        topics, numbers = [p.topic for p in partitions], [p.number for p in partitions]
+        await self._database.execute(GIVE_BACK, cluster, owner, topics, numbers)
 
     async def attempt(self, owner: str, cluster: str, partition: Partition, offset: int) -> int:
         """Count one more attempt at this offset. Raises FenceLost if the partition is not this owner's."""

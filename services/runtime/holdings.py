@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
 
+from contracts_schema.errors import TransientError
 from contracts_schema.failpoints import failpoint
 from contracts_schema.records import Record
 from contracts_schema.rows import OffsetRange, Partition, Taken
@@ -41,11 +43,16 @@ class Holdings:
         return {partition: found.next for partition, found in taken.items()}
 
     async def revoked(self, partitions: Collection[Partition]) -> None:
-        """Let go; done when no batch runs. A batch that waits for the store to come back is given up."""
+        """Let go; done when no batch runs. A batch that waits for the store to come back is given up.
+
+        Whoever lets go has not died on what it took: only deaths make a record suspected.
+        """
         failpoint("partitions.revoked")
         self.held.difference_update(partitions)
         self.abandoned = not self._at_rest.is_set()
         await self._at_rest.wait()
+        with contextlib.suppress(TransientError):  # then one attempt too many is counted
+            await self._store.give_back(self.owner, self.cluster, partitions)
         failpoint("partitions.drained")
 
     def begin(self) -> None:

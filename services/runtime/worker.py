@@ -89,6 +89,7 @@ class Worker:
                 await self._look()
             except TransientError as error:
                 await self._hold_after(error)
+        await self._holdings.revoked(frozenset(self._holdings.held))
 
     async def _finish(self, records: Sequence[Record]) -> None:
         """Carry these records, whatever it takes, unless their partitions are taken away."""

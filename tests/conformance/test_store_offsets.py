@@ -148,3 +148,10 @@ async def test_operators_see_who_reads_what(store):
     first, second = await store.partitions()
     assert (first.partition, first.next, first.owner, first.read_to) == (P0, 5, "w1", 70)
     assert (second.partition, second.next, second.attempts) == (P1, None, 1)
+
+
+async def test_what_was_given_back_in_good_order_was_no_attempt(store):
+    await store.take("w1", CLUSTER, [P0, P1])
+    await store.give_back("w1", CLUSTER, [P0])
+    await store.give_back("w2", CLUSTER, [P1])  # which is not its own
+    assert {p: taken.attempts for p, taken in (await store.take("w3", CLUSTER, [P0, P1])).items()} == {P0: 1, P1: 2}

@@ -150,6 +150,10 @@ class SimStore(MemoryStore):
         async with self._row_locks(cluster, partitions):
             return await super().take(owner, cluster, partitions)
 
+    async def give_back(self, owner, cluster, partitions):
+        async with self._row_locks(cluster, partitions):
+            return await super().give_back(owner, cluster, partitions)
+
     async def attempt(self, owner, cluster, partition, offset):
         async with self._row_locks(cluster, [partition]):
             return await super().attempt(owner, cluster, partition, offset)

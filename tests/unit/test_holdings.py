@@ -27,6 +27,17 @@ async def test_a_partition_is_let_go_of_only_when_the_running_batch_is_done():
     assert not holdings.abandoned
 
 
+async def test_who_lets_go_in_good_order_has_not_died_on_what_it_took():
+    store, attempts = MemoryStore(), []
+    for owner in ("w1", "w2", "w3", "w4"):
+        holdings = Holdings(store, owner, "memory", records_at_once=10)
+        await holdings.assigned([MINE])
+        attempts += [state.attempts for state in await store.partitions()]
+        if owner != "w2":  # which dies
+            await holdings.revoked([MINE])
+    assert attempts == [1, 1, 2, 2]
+
+
 async def test_between_batches_a_partition_is_let_go_of_at_once():
     holdings = await holding()
     await asyncio.wait_for(holdings.revoked([MINE]), 5)
