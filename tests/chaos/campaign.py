@@ -121,7 +121,8 @@ class Campaign:
         """What goes side by side, stage by stage."""
         f, o = self.faults, self.outages
         return {
-            "failpoints of workers and collectors": [partial(f.die_everywhere, "worker", "collect")],
+            "failpoints of workers": [partial(f.die_everywhere, "worker")],
+            "failpoints of collectors": [partial(f.die_everywhere, "collect")],
             "failpoints of gates, worker kills": [partial(f.die_everywhere, "gate"),
                                                   partial(f.kills, "worker", SHORT["kill worker"])],
             "rebalances, kills of the rest": [partial(f.storm, SHORT["rebalance"]),
