@@ -53,7 +53,7 @@ ENDS |= dict.fromkeys(("early", "forged command", "cap", "value", "amount"), "ea
 class Campaign:
     """One run on one site."""
 
-    def __init__(self, folder: Path, seed: int, minutes: float = 0.0, only: str = "") -> None:
+    def __init__(self, folder: Path, seed: int, minutes: float = 0.0, only: str | tuple[str, ...] = "") -> None:
         self.seed, self.minutes, self.folder, self.only = seed, minutes, folder, only
         self.site = Site(folder, seed)
         self.census = Census()

@@ -1,4 +1,4 @@
-"""The short form of the chaos campaign, on a cluster of three brokers and a database of its own."""
+"""The chaos campaign as CI runs it, on three brokers and a database of its own; `make chaos` runs all stages."""
 
 import json
 
@@ -7,13 +7,17 @@ from chaos.campaign import Campaign
 from servers.process import UnavailableError, say
 
 SEED = 20260301
+STAGES = (
+    "failpoints of workers", "failpoints of gates, worker kills", "rebalances, kills of the rest", "brokers", "database",
+    "zombies",
+)  # fmt: skip
 
 
 @pytest.mark.kafka
 @pytest.mark.postgres
 async def test_whatever_breaks_nothing_is_lost_doubled_or_paid_early(tmp_path):
     try:
-        campaign = Campaign(tmp_path, SEED)
+        campaign = Campaign(tmp_path, SEED, only=STAGES)
     except UnavailableError as absent:
         pytest.skip(f"left out: kafka: {absent}")
     faults = await campaign.run()
