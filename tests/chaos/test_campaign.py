@@ -8,8 +8,8 @@ from servers.process import UnavailableError, say
 
 SEED = 20260301
 STAGES = (
-    "failpoints of workers", "failpoints of gates, worker kills", "rebalances, kills of the rest", "brokers", "database",
-    "zombies",
+    "failpoints of workers", "failpoints of gates, worker kills", "rebalances, kills of the rest", "brokers",
+    "database", "zombies",
 )  # fmt: skip
 
 
