@@ -12,7 +12,7 @@ from contracts_schema.records import Record
 from contracts_schema.rows import OffsetRange, Partition, Taken
 from services.ports import Store
 
-SUSPICIOUS = 3  # so many processes have taken a partition at one offset without finishing a batch
+SUSPICIOUS = 3  # so many processes took a partition at one offset, finished no batch and did not give it back
 
 
 class Holdings:

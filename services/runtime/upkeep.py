@@ -1,5 +1,6 @@
 """What is looked after now and then, beside the loop: a changed rulebook, contracts that an older release could not
-decide, parked facts that a contract claims or that have waited for too long, and the gauges.
+decide, parked facts that a contract claims or that have waited for too long, sessions that stand still in the middle of
+a statement, and the gauges.
 """
 
 from __future__ import annotations

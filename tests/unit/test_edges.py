@@ -20,12 +20,9 @@ from builders import (
     signed,
     waived,
 )
+from noticing import story_of
 
 HOUR = timedelta(hours=1)
-
-
-def story(*milestones, **terms):
-    return Story().tell(registered(a_contract(*milestones, **terms)))
 
 
 def conflicts(told, milestone="M1"):
@@ -38,7 +35,7 @@ def conflicts(told, milestone="M1"):
 
 
 def test_the_registered_value_is_a_word_without_a_time_beside_the_erps():
-    told = story(a_milestone(requires=["met"])).tell(said("erp", "value.agreed", value="90.00", time=START))
+    told = story_of(a_milestone(requires=["met"])).tell(said("erp", "value.agreed", value="90.00", time=START))
     assert conflicts(told)["value"] == [
         ("register", [{"amount": "100.00", "currency": "EUR"}], None),
         ("erp", [{"amount": "90.00", "currency": "EUR"}], "2026-03-01T08:00:00Z"),
@@ -46,7 +43,7 @@ def test_the_registered_value_is_a_word_without_a_time_beside_the_erps():
 
 
 def test_one_invoice_in_two_words_is_shown_with_the_time_of_each():
-    told = story(a_milestone(requires=["invoiced"]))
+    told = story_of(a_milestone(requires=["invoiced"]))
     told.tell(invoice("100.00", time=START), invoice("90.00", source="erp", time=START - HOUR))
     assert [(source, at) for source, _, at in conflicts(told)["invoice"]] == [
         ("erp", "2026-03-01T07:00:00Z"), ("portal", "2026-03-01T08:00:00Z"),
@@ -54,7 +51,7 @@ def test_one_invoice_in_two_words_is_shown_with_the_time_of_each():
 
 
 def test_dates_that_differ_are_shown_as_dates():
-    told = story(a_milestone(requires=["met"]))
+    told = story_of(a_milestone(requires=["met"]))
     told.tell(said("pm", "milestone.scheduled", forecast="2026-05-01", time=START))
     told.tell(said("erp", "milestone.scheduled", forecast="2026-06-01", time=START))
     assert [(source, value) for source, value, _ in conflicts(told)["forecast"]] == [
@@ -63,7 +60,7 @@ def test_dates_that_differ_are_shown_as_dates():
 
 
 def test_parts_of_an_invoice_in_two_currencies_come_to_nothing():
-    told = story(a_milestone(requires=["invoiced"]))
+    told = story_of(a_milestone(requires=["invoiced"]))
     told.tell(invoice("60.00"), invoice("40.00", currency="USD"))
     assert "CURRENCIES_DIFFER" in told.reasons() or told.released() == 0
     assert {t["net"]["amount"] for t in told.commands[-1]["targets"]} <= {"0.00", "60.00", "40.00"}
@@ -73,7 +70,7 @@ def test_parts_of_an_invoice_in_two_currencies_come_to_nothing():
 
 
 def test_a_doubt_ends_with_something_newer_and_not_with_something_older_that_came_late():
-    told = story(a_milestone(requires=["met"]))
+    told = story_of(a_milestone(requires=["met"]))
     told.tell(said("pm", "milestone.assessed", status="so so", time=START))
     told.tell(met(time=START - HOUR))
     assert "SOURCE_UNREADABLE" in told.reasons()
@@ -84,7 +81,7 @@ def test_a_doubt_ends_with_something_newer_and_not_with_something_older_that_cam
 
 
 def test_a_time_a_day_ahead_of_its_record_is_plausible_and_a_microsecond_more_is_not():
-    told = story(a_milestone(requires=["met"]))
+    told = story_of(a_milestone(requires=["met"]))
     ahead = told.now + timedelta(seconds=1, days=1)
     told.tell(met(time=ahead))
     assert told.quarantined == []
@@ -93,7 +90,7 @@ def test_a_time_a_day_ahead_of_its_record_is_plausible_and_a_microsecond_more_is
 
 
 def test_of_a_sentence_five_hundred_characters_stand_in_the_log():
-    told = story(a_milestone(requires=["met"]))
+    told = story_of(a_milestone(requires=["met"]))
     told.tell(said("pm", "x" * 250, event="e" * 300))
     (doubt,) = [fact for entry in told.entries() for fact in entry.facts if fact.kind == "message.unreadable"]
     assert len(doubt.body.sentence) == 500
@@ -103,13 +100,13 @@ def test_of_a_sentence_five_hundred_characters_stand_in_the_log():
 
 
 def test_a_signature_on_the_evidence_that_is_attached_is_one_on_unchanged_evidence():
-    told = story(a_milestone(requires=["signed_off", "evidence:fat"]))
+    told = story_of(a_milestone(requires=["signed_off", "evidence:fat"]))
     told.tell(attached(), signed(evidence={"fat": "a" * 64}))
     assert told.reasons() == []
 
 
 def test_who_signed_what_was_there_before_does_not_matter_where_enough_have_signed_what_is_there():
-    told = story(a_milestone(requires=["signed_off", "evidence:fat"]))
+    told = story_of(a_milestone(requires=["signed_off", "evidence:fat"]))
     told.tell(attached(), signed("jane", evidence={"fat": "b" * 64}))
     assert told.reasons() == ["EVIDENCE_CHANGED"]
     told.tell(signed("bob", evidence={"fat": "a" * 64}))
@@ -117,7 +114,7 @@ def test_who_signed_what_was_there_before_does_not_matter_where_enough_have_sign
 
 
 def test_a_missing_sign_off_can_be_waived_by_its_cause():
-    told = story(a_milestone(requires=["met", "signed_off"])).tell(
+    told = story_of(a_milestone(requires=["met", "signed_off"])).tell(
         met(), waived("SIGN_OFF_MISSING", cause="signed_off")
     )
     assert told.reasons() == []
@@ -133,13 +130,13 @@ def test_who_did_what_is_told_where_duties_are_not_apart():
 
 def test_what_was_paid_before_in_full_needs_no_invoice():
     opening = {"released": "100.00", "as_of": "2026-01-31", "reference": "R", "approved_by": "anna"}
-    assert story(a_milestone(requires=["met", "invoiced"], opening=opening)).reasons() == ["NOT_MET"]
+    assert story_of(a_milestone(requires=["met", "invoiced"], opening=opening)).reasons() == ["NOT_MET"]
     part = opening | {"released": "99.99"}
-    assert story(a_milestone(requires=["met", "invoiced"], opening=part)).reasons() == ["NOT_MET", "NOT_INVOICED"]
+    assert story_of(a_milestone(requires=["met", "invoiced"], opening=part)).reasons() == ["NOT_MET", "NOT_INVOICED"]
 
 
 def test_a_contingency_milestone_says_for_whom_it_stands_in_and_the_other_who_has_taken_over():
-    told = story(a_milestone(), a_milestone("MX", contingency_for="M1"))
+    told = story_of(a_milestone(), a_milestone("MX", contingency_for="M1"))
     (reason,) = [r for r in told.position("MX").reasons if r.code == "NOT_IN_FORCE"]
     assert "it stands in for M1" in reason.detail
     told.tell(said("office", "milestone.activated", "MX", by="o", rationale="r"))
@@ -150,7 +147,7 @@ def test_a_contingency_milestone_says_for_whom_it_stands_in_and_the_other_who_ha
 
 @pytest.mark.parametrize(("later_by", "disputes"), [(-1, True), (0, True), (1, False)])
 def test_another_operator_resolves_a_dispute_only_after_it_was_opened(later_by, disputes):
-    told = story(a_milestone(requires=["met"])).tell(disputed("40.00", time=START), met())
+    told = story_of(a_milestone(requires=["met"])).tell(disputed("40.00", time=START), met())
     told.tell(resolved(source="legal", time=START + timedelta(microseconds=later_by)))
     assert ("DISPUTED" in told.reasons()) == disputes
 
@@ -159,17 +156,17 @@ def test_another_operator_resolves_a_dispute_only_after_it_was_opened(later_by, 
 
 
 def test_a_receipt_of_nothing_at_all_is_a_share_of_nothing():
-    told = story(a_milestone(requires=["received"])).tell(received("0"))
+    told = story_of(a_milestone(requires=["received"])).tell(received("0"))
     assert (told.reasons(), told.released()) == (["NOT_RECEIVED"], 0)
 
 
 def test_a_dispute_of_nothing_holds_nothing_and_is_not_listed():
-    told = story(a_milestone(requires=["met"])).tell(disputed("0.00"), met())
+    told = story_of(a_milestone(requires=["met"])).tell(disputed("0.00"), met())
     assert (told.reasons(), told.released()) == ([], 10_000)
 
 
 def test_two_payments_of_an_invoice_come_to_its_net_in_proportion():
-    told = story(a_milestone(requires=["met", "invoiced"]))
+    told = story_of(a_milestone(requires=["met", "invoiced"]))
     told.tell(invoice("100.00", gross="119.00"), met(), paid("119.00", invoice="I-1"))
     assert told.position().exceptions == ()
     told.tell(paid("1.19", "P-2", invoice="I-1"))
@@ -177,7 +174,7 @@ def test_two_payments_of_an_invoice_come_to_its_net_in_proportion():
 
 
 def test_two_invoices_are_filled_one_after_the_other_and_not_both_from_the_same_money():
-    told = story(a_milestone(requires=["met", "invoiced"]))
+    told = story_of(a_milestone(requires=["met", "invoiced"]))
     told.tell(met(), invoice("60.00", "I-1"), invoice("60.00", "I-2", issued_on="2026-03-02"))
     told.tell(said("office", "reason.waived", code="NOT_MET", by="w", approved_by="a", ticket="T"))
     assert "INVOICE_EXCEEDS_VALUE" in told.reasons()
@@ -188,14 +185,14 @@ def test_two_invoices_are_filled_one_after_the_other_and_not_both_from_the_same_
 
 
 def test_a_part_of_the_value_goes_to_the_oldest_invoice_alone():
-    told = story(a_milestone(requires=["received", "invoiced"]))
+    told = story_of(a_milestone(requires=["received", "invoiced"]))
     told.tell(invoice("60.00", "I-1"), invoice("40.00", "I-2", issued_on="2026-03-02"), received("70"))
     assert [t["payable_to_date"]["amount"] for t in told.commands[-1]["targets"]] == ["60.00", "10.00"]
 
 
 @pytest.mark.parametrize("odd", [{"supplier": "SUP-9"}, {"currency": "USD"}])
 def test_nothing_is_payable_of_another_suppliers_or_a_foreign_invoice(odd):
-    told = story(a_milestone(requires=["met", "invoiced"])).tell(met(), invoice("50.00", "I-1"))
+    told = story_of(a_milestone(requires=["met", "invoiced"])).tell(met(), invoice("50.00", "I-1"))
     assert told.released() == 5_000
     told.tell(invoice("50.00", "I-0", issued_on="2026-02-01", **odd))
     payable = {t["invoice"]: t["payable_to_date"]["amount"] for t in told.commands[-1]["targets"]}

@@ -16,6 +16,7 @@ from builders import (
     said,
     signed,
 )
+from noticing import story_of
 
 from contracts_schema import facts as f
 from contracts_schema.money import Money
@@ -25,16 +26,6 @@ from services.reconciliation.claims import claimed_elsewhere, sentence
 from services.reconciliation.log import is_chained
 
 HOUR = timedelta(hours=1)
-
-
-def story(*milestones, **terms):
-    return Story().tell(registered(a_contract(*milestones, **terms)))
-
-
-def conflicts(told, milestone="M1"):
-    """The newest decision's conflicts, as they are told: field to (source, value, time)."""
-    decided = [d for entry in told.entries() for d in entry.decisions if d.milestone == milestone][-1]
-    return {line.field: [(w.source, w.value, w.time) for w in line.values] for line in decided.conflicts}
 
 
 # One invoice, several contracts
@@ -63,7 +54,7 @@ def test_claims_of_other_suppliers_under_the_same_number_are_left_alone():
 
 
 def test_who_claims_an_invoice_twice_does_not_drag_a_sound_one_along():
-    told = story(a_milestone("M1", requires=["invoiced"]), a_milestone("M2", requires=["invoiced"]))
+    told = story_of(a_milestone("M1", requires=["invoiced"]), a_milestone("M2", requires=["invoiced"]))
     told.tell(invoice("30.00", "I-9", "M1"), invoice("60.00", "I-1", "M1", total="100.00"))
     told.tell(invoice("60.00", "I-1", "M2", total="100.00"))
     assert [r.code for r in told.position("M2").reasons if r.code == "INVOICE_CLAIMED_TWICE"]
@@ -75,7 +66,7 @@ def test_who_claims_an_invoice_twice_does_not_drag_a_sound_one_along():
 
 
 def test_a_row_is_chained_only_where_both_its_link_and_its_content_hold():
-    told = story(a_milestone())
+    told = story_of(a_milestone())
     (first, *_) = told.log()
     assert is_chained(first, bytes(32))
     assert not is_chained(first, b"x" * 32)
@@ -87,14 +78,14 @@ def test_a_row_is_chained_only_where_both_its_link_and_its_content_hold():
 
 
 def test_another_currency_is_refused_with_the_field():
-    told = story(a_milestone())
+    told = story_of(a_milestone())
     told.tell(registered(a_contract(a_milestone(), version=2, currency="USD", amendment=an_amendment())))
     assert " currency: version 1 is in EUR" in told.quarantined[0]
     assert told.state().in_force == 1
 
 
 def test_a_version_told_anew_is_one_version_whose_newest_word_counts():
-    told = story(a_milestone("M1", "100.00"), title="First")
+    told = story_of(a_milestone("M1", "100.00"), title="First")
     told.tell(registered(a_contract(a_milestone("M1", "100.00"), title="Second")))
     version = told.state().plans[1]
     assert version.fact.endswith("/e2")
@@ -103,7 +94,7 @@ def test_a_version_told_anew_is_one_version_whose_newest_word_counts():
 
 def test_an_amendment_may_change_its_state_under_one_version_and_nothing_else():
     later = a_contract(a_milestone("M1", "120.00"), version=2)
-    told = story(a_milestone())
+    told = story_of(a_milestone())
     told.tell(registered(later | {"amendment": an_amendment(state="proposed", approved_by=None)}))
     assert told.state().in_force == 1
     told.tell(registered(later | {"amendment": an_amendment()}))
@@ -111,7 +102,7 @@ def test_an_amendment_may_change_its_state_under_one_version_and_nothing_else():
 
 
 def test_a_frozen_contract_is_shown_with_what_was_last_said_of_it(monkeypatch):
-    told = story(a_milestone(requires=["met"]), a_milestone("M2", None))
+    told = story_of(a_milestone(requires=["met"]), a_milestone("M2", None))
 
     def defect(*_, **__):
         raise ZeroDivisionError
@@ -132,7 +123,7 @@ def test_the_sentence_of_a_claim_names_its_limit():
 
 
 def test_what_a_milestone_replaces_and_never_was_is_refused_with_its_place():
-    told = story(a_milestone())
+    told = story_of(a_milestone())
     plan = a_contract(a_milestone("M2", replaces=["M9"]), version=2, amendment=an_amendment())
     told.tell(registered(plan))
     assert " milestones.M2.replaces: " in told.quarantined[0]
@@ -143,7 +134,7 @@ def test_what_a_milestone_replaces_and_never_was_is_refused_with_its_place():
 
 def test_one_key_in_two_systems_is_two_things():
     refs = [{"pm": ["K"]}, {"erp": ["K"]}]
-    told = story(a_milestone("M1", "50.00", refs=refs[0]), a_milestone("M2", "50.00", refs=refs[1]))
+    told = story_of(a_milestone("M1", "50.00", refs=refs[0]), a_milestone("M2", "50.00", refs=refs[1]))
     for system in ("pm", "erp"):
         place = {"ref": {"source": system, "key": "K"}}
         told.tell(Event("office", "hold.placed", place | {"hold": "H", "reason": "r", "by": "o"}))
@@ -161,19 +152,19 @@ def test_an_authority_names_the_person_that_signs_under_another_name():
 
 
 def test_where_nobody_who_is_believed_has_spoken_there_is_no_conflict():
-    told = story(a_milestone(requires=["met"])).tell(met(by="portal"))
+    told = story_of(a_milestone(requires=["met"])).tell(met(by="portal"))
     assert (told.defects, told.reasons(), told.position().conflicts) == ([], ["NOT_MET"], ())
 
 
 def test_what_was_never_met_has_not_gone_back():
-    told = story(a_milestone(requires=["met", "signed_off"]))
+    told = story_of(a_milestone(requires=["met", "signed_off"]))
     told.tell(said("pm", "milestone.assessed", status="scheduled", time=START))
     told.tell(signed(signed_at=(START - HOUR).isoformat()), met())
     assert told.reasons() == []
 
 
 def test_facts_before_a_registration_in_one_batch_are_a_revision_of_their_own():
-    told = story(a_milestone(requires=["met"]))
+    told = story_of(a_milestone(requires=["met"]))
     later = registered(a_contract(a_milestone("M1", "120.00", requires=["met"]), version=2, amendment=an_amendment()))
     told.tell_together(met(), later, said("pm", "milestone.scheduled", forecast="2026-05-01"))
     assert [entry.cause for entry in told.entries()] == ["registered", "facts", "registered", "facts"]
@@ -187,7 +178,7 @@ def test_what_waited_for_its_contract_is_told_as_un_parked():
 
 def test_what_two_milestones_claimed_counts_once_an_amendment_says_whose_it_is():
     both = [a_milestone(name, "50.00", requires=["met"], refs={"pm": ["K"]}) for name in ("M1", "M2")]
-    told = story(*both).tell(said("pm", "milestone.assessed", key="K", status="met"))
+    told = story_of(*both).tell(said("pm", "milestone.assessed", key="K", status="met"))
     assert told.released() == 0
     mine = [both[0], a_milestone("M2", "50.00", requires=["met"])]
     told.tell(registered(a_contract(*mine, version=2, amendment=an_amendment())))
@@ -199,7 +190,7 @@ def test_what_two_milestones_claimed_counts_once_an_amendment_says_whose_it_is()
 
 
 def test_an_older_word_is_stale_unless_it_fills_a_field_that_the_newer_one_left_out():
-    told = story(a_milestone(requires=["met"]))
+    told = story_of(a_milestone(requires=["met"]))
     for reason, hours in (("new", 2), ("old", 1)):
         told.tell(said("office", "hold.placed", hold="H", reason=reason, by="o", time=START + hours * HOUR))
     assert told.outcomes[-1] == "stale"
