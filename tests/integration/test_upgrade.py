@@ -2,14 +2,13 @@
 
 import asyncio
 import contextlib
-import time
 
 import asyncpg
 import pytest
 from alembic import command
 from log_checks import check_said
 from sqlalchemy.ext.asyncio import create_async_engine
-from worker_process import Site, carried
+from worker_process import carried
 from workload import events, registrations
 
 from connectors import migrations
@@ -23,21 +22,6 @@ RECORDS = [*registrations(CONTRACTS), *events(800, CONTRACTS)]
 TABLES = "select tablename::text from pg_tables where schemaname = current_schema() and tablename <> 'alembic_version'"
 NEWER = ("create table brought_by_9999 (n integer)", "update alembic_version set version_num = '9999'")
 OLDER = ("drop table brought_by_9999", f"update alembic_version set version_num = '{shipped_revisions()[-1]}'")
-
-
-@pytest.fixture
-async def site(kafka, postgres_dsn, tmp_path):
-    await upgrade(postgres_dsn)
-    site = Site(tmp_path, kafka.bootstrap, postgres_dsn, f"upgrade-{time.time_ns()}", partitions=2)
-    await site.prepare()
-    return site
-
-
-@pytest.fixture
-async def worker(site):
-    worker = site.worker()
-    yield worker
-    await asyncio.to_thread(worker.discard)
 
 
 async def run(dsn, *statements):

@@ -4,35 +4,16 @@ import asyncio
 import signal
 import subprocess
 import sys
-import time
 
 import asyncpg
-import pytest
 import yaml
 from log_checks import check_said
 from msgspec.json import decode
-from worker_process import IN_PROJECT, Site, carried
+from worker_process import IN_PROJECT, carried
 from workload import events, registrations
-
-from connectors.migrations import upgrade
 
 CONTRACTS = 20
 RECORDS = [*registrations(CONTRACTS), *events(1000, CONTRACTS)]
-
-
-@pytest.fixture
-async def site(kafka, postgres_dsn, tmp_path):
-    await upgrade(postgres_dsn)
-    site = Site(tmp_path, kafka.bootstrap, postgres_dsn, f"run-{time.time_ns()}", partitions=2)
-    await site.prepare()
-    return site
-
-
-@pytest.fixture
-async def worker(site):
-    worker = site.worker()
-    yield worker
-    await asyncio.to_thread(worker.discard)
 
 
 async def refused(site, **changes):
