@@ -14,9 +14,12 @@ from chaos.site import SESSION_S, Site
 from chaos.store import Store
 
 from contracts_schema.failpoints import POINTS
+from services.runtime.holdings import SUSPICIOUS
 
 REACHED_S = 150.0
 MAY_S = 30.0
+# A record is suspected, and its attempts are counted, once so many processes have died before they committed it.
+DEATHS_OF_A_RECORD = ("batch.polled",) * SUSPICIOUS + ("batch.attempted",)
 STANDS_STILL_S = 150.0  # who stops in the middle of a transaction of the gate holds its locks for a minute
 # Where standing still is worst: in the middle of a transaction, between commit and publish, around a call.
 WORST = {
@@ -74,19 +77,24 @@ class Faults:
 
     # -- failpoints ------------------------------------------------------------------------------------------------
 
-    async def die_everywhere(self, *kinds: str) -> None:
-        """Every failpoint of these kinds of process once: all processes of a kind share its failpoints among them."""
-        turns = []
-        for kind in kinds:
-            queue = self.rng.sample(POINTS[kind], len(POINTS[kind]))
-            self.census.plan_all(f"failpoint {name}" for name in queue)
-            turns += [self._dying(member, queue) for member in self.site.of(kind)]
-        await asyncio.gather(*turns)
+    async def die_everywhere(self, kind: str) -> None:
+        """Every failpoint of this kind of process once; all processes of the kind share them among them. Who has none
+        left stays down until all are through: it would keep what only one may have from those that still need it."""
+        members, alone = self.site.of(kind), DEATHS_OF_A_RECORD if kind == "worker" else ()
+        queue = [name for name in POINTS[kind] if name not in alone]
+        self.rng.shuffle(queue)
+        self.census.plan_all(f"failpoint {name}" for name in POINTS[kind])
+        await asyncio.gather(*(self._dying(member, queue) for member in members))
+        for name in alone:
+            await self.die_at(members[0], name)
+        for member in members:
+            member.launch()
 
     async def _dying(self, member: Member, queue: list[str]) -> None:
         while queue:
-            await self.die_at(member, queue.pop())
-            member.launch()
+            name = queue.pop()
+            async with self._guests() if name.startswith("partitions.") else contextlib.nullcontext():
+                await self.die_at(member, name, at=self.rng.choice((1, 1, 2)))
 
     async def die_somewhere(self) -> None:
         """One process dies at a failpoint that it comes to often, if it comes there now."""
@@ -99,10 +107,10 @@ class Faults:
             await asyncio.to_thread(member.kill)
             member.launch()
 
-    async def die_at(self, member: Member, name: str, within_s: float = REACHED_S) -> None:
-        """Let a process run into a failpoint that kills it."""
+    async def die_at(self, member: Member, name: str, within_s: float = REACHED_S, at: int = 1) -> None:
+        """Let a process run into a failpoint that kills it, the `at`-th time that it comes there."""
         await asyncio.to_thread(member.kill)
-        member.launch(f"{name}=kill:{self.rng.choice((1, 1, 2))}")
+        member.launch(f"{name}=kill:{at}")
         await until(lambda: not member.running, f"{member.name} dies at {name}", within_s)
         if name not in member.fired():
             raise AssertionError(f"{member.name} ended, and not by {name}:\n{member.log_end()}")
@@ -116,15 +124,29 @@ class Faults:
         self.census.plan(f"zombie {kind}", times)
         for n in range(times):
             await self.some_work(kind)
-            async with self._in_hand(kind, self._works) as member:
-                await self._stand_still(member, self.rng.choice(WORST[kind]) if n % 2 else "")
+            if n % 2:
+                await self._stand_still_at(kind, self.rng.choice(WORST[kind]))
+            else:
+                async with self._in_hand(kind, self._works) as member:
+                    await self._stand_still(member)
 
-    async def _stand_still(self, member: Member, failpoint: str) -> None:
-        if failpoint:
-            await asyncio.to_thread(member.kill)
-            member.launch(f"{failpoint}=stop")
-            with contextlib.suppress(TimeoutError):  # it may have nothing to do there now
-                await until(lambda: failpoint in member.fired(), f"{member.name} stands still at {failpoint}", MAY_S)
+    async def _stand_still_at(self, kind: str, name: str) -> None:
+        """One of this kind stands still at a failpoint. The others are away until it has come there: they might have
+        what it needs for it."""
+        async with contextlib.AsyncExitStack() as hands:
+            members = [await hands.enter_async_context(self._in_hand(kind)) for _ in self.site.of(kind)]
+            for member in members:
+                await asyncio.to_thread(member.kill)
+            zombie, *others = members
+            zombie.launch(f"{name}=stop")
+            await until(lambda: name in zombie.fired(), f"{zombie.name} stands still at {name}", REACHED_S)
+            for other in others:
+                other.launch()
+            await self._stand_still(zombie)
+            zombie.may_end = False
+            self.census.fire(f"zombie at {name}")
+
+    async def _stand_still(self, member: Member) -> None:
         member.stop_still()
         kind, began = f"zombie {member.kind}", time.monotonic()
         try:
@@ -136,10 +158,6 @@ class Faults:
         await until(lambda: asyncio.to_thread(member.ready), f"{member.name} is ready again")
         self.census.recovered(f"{kind}: ready again", time.monotonic() - began)
         self.census.fire(kind)
-        if failpoint:  # it may not have come there, and must not stop there later
-            await asyncio.to_thread(member.kill)
-            member.launch()
-        member.may_end = False
 
     async def _works(self, member: Member) -> bool:
         """Whether it has partitions, or acts on finance."""
@@ -148,7 +166,8 @@ class Faults:
         return f"/{member.pid}/" in await self.store.acting()
 
     async def _replaced(self, member: Member) -> bool:
-        return not await self._works(member)
+        others = [other for other in self.site.of(member.kind) if other is not member]
+        return not await self._works(member) and any([await self._works(other) for other in others])
 
     async def storm(self, rebalances: int) -> None:
         """Somebody joins the workers' group and leaves it, again and again; each generation is a rebalance."""
@@ -159,6 +178,21 @@ class Faults:
             self.census.fire("rebalance", max(1, generation - before) if before else 1)
             before = generation
 
+    @contextlib.asynccontextmanager
+    async def _guests(self) -> AsyncIterator[None]:
+        """Somebody joins the workers' group and leaves it all the time, for the block."""
+
+        async def come_and_go() -> None:
+            while True:
+                await self._visit()
+
+        coming = asyncio.create_task(come_and_go())
+        try:
+            yield
+        finally:
+            coming.cancel()
+            await asyncio.wait({coming})
+
     async def _visit(self) -> int:
         """Join the group, and leave it; which generation of the group that was."""
         guest = AIOKafkaConsumer(
@@ -166,8 +200,8 @@ class Faults:
             partition_assignment_strategy=(RangePartitionAssignor,), enable_auto_commit=False,
             session_timeout_ms=SESSION_S * 1000, heartbeat_interval_ms=300, rebalance_timeout_ms=60_000,
         )  # fmt: skip
-        await guest.start()
         try:
+            await guest.start()
             await until(lambda: guest._coordinator.generation > 0, "a guest joins the group")
             return int(guest._coordinator.generation)  # no public way to know how often the group was rearranged
         finally:
