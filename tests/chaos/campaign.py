@@ -1,6 +1,6 @@
 """The chaos campaign: everything that may go wrong goes wrong, while all systems speak; then all is healed and judged.
 
-    python -m chaos.campaign [--seed N] [--minutes M] [--folder F]
+    python -m chaos.campaign [--seed N] [--minutes M] [--folder F] [--only STAGE ...]
 
 The short form takes every fault as often as CI asks for; with `--minutes` faults of all kinds go on, side by side, for
 so long. It ends with one line of figures, and with 1 where something was lost, doubled or paid early, or where a fault
@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from pathlib import Path
 
@@ -35,8 +35,6 @@ from chaos.talk import Talk
 
 from contracts_schema.failpoints import POINTS
 
-SHORT = {"kill worker": 14, "kill gate": 10, "kill collect": 6, "rebalance": 40, "zombie worker": 6, "zombie gate": 4}
-PAIRS = ("worker-kafka", "worker-postgres", "gate-postgres", "gate-finance")
 SETTLE_S = 150.0
 ACTIVITY = """
     select pid, application_name, state, wait_event, clock_timestamp() - xact_start as lasts,
@@ -53,7 +51,7 @@ ENDS |= dict.fromkeys(("early", "forged command", "cap", "value", "amount"), "ea
 class Campaign:
     """One run on one site."""
 
-    def __init__(self, folder: Path, seed: int, minutes: float = 0.0, only: str | tuple[str, ...] = "") -> None:
+    def __init__(self, folder: Path, seed: int, minutes: float = 0.0, only: Collection[str] = ()) -> None:
         self.seed, self.minutes, self.folder, self.only = seed, minutes, folder, only
         self.site = Site(folder, seed)
         self.census = Census()
@@ -109,41 +107,21 @@ class Campaign:
         (self.folder / "activity.txt").write_text("\n".join(str(dict(row)) for row in rows))
 
     async def _short(self) -> None:
-        """Every fault as often as CI asks for, in stages of what can go side by side."""
-        for name, stage in self._stages().items():
-            if self.only and name not in self.only:
-                continue
+        """Every stage, or those that were asked for."""
+        all_stages = stages(self.faults, self.outages) | {"all together": [self._all_together]}
+        if unknown := {*self.only} - all_stages.keys():
+            raise ValueError(f"there is no stage {', '.join(unknown)}; there are: {', '.join(all_stages)}")
+        for name in (name for name in all_stages if name in self.only or not self.only):
             began = time.monotonic()
-            await asyncio.gather(*(fault() for fault in stage))
+            await asyncio.gather(*(fault() for fault in all_stages[name]))
             self.say(f"{name}: {time.monotonic() - began:.0f} s")
-
-    def _stages(self) -> dict[str, list[Callable[[], Awaitable[None]]]]:
-        """What goes side by side, stage by stage."""
-        f, o = self.faults, self.outages
-        return {
-            "failpoints of workers": [partial(f.die_everywhere, "worker")],
-            "failpoints of collectors": [partial(f.die_everywhere, "collect")],
-            "failpoints of gates, worker kills": [partial(f.die_everywhere, "gate"),
-                                                  partial(f.kills, "worker", SHORT["kill worker"])],
-            "rebalances, kills of the rest": [partial(f.storm, SHORT["rebalance"]),
-                                              partial(f.kills, "gate", SHORT["kill gate"]),
-                                              partial(f.kills, "collect", SHORT["kill collect"])],
-            "brokers": [partial(o.brokers, ["kill", "stop", "kill"])],
-            "database": [partial(o.database, ["kill", "stop", "kill", "stop", "kill"])],
-            "zombies": [partial(f.zombies, kind, SHORT[f"zombie {kind}"]) for kind in ("worker", "gate")],
-            "network": [partial(o.networks, pair) for pair in PAIRS],
-            "disk": [o.disk] if self.site.disk else [],  # where the machine lets us
-            "clock": [o.clocks] if self.site.clock else [],
-            "all together": [self._all_together],
-        }  # fmt: skip
 
     async def _all_together(self) -> None:
         """Five kinds at once."""
         f, o, rng = self.faults, self.outages, self.rng
-        way, pair = rng.choice(WAYS), rng.choice(PAIRS)
+        way, pair = rng.choice(WAYS), rng.choice(list(self.site.proxies))
         ground = [partial(o.database, [how]) for how in ("kill", "stop")]  # the database has one fault at a time
-        ground += [o.disk] if self.site.disk else []
-        ground += [o.clocks] if self.site.clock and self.minutes else []
+        ground += [o.disk, o.clocks] if self.minutes else [o.disk]
         others = [
             partial(o.brokers, [rng.choice(("kill", "stop"))]), partial(o.network, way, pair), f.die_somewhere,
             partial(f.storm, 4), *(partial(f.kills, kind, 2) for kind in POINTS),
@@ -197,6 +175,22 @@ class Campaign:
         print(f"{time.monotonic() - self.began:6.0f} s  {line}", file=sys.stderr, flush=True)
 
 
+def stages(f: Faults, o: Outages) -> dict[str, list[Callable[[], Awaitable[None]]]]:
+    """What goes side by side, stage by stage: every fault as often as CI asks for."""
+    return {
+        "failpoints of workers": [partial(f.die_everywhere, "worker")],
+        "failpoints of collectors": [partial(f.die_everywhere, "collect")],
+        "failpoints of gates": [partial(f.die_everywhere, "gate"), partial(f.kills, "worker", 14)],
+        "rebalances": [partial(f.storm, 40), partial(f.kills, "gate", 10), partial(f.kills, "collect", 6)],
+        "brokers": [partial(o.brokers, ["kill", "stop", "kill"])],
+        "database": [partial(o.database, ["kill", "stop", "kill", "stop", "kill", "kill", "kill"])],
+        "zombies": [partial(f.zombies, "worker", 6), partial(f.zombies, "gate", 4)],
+        "network": [o.networks],
+        "disk": [o.disk],
+        "clock": [o.clocks],
+    }
+
+
 def _shown(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
@@ -206,7 +200,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20260301)
     parser.add_argument("--minutes", type=float, default=0.0)
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--only", default="", help="these stages alone, by name, with commas")
+    parser.add_argument("--only", nargs="+", default=(), metavar="STAGE", help="these stages alone")
     asked = parser.parse_args()
     folder = asked.folder or Path(tempfile.mkdtemp(prefix="milepost-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)

@@ -43,6 +43,8 @@ class Outages:
 
     async def disk(self) -> None:
         """The database's disk is full, until somebody makes room."""
+        if self.site.disk is None:
+            return
         self.census.plan("disk full")
         filler = self.site.home / "filler"
         began = {member: member.log.stat().st_size for member in self.site.of("worker")}
@@ -57,6 +59,8 @@ class Outages:
 
     async def clocks(self) -> None:
         """The database's clock goes an hour ahead, an hour back, half an hour ahead, and true again."""
+        if self.site.clock is None:
+            return
         self.census.plan("clock step", 4)
         for seconds in (3600, -3600, 1800, 0):
             self.site.clock.move(seconds)
@@ -82,8 +86,11 @@ class Outages:
             await until(lambda m=member: asyncio.to_thread(m.ready), f"{member.name} is ready after {way} {pair}", 90)
         self.census.recovered(f"network {way} {pair}: all ready", time.monotonic() - healed)
 
-    async def networks(self, pair: str) -> None:
-        """Everything that may be wrong with one way, one after the other."""
+    async def networks(self) -> None:
+        """Everything that may be wrong with a way, one after the other; all ways side by side."""
+        await asyncio.gather(*(self._all_wrong_with(pair) for pair in self.site.proxies))
+
+    async def _all_wrong_with(self, pair: str) -> None:
         for way in self.rng.sample(WAYS, len(WAYS)):
             await self.network(way, pair)
 

@@ -21,8 +21,8 @@ FLAP_S = (0.15, 0.35)  # cut, open
 class Proxy:
     """Stands on `port` before `to`. `touched` counts what was hindered, so that a fault is known to have bitten."""
 
-    def __init__(self, name: str, port: int, to: int) -> None:
-        self.name, self.port, self.touched = name, port, 0
+    def __init__(self, port: int, to: int) -> None:
+        self.port, self.touched = port, 0
         self._to = to
         self._way = "open"
         self._up, self._down = asyncio.Event(), asyncio.Event()

@@ -33,7 +33,7 @@ LANES = {
 }  # fmt: skip
 PARTITIONS = 3
 KEEP = {"retention.ms": "-1", "max.message.bytes": "2000000"}
-WORKERS, GATES, COLLECTORS = 3, 2, 2
+COUNTS = {"worker": 3, "gate": 2, "collect": 2}
 SESSION_S, LEASE_S, DRAIN_S, STATEMENT_S = 3, 3, 2, 5
 DISK_MB = 900  # enough for an hour, and quickly full
 MORE_POSTGRES = ("max_wal_size=128MB", "min_wal_size=32MB", "checkpoint_timeout=30s", "log_min_messages=fatal")
@@ -57,7 +57,7 @@ class Site:
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder, self.name = folder, f"chaos-{seed}"
         self.rng = random.Random(seed)
-        self.cluster = KafkaCluster(folder / "kafka")
+        self.cluster = KafkaCluster(folder / "kafka", list(COUNTS))
         self.home = Path(tempfile.mkdtemp(prefix="milepost-pg-"))
         self.disk = self.home if _mounted(self.home) else None
         self.home.chmod(0o755)
@@ -96,8 +96,8 @@ class Site:
             await self._make_topics()
             await stack.enter_async_context(serving_finance(self.ledger, self.finance_port))
             tool = await stack.enter_async_context(serving(self.tool.pages(), "127.0.0.1", 0))
-            await self._open_proxies(stack)
-            self._write_config(tool)
+            await self._open_proxies(stack, tool)
+            self._write_config()
             self._make_members()
             for member in self.members:
                 member.launch()
@@ -124,28 +124,28 @@ class Site:
         more = {"cleanup.policy": "compact", "min.insync.replicas": "2"}
         await make_topics(self.cluster.bootstrap, {compacted: PARTITIONS}, KEEP | more, 3)
 
-    async def _open_proxies(self, stack: contextlib.AsyncExitStack) -> None:
-        self.proxies = {
-            "worker-kafka": [Proxy(f"worker-{b.name}", b.proxied, b.behind) for b in self.cluster.brokers],
-            "worker-postgres": [Proxy("worker-postgres", free_port(), self.postgres.port)],
-            "gate-postgres": [Proxy("gate-postgres", free_port(), self.postgres.port)],
-            "gate-finance": [Proxy("gate-finance", free_port(), self.finance_port)],
-        }
+    async def _open_proxies(self, stack: contextlib.AsyncExitStack, tool: int) -> None:
+        behind = {"gate-finance": self.finance_port, "collect-tool": tool}
+        for kind in COUNTS:
+            ways = [broker.ways[kind] for broker in self.cluster.brokers]
+            self.proxies[f"{kind}-kafka"] = [Proxy(way.proxied, way.behind) for way in ways]
+            behind[f"{kind}-postgres"] = self.postgres.port
+        self.proxies |= {pair: [Proxy(free_port(), port)] for pair, port in behind.items()}
         for proxy in (p for some in self.proxies.values() for p in some):
             await proxy.start()
             stack.push_async_callback(proxy.stop)
 
-    def _write_config(self, tool: int) -> None:
+    def _write_config(self) -> None:
         for name, text in (("secret", SECRET), ("token", b"key")):
             (self.folder / name).write_bytes(text)
         sources = {name: s | {"topic": self.topic(s["topic"])} for name, s in SOURCES.items()}
         sources["tool"] |= {
-            "collect": {"url": f"http://127.0.0.1:{tool}", "token_file": str(self.folder / "token"),
-                        "every": "200ms", "projects": ["hall"]},
+            "collect": {"url": f"http://127.0.0.1:{self._port('collect-tool')}", "every": "200ms", "projects": ["hall"],
+                        "token_file": str(self.folder / "token")},
             "webhook": {"path": "/hooks/tool", "secret_file": str(self.folder / "secret"), "header": HEADER,
                         "prefix": "sha256="},
         }  # fmt: skip
-        finance = {"dialect": "http", "url": f"http://127.0.0.1:{self.proxies['gate-finance'][0].port}", "timeout_s": 2,
+        finance = {"dialect": "http", "url": f"http://127.0.0.1:{self._port('gate-finance')}", "timeout_s": 2,
                    "topic": self.topic("finance.events")}  # fmt: skip
         settings = {
             "kafka": {"bootstrap_servers": self.cluster.bootstrap, "group": self.name},
@@ -157,16 +157,15 @@ class Site:
         (self.folder / "milepost.yaml").write_text(yaml.safe_dump(settings))
 
     def _make_members(self) -> None:
-        kafka = ",".join(f"127.0.0.1:{broker.proxied}" for broker in self.cluster.brokers)
-        worker = {"MILEPOST__KAFKA__BOOTSTRAP_SERVERS": json.dumps(kafka),
-                  "MILEPOST__POSTGRES__DSN": self._through("worker-postgres")}  # fmt: skip
-        gate = {"MILEPOST__POSTGRES__DSN": self._through("gate-postgres")}
-        for kind, count, environment in (("worker", WORKERS, worker), ("gate", GATES, gate),
-                                         ("collect", COLLECTORS, {})):  # fmt: skip
+        for kind, count in COUNTS.items():
+            brokers = ",".join(f"127.0.0.1:{proxy.port}" for proxy in self.proxies[f"{kind}-kafka"])
+            postgres = self.dsn.replace(f":{self.postgres.port}/", f":{self._port(f'{kind}-postgres')}/")
+            environment = {"MILEPOST__KAFKA__BOOTSTRAP_SERVERS": json.dumps(brokers),
+                           "MILEPOST__POSTGRES__DSN": postgres}  # fmt: skip
             self.members += [Member(kind, n, self.folder, environment) for n in range(1, count + 1)]
 
-    def _through(self, proxy: str) -> str:
-        return self.dsn.replace(str(self.postgres.port), str(self.proxies[proxy][0].port))
+    def _port(self, pair: str) -> int:
+        return self.proxies[pair][0].port
 
     def _discard(self) -> None:
         for member in self.members:

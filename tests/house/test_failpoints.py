@@ -1,9 +1,14 @@
 """Failpoints are named once, passed where the table in ARCHITECTURE.md says, and armed only as they are written."""
 
+import random
 import re
 from pathlib import Path
 
 import pytest
+from chaos.campaign import stages
+from chaos.census import Census
+from chaos.faults import Faults
+from chaos.outages import Outages
 
 from contracts_schema import failpoints
 from contracts_schema.errors import ConfigurationError, TransientError
@@ -36,6 +41,14 @@ def test_every_failpoint_is_passed_in_one_place_and_told_of_there():
     assert sorted(TOLD) == sorted((name, place) for name, places in passed().items() for place in places)
     assert sorted(NAMES) == sorted(passed())
     assert len(NAMES) == len(set(NAMES)) >= 25
+
+
+def test_the_campaign_lets_every_kind_of_process_die_at_each_of_its_failpoints():
+    faults = Faults(None, Census(), None, random.Random(1))
+    calls = [call for stage in stages(faults, Outages(faults)).values() for call in stage]
+    assert sorted(call.args[0] for call in calls if getattr(call, "func", None) == faults.die_everywhere) == sorted(
+        POINTS
+    )
 
 
 def test_nothing_happens_at_a_failpoint_that_is_not_armed():

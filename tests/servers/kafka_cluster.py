@@ -1,7 +1,7 @@
 """Three brokers of Apache Kafka from its own jars, for tests that end one of them while the others go on.
 
-Each has a second listener, `proxied`, which it tells clients to reach on another port: there stands whatever a test
-puts between a client and the broker.
+Each has a further listener for every way that a test wants to hinder, and tells the clients that come by it to reach it
+on another port: there stands whatever the test puts between them and the broker.
 """
 
 import base64
@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient
 from servers.kafka_jars import SETTINGS, broker_jars, find_java, formatted_storage, jvm
@@ -20,9 +21,9 @@ BROKERS = 3
 MORE_SETTINGS = """\
 node.id={node}
 controller.quorum.voters={voters}
-listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{behind},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{proxied}
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{behind}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{proxied}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT{plain}
 inter.broker.listener.name=PLAINTEXT
 broker.session.timeout.ms=3000
 min.insync.replicas=2
@@ -31,11 +32,19 @@ offsets.topic.replication.factor=3
 """
 
 
-class ClusterBroker(ServerProcess):
-    """One of the three. `behind` is the port of its second listener, `proxied` the one it names for it."""
+class Way(NamedTuple):
+    """How some clients come to a broker: the port it listens on for them, and the one that it names to them."""
 
-    def __init__(self, folder: Path, node: int, controllers: Sequence[int]) -> None:
-        self.port, self.behind, self.proxied = free_port(), free_port(), free_port()
+    behind: int
+    proxied: int
+
+
+class ClusterBroker(ServerProcess):
+    """One of the three; `ways` by name."""
+
+    def __init__(self, folder: Path, node: int, controllers: Sequence[int], ways: Sequence[str]) -> None:
+        self.port = free_port()
+        self.ways = {name: Way(free_port(), free_port()) for name in ways}
         self.bootstrap = f"127.0.0.1:{self.port}"
         java = find_java()
         jars = broker_jars(java)
@@ -46,8 +55,11 @@ class ClusterBroker(ServerProcess):
         voters = ",".join(f"{n}@127.0.0.1:{port}" for n, port in enumerate(controllers, 1))
         base = SETTINGS.format(port=self.port, controller_port=controller, folder=folder.as_posix())
         more = MORE_SETTINGS.format(
-            node=node, voters=voters, port=self.port, behind=self.behind, proxied=self.proxied, controller=controller
-        )
+            node=node, voters=voters, port=self.port, controller=controller,
+            behind="".join(f",{name}://127.0.0.1:{way.behind}" for name, way in self.ways.items()),
+            proxied="".join(f",{name}://127.0.0.1:{way.proxied}" for name, way in self.ways.items()),
+            plain="".join(f",{name}:PLAINTEXT" for name in self.ways),
+        )  # fmt: skip
         (folder / "server.properties").write_text(base + more)  # of a setting given twice the later one counts
         command = [*jvm(java, jars), "kafka.Kafka", str(folder / "server.properties")]
         super().__init__(f"Kafka {node}", command, folder / "kafka.log")
@@ -59,9 +71,9 @@ class ClusterBroker(ServerProcess):
 class KafkaCluster:
     """All three. Topics are to have three copies, of which two must confirm."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ways: Sequence[str]) -> None:
         controllers = [free_port() for _ in range(BROKERS)]
-        self.brokers = [ClusterBroker(folder / f"broker-{n}", n, controllers) for n in range(1, BROKERS + 1)]
+        self.brokers = [ClusterBroker(folder / f"broker-{n}", n, controllers, ways) for n in range(1, BROKERS + 1)]
         self.bootstrap = ",".join(broker.bootstrap for broker in self.brokers)
 
     def start(self) -> None:
