@@ -18,6 +18,7 @@ from services.runtime.holdings import SUSPICIOUS
 
 REACHED_S = 150.0
 MAY_S = 30.0
+GETS_ON_S = 120.0
 # A record is suspected, and its attempts are counted, once so many processes have died before they committed it.
 DEATHS_OF_A_RECORD = ("batch.polled",) * SUSPICIOUS + ("batch.attempted",)
 STANDS_STILL_S = 150.0  # who stops in the middle of a transaction of the gate holds its locks for a minute
@@ -51,7 +52,7 @@ class Faults:
 
     async def kill(self, member: Member) -> None:
         """kill -9, and start again at once."""
-        pid, began = member.pid, time.monotonic()
+        pid, began, done = member.pid, time.monotonic(), await self.store.done(member.kind)
         await asyncio.to_thread(member.kill)
         self.census.fire(f"kill {member.kind}")
         member.launch()
@@ -62,18 +63,16 @@ class Faults:
             await until(lambda: self._left(pid), f"the lease of {member.name} is taken over")
             self.census.recovered("kill gate: lease taken over", time.monotonic() - began)
         else:
-            await until(lambda: asyncio.to_thread(member.ready), f"{member.name} is ready")
-            self.census.recovered("kill collect: ready again", time.monotonic() - began)
+            await until(lambda: self._got_on("collect", done), f"somebody collects after {member.name} is gone")
+            self.census.recovered("kill collect: collected again", time.monotonic() - began)
 
     async def some_work(self, kind: str) -> None:
-        """Wait until workers or gates have done something: a fault in idleness proves little."""
-        ask = self.store.taken_in if kind == "gate" else self.store.carried
-        least = await ask() + self.rng.randrange(1, 30)
+        """Wait until processes of this kind have done something: a fault in idleness proves little."""
+        least = await self.store.done(kind) + self.rng.randrange(30)
+        await until(lambda: self._got_on(kind, least), f"{kind}s get on", GETS_ON_S)
 
-        async def moved() -> bool:
-            return await ask() >= least
-
-        await until(moved, f"{kind}s get on", 120)
+    async def _got_on(self, kind: str, done: int) -> bool:
+        return await self.store.done(kind) > done
 
     # -- failpoints ------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,12 @@ from chaos.site import Site
 
 AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
+DONE = {
+    "worker": "select coalesce(sum(next_offset), 0)::bigint from kafka_offset",
+    "gate": "select coalesce(sum(next_offset), 0)::bigint from gate_offset",
+    "collect": "select coalesce(max(at), 0) from collect_told",
+}
+
 
 class Store:
     """Asks; while the database is away it asks again."""
@@ -33,13 +39,9 @@ class Store:
     async def value(self, query: str, *args: object) -> object:
         return (await self.rows(query, *args))[0][0]
 
-    async def carried(self) -> int:
-        """How many records the workers have carried."""
-        return int(await self.value("select coalesce(sum(next_offset), 0)::bigint from kafka_offset"))
-
-    async def taken_in(self) -> int:
-        """How many commands the gates have taken in."""
-        return int(await self.value("select coalesce(sum(next_offset), 0)::bigint from gate_offset"))
+    async def done(self, kind: str) -> int:
+        """A number that rises as processes of this kind get on."""
+        return int(await self.value(DONE[kind]))
 
     async def owned(self, pid: int) -> int:
         """How many partitions the worker with this pid has, by the store."""
