@@ -9,6 +9,7 @@ with other seeds; MILEPOST_SEED=n repeats a long run.
 
 import os
 import secrets
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import blake2b
@@ -40,6 +41,7 @@ from services.runtime.outgoing import Topics, commands_of
 SEEDS = st.integers(0, 2**40)
 STEPS = 16 if LONG else 9
 HISTORIES = {"Lawful": 50_000, "Agreeing": 50_000} if LONG else {"Lawful": 2_000, "Agreeing": 1_000}
+TRIED: Counter[str] = Counter()
 ALL_KINDS = list(h.SAYS)
 
 
@@ -325,6 +327,7 @@ class Lawful(RuleBasedStateMachine):
     # -- and at the end ------------------------------------------------------------------------------------------------
 
     def teardown(self):
+        self.tell_progress()
         if not self.records:
             return
         self.let_pass(timedelta(days=20))
@@ -333,6 +336,12 @@ class Lawful(RuleBasedStateMachine):
         self.look_at_repeats()
         if self.any_order:
             self.look_at_another_order()
+
+    def tell_progress(self):
+        """Hours pass in a long run: how far it is."""
+        TRIED[type(self).__name__] += 1
+        if LONG and TRIED[type(self).__name__] % 1_000 == 0:
+            print(f"{type(self).__name__}: {TRIED[type(self).__name__]:,} histories", flush=True)
 
     def look_at_coding(self):
         """Law 8."""

@@ -10,11 +10,16 @@ def positions(story):
         p = standing.position
         found[name] = Stand(
             standing.status, p.value, p.released, p.held, p.allowed, p.carried or None,
-            tuple((str(r.code), r.amount) for r in p.reasons), tuple(c.field for c in p.conflicts),
+            tuple((str(r.code), r.amount) for r in p.reasons), _fields_of(p.conflicts),
             tuple(str(x) for x in p.exceptions),
             tuple((t.invoice, t.net.minor, t.net.currency, t.payable.minor, t.state) for t in p.targets),
         )  # fmt: skip
     return found
+
+
+def _fields_of(conflicts):
+    """Each field once: the core shows a conflict for each of several invoices, the model that there is one."""
+    return tuple(dict.fromkeys(conflict.field for conflict in conflicts))
 
 
 def commands(story):
