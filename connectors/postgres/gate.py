@@ -78,8 +78,11 @@ WAKE = """
     select $1, subject, clock_timestamp() from unnest($2::text[]) as s (subject) order by subject
     on conflict (finance, subject) do update set due = clock_timestamp()
 """
+# What is due further ahead than any pause is long was put off before the server's clock was set back.
 DUE = """
-    select subject, tries from gate_invoice where finance = $1 and due <= clock_timestamp() order by due limit $2
+    select subject, tries from gate_invoice
+    where finance = $1 and (due <= clock_timestamp() or due > clock_timestamp() + interval '20 minutes')
+    order by due limit $2
 """
 ENSURE_INVOICE = "insert into gate_invoice (finance, subject) values ($1, $2) on conflict do nothing"
 INVOICE = "select subject, memory, generation, tries from gate_invoice where finance = $1 and subject = $2"

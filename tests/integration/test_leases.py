@@ -1,10 +1,14 @@
-"""Leases on a real Postgres, whose clock may be set back while they are held."""
+"""Leases, and looks that are put off, on a real Postgres whose clock may be set back meanwhile."""
 
 import asyncpg
 import pytest
 
 from connectors.migrations import upgrade
 from connectors.postgres import PostgresSettings, PostgresStore
+from connectors.postgres.gate import PostgresWanted
+from connectors.postgres.pool import Database
+from contracts_schema.payables import Finished
+from services.gate.drive import Manner
 
 
 @pytest.fixture
@@ -33,3 +37,15 @@ async def test_a_lease_that_is_long_is_not_cut_short(store):
     assert await store.lease("relay", "w2", 0) is None
     assert await store.lease("relay", "w2", 5) is None
     assert await store.lease("relay", "w1", 5) == 1
+
+
+async def test_an_invoice_that_was_put_off_before_the_clock_was_set_back_is_due(store, postgres_dsn):
+    database = Database(PostgresSettings(dsn=postgres_dsn))
+    await database.open()
+    wanted = PostgresWanted(database, "ap-eu")
+    async with wanted.look("n:INV-1") as look:
+        await look.finish(Finished(b"", 1, Manner(()).settled_s))
+    assert await wanted.due(1) == []
+    await database.execute("update gate_invoice set due = due + interval '1 hour'")
+    assert [task.subject for task in await wanted.due(1)] == ["n:INV-1"]
+    await database.close()
