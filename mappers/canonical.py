@@ -199,7 +199,7 @@ def _registration(event: Event, source: Source, read_key: KeyReader) -> f.Fact:
 
 def _with_normal_keys(plan: Any, read_key: KeyReader) -> Any:
     def normal(refs: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        return {source: tuple(read_key(source, key) for key in keys) for source, keys in refs.items()}
+        return {source: tuple(dict.fromkeys(read_key(source, key) for key in keys)) for source, keys in refs.items()}
 
     milestones = tuple(msgspec.structs.replace(m, refs=normal(m.refs)) for m in plan.milestones)
     return msgspec.structs.replace(plan, refs=normal(plan.refs), milestones=milestones)

@@ -122,7 +122,7 @@ def can_take(milestone: Milestone, body: f.Body) -> bool:
         case f.EvidenceAttached() | f.EvidenceRemoved():
             return f"evidence:{body.name}" in milestone.requires
         case f.MeasureReported():
-            return any(r.startswith(f"measure:{body.name}") for r in milestone.requires)
+            return any(r.startswith(tuple(f"measure:{body.name}{sign}" for sign in "<>=")) for r in milestone.requires)
         case _:
             return True
 

@@ -24,7 +24,7 @@ class Invoice(NamedTuple):
 
     `worth` is the net in minor units of the contract's currency (exact, None without a rate). `counts` says whether it
     adds to what is invoiced; `payable` whether released money may settle it. `known_as` are all identifiers of the
-    supplier, from every part of the invoice.
+    supplier, from every part of the invoice. `contradicted_by` are sources that changed its terms (rule A3).
     """
 
     identity: str
@@ -44,6 +44,7 @@ class Invoice(NamedTuple):
     facts: tuple[str, ...]
     conflict: Conflict | None
     known_as: frozenset[str]
+    contradicted_by: tuple[str, ...]
 
     @property
     def stands(self) -> bool:
@@ -169,7 +170,7 @@ def _add(
 def _invoice(
     number: str, identifiers: frozenset[str], unit: str | None, slots: list[Slot], plan: Plan, rules: Rules
 ) -> Invoice | None:
-    slots = _newest_at_each_address(slots)
+    told, slots = slots, _newest_at_each_address(slots)
     by_source: dict[str, list[Slot]] = {}
     for slot in slots:
         by_source.setdefault(slot.source, []).append(slot)
@@ -191,6 +192,7 @@ def _invoice(
         source_keys=tuple(sorted({s.address.keys[-1] for s in slots if s.address.keys})),
         issuers=tuple(sorted({(s.source, s.body.by) for s in slots if isinstance(s.body.by, str)})),
         facts=chosen.facts, conflict=conflict("invoice", chosen, words), known_as=identifiers,
+        contradicted_by=_changing_terms(told, slots) if len(told) > len(slots) else (),
     )  # fmt: skip
 
 
@@ -203,6 +205,17 @@ def _newest_at_each_address(slots: list[Slot]) -> list[Slot]:
         if place not in newest or slot.order > newest[place].order:
             newest[place] = slot
     return list(newest.values())
+
+
+def _changing_terms(told: list[Slot], newest: list[Slot]) -> tuple[str, ...]:
+    """The sources that say other terms at one address than before and give no number to it: by another name of the
+    supplier it is still the same document (rules A3, C3)."""
+    terms: dict[tuple[str, f.Address], set[bytes]] = {}
+    for slot in told:
+        if slot.terms is not None:
+            terms.setdefault((slot.source, slot.address), set()).add(slot.terms)
+    changed = {s.source for s in newest if s.order[0] < 0 and len(terms[(s.source, s.address)]) > 1}
+    return tuple(sorted(changed))
 
 
 def identity_of(supplier: str, number: str, unit: str | None) -> str:

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from contracts_schema import facts as f
 from contracts_schema.faults import Fault, fault, refusal
-from contracts_schema.plan import Plan, decode_plan, encode_plan
+from contracts_schema.plan import Opening, Plan, decode_plan, encode_plan
 from services.reconciliation.calendar import midnight
 from services.reconciliation.crosswalk import Index, index_of
 from services.reconciliation.state import Carried, MilestoneState, PlanVersion, State, order_of
@@ -35,6 +35,8 @@ def register(state: State, fact: f.Fact) -> Rejection | bool:
     known = state.plans.get(plan.version)
     if known is None:
         state.plans[plan.version] = PlanVersion(body.plan, order, content, False, f"{fact.source}/{fact.id}")
+        if plan.version < state.in_force:
+            _arrive_late(state, plan.version)
         return True
     known.clash = known.clash or known.content != content
     if order > known.order:
@@ -123,13 +125,41 @@ def put_in_force(state: State, version: int) -> Index:
     return index
 
 
+def _arrive_late(state: State, version: int) -> None:
+    """A version that comes after a later one is in force: what it opens was paid all the same (rule B8), and what it
+    replaces has its successors in the plan in force (rule E3)."""
+    opened = {name for m in state.milestones.values() if m.carried for name in m.carried.opened}
+    for name, milestone in index_of(state.plans[version].plan).milestones.items():
+        if version == 1 and milestone.opening is not None and not opened:
+            _open(state.milestones.setdefault(name, MilestoneState()), name, milestone.opening)
+    index = index_of(state.plans[state.in_force].plan)
+    for name in [n for n, m in state.milestones.items() if n not in index.milestones and not m.replaced_by]:
+        successors = _successors_in_all(state, name)
+        _hand_over(state, index, name, [m for m in index.milestones if m in successors])
+
+
+def _successors_in_all(state: State, name: str) -> set[str]:
+    """Every milestone that replaces one, or what has replaced it, in any version up to the one in force."""
+    plans = [index_of(known.plan).plan for number, known in state.plans.items() if number <= state.in_force]
+    found: set[str] = set()
+    pending = [name]
+    while pending:
+        left = pending.pop()
+        new = {m.id for plan in plans for m in plan.milestones if left in m.replaces} - found
+        found |= new
+        pending += new
+    return found
+
+
 def _open_balances(state: State, index: Index) -> None:
     for name, milestone in index.milestones.items():
         if milestone.opening is not None and state.milestones[name].released == 0:
-            known = state.milestones[name]
-            known.released = milestone.opening.released
-            paid, day = milestone.opening.released, milestone.opening.as_of.isoformat()
-            known.carried = Carried(paid, {}, day, {name: paid})
+            _open(state.milestones[name], name, milestone.opening)
+
+
+def _open(known: MilestoneState, name: str, opening: Opening) -> None:
+    known.released += opening.released
+    known.carried = Carried(opening.released, {}, opening.as_of.isoformat(), {name: opening.released})
 
 
 def _carry_over(state: State, index: Index, known: Collection[str]) -> None:
@@ -144,10 +174,14 @@ def _carry_over(state: State, index: Index, known: Collection[str]) -> None:
             if left not in index.milestones:
                 successors.setdefault(left, []).append(name)
     for left, names in successors.items():
-        old = state.milestones[left]
-        if not old.replaced_by:
-            _distribute(state, index, old, names)
-            old.replaced_by, old.released, old.carried = tuple(names), 0, None
+        _hand_over(state, index, left, names)
+
+
+def _hand_over(state: State, index: Index, left: str, names: list[str]) -> None:
+    old = state.milestones[left]
+    if names and not old.replaced_by:
+        _distribute(state, index, old, names)
+        old.replaced_by, old.released, old.carried = tuple(names), 0, None
 
 
 def _heirs(state: State, name: str) -> Iterator[str]:

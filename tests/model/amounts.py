@@ -71,13 +71,18 @@ def disputed(s, name):
 
 
 def ended(s, word, words):
-    """D7: the opener's side or the operator has resolved it later, at the same place."""
+    """D7: the opener's side or the operator has resolved it later, here or (like it) for the whole contract."""
     return any(
         isinstance(other.body, f.DisputeResolved) and other.body.dispute == word.body.dispute
-        and other.address == word.address and order(other.newest) != order(word.newest) and other.time > word.time
+        and wide(other) == wide(word) and order(other.newest) != order(word.newest) and other.time > word.time
         and (s.roles[other.source] == "operator" or s.roles[other.source] == s.roles[word.source])
         for other in words
     )  # fmt: skip
+
+
+def wide(word):
+    """Whether something is said of the whole contract."""
+    return word.address.contract is not None and word.address.milestone is None
 
 
 def amounts(s, proven, carried):
@@ -163,7 +168,9 @@ def over(s, terms):
     if terms.release_on is None:
         return False
     met_on = s.met_on(terms.release_on)
-    return met_on is not None and s.today > met_on + timedelta(days=terms.defects_days)
+    if met_on is None:
+        return False
+    return s.today > met_on + timedelta(days=terms.defects_days) or (not terms.defects_days and s.today >= met_on)
 
 
 def recouped(s, bases):

@@ -46,7 +46,7 @@ class Book:
         self.told = []  # every fact that reached the contract, repeats too
         self.editions = {}  # the newest version of each document that anybody was told of
         self.doubts, self.doubted, self.verdicts, self.seen = [], set(), set(), set()
-        self.in_force = 0
+        self.in_force, self.opened = 0, False
         self.released, self.carried, self.known = {}, {}, set()
         self.last, self.commands, self.stands = {}, [], {}
 
@@ -186,18 +186,20 @@ class Book:
 
     def bring_into_force(self):
         version = self.version_in_force()
-        if version == self.in_force:
+        late = not self.opened and 1 in self.plans
+        if version == self.in_force and not late:
             return
-        first, self.in_force = self.in_force == 0, version
-        if first and version == 1:
+        self.in_force = version
+        if late:
             self.open_accounts()
         self.hand_over()
 
     def open_accounts(self):
-        """B8: what was released before Milepost counts as carried."""
-        for m in self.plan.milestones:
+        """B8: what was released before Milepost counts as carried, also where version 1 comes after a later one."""
+        self.opened = True
+        for m in self.plan_of(1).milestones:
             if m.opening:
-                self.released[m.id] = m.opening.released
+                self.released[m.id] = self.released.get(m.id, 0) + m.opening.released
                 self.carried[m.id] = Carried(m.opening.released, {}, m.opening.as_of)
 
     def hand_over(self):
@@ -236,6 +238,7 @@ class Book:
         s = Situation(self.plan, self.facts, self.editions, self.doubts, self.moment, self.roles, self.ear.person,
                       self.carried, self.facts + self.waiting)  # fmt: skip
         s.plan_contradicted = self.plan_contradicted()
+        s.registrations = [x for said in self.plans.values() for x in said]
         block = {m.id: blocking(s, m) for m in self.plan.milestones}
         proven = {name: not set(codes) & set(PROOFS) for name, codes in block.items()}
         worth = amounts(s, proven, self.carried)

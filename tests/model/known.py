@@ -1,5 +1,6 @@
 """What is known of a contract: the newest word per subject, and where each fact belongs (rules A1 to A4, A10, F9)."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -120,7 +121,10 @@ def can_take(milestone, kind, body):
     if kind == "evidence.attached":
         return any(p == f"evidence:{body.name}" if body else p.startswith("evidence:") for p in milestone.requires)
     if kind == "measure.reported":
-        return any(p.startswith(f"measure:{body.name}" if body else "measure:") for p in milestone.requires)
+        names = [
+            re.split("[<>=]", p.removeprefix("measure:"))[0] for p in milestone.requires if p.startswith("measure:")
+        ]
+        return body.name in names if body else bool(names)
     return True
 
 

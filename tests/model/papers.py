@@ -154,6 +154,16 @@ class Invoices:
     def issuers(self, name):
         return {person for p in self.standing(name) for person in p.by}
 
+    def changes_terms(self, name):
+        """A3: one document at one address with other terms, by whatever name of its supplier, and no number since."""
+        for group in self.groups:
+            for place in {(w.source, w.address) for w in group if name in w.milestones}:
+                said = sorted((x for w in group if (w.source, w.address) == place for x in w.facts), key=order)
+                terms = {(x.body.net, x.body.issued_on) for x in said if x.version is None}
+                if said[-1].version is None and len(terms) > 1:
+                    return True
+        return False
+
     def claimed_twice(self, name):
         """D8: the parts of one invoice add up to more than its total, or than its largest part; where they are in
         several currencies nobody can say that they do not."""

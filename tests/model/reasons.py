@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from model.amounts import ended, share
+from model.amounts import ended, share, wide
 
 from contracts_schema import facts as f
 
@@ -39,7 +39,7 @@ def d6_no_hold(s, m):
     words = s.believed("hold.placed", m.id)
     lifts = [w for w in words if isinstance(w.body, f.HoldLifted)]
     return [w.body.hold for w in words if isinstance(w.body, f.HoldPlaced) and not any(
-        x.body.hold == w.body.hold and x.address == w.address and x.time > w.time for x in lifts)]  # fmt: skip
+        x.body.hold == w.body.hold and wide(x) == wide(w) and x.time > w.time for x in lifts)]  # fmt: skip
 
 
 @reason("SOURCES_DISAGREE")

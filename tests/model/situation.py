@@ -251,14 +251,16 @@ class Situation:
         return self.carried[name].amount if name in self.carried else 0
 
     def contradicted(self, name):
-        return any(name in w.milestones and contradicts(w, self.addressed) for w in self.words)
+        said = any(name in w.milestones and contradicts(w, self.addressed) for w in self.words)
+        return said or self.invoices.changes_terms(name)
 
     def unreadable(self, name):
         """A11: sources of doubts of which no newer readable message of that source about it, of that kind, has come."""
         for doubt in self.doubts:
             if name in self.doubtful(doubt) and not any(
                 x.source == doubt.source and x.time > doubt.time and doubt.scope in (None, x.kind)
-                and name in homes(x, self.plan) for x in self.facts
+                and (x.kind == "contract.registered" or name in homes(x, self.plan))
+                for x in (*self.facts, *self.registrations)
             ):  # fmt: skip
                 yield doubt.source
 

@@ -1,10 +1,11 @@
 """Facts that make no sense: they hold and explain, never crash a contract, and never stop what comes after them."""
 
 import pytest
-from builders import Event, Story, a_contract, a_milestone, met, registered, said
+from builders import Event, Story, a_contract, a_milestone, an_amendment, met, registered, said
 from hypothesis import given
 from hypothesis import strategies as st
 from laws.profiles import tried
+from msgspec.structs import replace
 
 ALL = ["met", "received", "signed_off", "invoiced", "evidence:fat"]
 HUGE = "9" * 15
@@ -105,3 +106,13 @@ def test_no_field_with_any_content_crashes_a_contract(fact, data):
     assert story.defects == []
     assert story.state().frozen is None
     assert story.released("M1") == 0
+
+
+def test_a_doubt_about_a_registration_ends_with_a_newer_one():
+    story = Story().tell(registered(a_contract(a_milestone(requires=["met"]))), met())
+    unknown = story.record(registered(a_contract(a_milestone(requires=["met"]))))
+    story.carry([replace(unknown, value=unknown.value.replace(b"registered.v1", b"registered.v2"))])
+    assert story.reasons() == ["SOURCE_UNREADABLE"]
+    amended = a_contract(a_milestone("M1", "120.00", requires=["met"]), version=2, amendment=an_amendment())
+    story.tell(registered(amended))
+    assert (story.reasons(), story.released()) == ([], 12_000)

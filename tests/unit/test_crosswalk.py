@@ -41,6 +41,7 @@ def test_by_a_key_of_the_contract_the_only_taker_takes():
     assert home(f.EvidenceAttached("fat", "a"), "project:1", source="pm") == "M1"
     assert home(f.EvidenceRemoved("fat"), "project:1", source="pm") == "M1"
     assert home(f.MeasureReported("defects", "1", "p"), "order:1") == "M2"
+    assert home(f.MeasureReported("defect", "1", "p"), "order:1") is Place.UNKNOWN  # another figure
     assert home(f.Assessed("met"), "project:1", source="pm") is Place.AMBIGUOUS
     assert home(f.EvidenceAttached("sat", "a"), "order:1") is Place.UNKNOWN
 

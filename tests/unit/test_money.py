@@ -200,6 +200,16 @@ def test_one_source_that_names_unit_or_supplier_otherwise_does_not_add_to_the_sa
     assert story.position().allowed == 0
 
 
+def test_other_terms_under_another_name_of_the_supplier_are_a_contradiction_until_a_version_says_which():
+    plan, ours = a_milestone("M1", "200.00", requires=["invoiced"]), {"id": "SUP-1", "identifiers": ["DE1"]}
+    story = told(invoice("100.00"), invoice("100.00", supplier="DE1"), milestones=[plan], supplier=ours)
+    assert story.reasons() == ["PARTLY_INVOICED"]
+    story.tell(invoice("120.00", supplier="DE1", supplier_identifiers=["SUP-1"]))
+    assert "SOURCE_CONTRADICTS_ITSELF" in story.reasons()
+    story.tell(invoice("120.00", supplier="DE1", version=1))
+    assert (story.reasons(), story.released()) == (["PARTLY_INVOICED"], 12_000)
+
+
 def test_one_supplier_under_any_identifier_is_one():
     plan, ours = a_milestone(requires=["invoiced"]), {"id": "SUP-1", "identifiers": ["DE1", "0088:9"]}
     other = invoice("50.00", source="ap", supplier="X", supplier_identifiers=["0088:9"])

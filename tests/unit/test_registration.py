@@ -5,7 +5,9 @@ from builders import Story, a_contract, a_milestone, an_amendment, registered
 
 from contracts_schema.errors import Refused
 from contracts_schema.plan import decode_plan, encode_plan
+from contracts_schema.records import Source
 from contracts_schema.registration import read_registration
+from mappers.translate import Translator
 
 
 def faults(document):
@@ -128,3 +130,14 @@ def test_a_refused_version_leaves_the_one_in_force():
     story = Story().tell(registered(a_contract()), registered(a_contract(a_milestone(requires=[]))))
     assert "an empty list" in story.quarantined[0]
     assert story.position().value == 10_000
+
+
+def test_two_ways_to_write_a_key_are_one_key():
+    sources = {
+        "register": Source("register", "milepost", "register", "r"),
+        "pm": Source("pm", "redmine", "project", "p"),
+    }
+    plan = a_contract(a_milestone(refs={"pm": ["issue:7", "issue:07"]}), refs={"pm": ["project:a", "project: a"]})
+    (fact,) = Translator(sources).translate(Story().record(registered(plan)), sources["register"])
+    read = decode_plan(fact.body.plan)
+    assert (read.refs, read.milestones[0].refs) == ({"pm": ("project:a",)}, {"pm": ("issue:7",)})

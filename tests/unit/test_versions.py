@@ -1,7 +1,9 @@
 """Versions of the plan: what comes into force when, and what is carried over."""
 
 from datetime import UTC, datetime
+from itertools import permutations
 
+import pytest
 from builders import Story, a_contract, a_milestone, an_amendment, invoice, met, received, registered
 
 
@@ -279,3 +281,19 @@ def test_a_part_that_carries_nothing_and_whose_only_invoice_was_paid_before_wait
 def test_a_milestone_that_came_with_a_version_never_in_force_takes_over_all_the_same():
     story = Story().tell(version(1, M1), met(), renamed(2, "M2", ["M1"], state="proposed"), renamed(3, "M2", []))
     assert (story.released("M2"), story.position("M2").carried) == (10_000, 10_000)
+
+
+OPENING = {"released": "40.00", "as_of": "2026-02-15", "reference": "ledger", "approved_by": "anna"}
+
+
+@pytest.mark.parametrize("order", [o for o in permutations(range(3)) if o != (0, 2, 1)])  # 3 replaces what 1 has not
+def test_what_version_1_opens_is_carried_in_whatever_order_the_versions_come(order):
+    """An earlier version may come late: sent again from quarantine, or published again."""
+    chain = [
+        version(1, a_milestone("M1", "100.00", requires=["met"], opening=OPENING)),
+        version(2, a_milestone("M2", "30.00", replaces=["M1"]), a_milestone("M3", "70.00", replaces=["M1"])),
+        version(3, a_milestone("M4", "30.00", replaces=["M2"]), a_milestone("M3", "90.00")),
+    ]
+    story = Story().tell(*(chain[n] for n in order))
+    carried = {name: standing.position.carried for name, standing in story.standings().items()}
+    assert carried == {"M4": 3_000, "M3": 1_000}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from services.reconciliation.case import Case, Finding
 from services.reconciliation.merge import contradicts, is_redriven, is_void
 from services.reconciliation.standing import of
-from services.reconciliation.state import Slot
+from services.reconciliation.state import Slot, State
 
 BY_MILEPOST = ("message.unreadable", "message.redriven", "invoice.claimed_elsewhere", "commands.adopted")
 
@@ -27,11 +27,19 @@ def _ended(doubt: Slot, case: Case) -> bool:
     """Whether the same source (of a canonical event: the same kind) has since said something readable. What it said is
     over now and then (rule F9), and was readable all the same."""
     said = [slot for kind, slots in case.standing.items() if kind not in BY_MILEPOST for slot in slots]
-    return any(_is_newer(slot, doubt) for slot in said) or any(_is_newer(slot, doubt) for slot in _void_here(case))
+    if any(_is_newer(slot, doubt) for slot in said) or any(_is_newer(slot, doubt) for slot in _void_here(case)):
+        return True
+    return doubt.body.scope == "contract.registered" and _is_registered_anew(case.contract.state, doubt)
 
 
 def _is_newer(slot: Slot, doubt: Slot) -> bool:
     return slot.source == doubt.source and _last_said(slot, doubt.body.scope) > doubt.order[1]
+
+
+def _is_registered_anew(state: State, doubt: Slot) -> bool:
+    """Registrations stand under no milestone: what ends a doubt about one is a version that is newer."""
+    versions = state.plans.values()
+    return any(v.order[1] > doubt.order[1] and v.fact.startswith(f"{doubt.source}/") for v in versions)
 
 
 def _void_here(case: Case) -> Iterator[Slot]:
@@ -58,6 +66,9 @@ def consistent(case: Case) -> Iterator[Finding]:
         for slot in slots:
             if (slot.clash or slot.terms_clash or slot.created) and contradicts(slot):
                 yield Finding(slot.source, f"{slot.source} contradicts itself about {slot.kind}", (slot.fact,))
+    for invoice in case.invoices:
+        for name in invoice.contradicted_by:
+            yield Finding(name, f"{name} contradicts itself about invoice {invoice.number}", invoice.facts)
 
 
 def in_agreement(case: Case) -> Iterator[Finding]:
