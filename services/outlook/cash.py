@@ -22,7 +22,6 @@ from msgspec import structs
 
 from contracts_schema.plan import Retention
 from contracts_schema.reasons import HoldReason as R
-from services.outlook.days import later
 from services.outlook.network import Expected
 from services.outlook.picture import Picture
 from services.reconciliation.case import Case
@@ -30,7 +29,7 @@ from services.reconciliation.disputes import disputed
 from services.reconciliation.exceptions import paid_to_date
 from services.reconciliation.invoices import Exact
 from services.reconciliation.money import damages_of, recouped
-from services.reconciliation.retention import is_over, kept_of
+from services.reconciliation.retention import is_over, kept_of, over_from
 
 Category = Literal["released", "expected", "held", "returned", "retention", "recouped", "damages", "beyond_cap"]
 PAYABLE: tuple[Category, ...] = (
@@ -146,7 +145,7 @@ def _reached(
 def _end_of_retention(terms: Retention, expected: Mapping[str, Expected]) -> date | None:
     """The first day after the defects period, which begins when the milestone that ends it is met (rule C4)."""
     last = expected.get(terms.release_on or "")
-    return later(last.day, terms.defects_days + 1) if last is not None else None
+    return over_from(terms, last.day) if last is not None and last.day is not None else None
 
 
 def _lines_of(picture: Picture, case: Case, terms: Terms, day: date | None) -> Iterator[CashLine]:

@@ -77,5 +77,5 @@ class ContractCase:
         """Whether a precursor is met, by itself, by its stand-in, or by all that replace it (rules D1, D2)."""
         if milestone not in self.index.milestones:
             heirs = successors(self.plan, milestone)
-            return bool(heirs) and all(self.cases[name].met for name in heirs)
+            return bool(heirs) and all(map(self.is_met, heirs))
         return (self.stand_in(milestone) or self.cases[milestone]).met

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from contracts_schema.money import Money
 from services.reconciliation.case import Case
+from services.reconciliation.standing import at_one_place
 from services.reconciliation.state import Slot
 
 
@@ -19,7 +20,7 @@ def _resolves(case: Case, other: Slot, opened: Slot) -> bool:
     if other.kind != "dispute.resolved" or other.body.dispute != opened.body.dispute:
         return False
     entitled = case.rules.roles.get(other.source) in ("operator", case.rules.roles.get(opened.source))
-    return entitled and other.address == opened.address and other.order[1] > opened.order[1]
+    return entitled and at_one_place(other, opened) and other.order[1] > opened.order[1]
 
 
 def disputed(case: Case) -> tuple[int | None, tuple[str, ...]]:

@@ -7,6 +7,7 @@ progress reaches its beginning, that share of everything kept before goes back t
 
 from __future__ import annotations
 
+from datetime import date
 from fractions import Fraction
 
 from contracts_schema.plan import Retention
@@ -63,8 +64,14 @@ def _keep(
 
 
 def is_over(contract: Whole, terms: Retention) -> bool:
-    """Whether the milestone that ends retention is met and its defects period has passed; both its days count (B6)."""
+    """Whether the milestone that ends retention is met and its defects period, of which both ends count (B6), has
+    passed; without a period retention ends on the day of being met."""
     if terms.release_on is None:
         return False
     met_on = contract.cases[terms.release_on].completion.met_on
-    return met_on is not None and contract.today > later(met_on, terms.defects_days)
+    return met_on is not None and contract.today >= over_from(terms, met_on)
+
+
+def over_from(terms: Retention, met_on: date) -> date:
+    """The first day without retention, where the milestone that ends it is met on a day."""
+    return later(met_on, terms.defects_days + 1) if terms.defects_days else met_on

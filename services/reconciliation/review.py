@@ -10,6 +10,7 @@ from services.reconciliation.case import Case
 from services.reconciliation.contract_case import ContractCase
 from services.reconciliation.decide import decide
 from services.reconciliation.notices.turn import due_without_deciding
+from services.reconciliation.retention import over_from
 from services.reconciliation.standing import of
 from services.reconciliation.versions import next_version_begins
 
@@ -71,4 +72,4 @@ def _defects_period(contract: ContractCase) -> Iterator[date]:
     if terms is not None and terms.release_on is not None:
         met_on = contract.cases[terms.release_on].completion.met_on
         if met_on is not None:
-            yield later(met_on, terms.defects_days + 1)
+            yield over_from(terms, met_on)

@@ -27,6 +27,16 @@ def of(standing: Standing, kind: str) -> list[Slot]:
     return standing.get(kind, _NOTHING)
 
 
+def at_one_place(one: Slot, other: Slot) -> bool:
+    """Whether two facts that stand at one milestone are both said of it, or both of all of its contract. By which key
+    makes no difference: what a portal opens under its own, an operator ends under ours (rule D7)."""
+    return _is_contract_wide(one) == _is_contract_wide(other)
+
+
+def _is_contract_wide(slot: Slot) -> bool:
+    return slot.address.contract is not None and slot.address.milestone is None
+
+
 def place(state: State, index: Index, placed: Mapping[str, Standing], after: int = 0) -> int:
     """Put the slots `after` so many under their milestones; how many there are now. A slot never moves while its plan
     is in force. Parked and void facts count nowhere."""

@@ -66,8 +66,12 @@ def open_holds(facts, milestone, plan, rules):
     """Every hold that a person of the operator placed here and that nobody of the operator has lifted later."""
     mine = [x for x in newest(facts) if is_about(x, milestone, plan) and rules.roles[x.source] == "operator"]
     lifted = [x for x in mine if x.kind == "hold.lifted"]
+
+    def wide(fact):
+        return fact.address.contract is not None and fact.address.milestone is None
+
     return [
         x.body.hold for x in mine
         if x.kind == "hold.placed"
-        and not any(y.body.hold == x.body.hold and y.address == x.address and y.time > x.time for y in lifted)
+        and not any(y.body.hold == x.body.hold and wide(y) == wide(x) and y.time > x.time for y in lifted)
     ]  # fmt: skip

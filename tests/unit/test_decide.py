@@ -9,12 +9,16 @@ from builders import (
     Story,
     a_contract,
     a_milestone,
+    an_amendment,
     attached,
+    disputed,
     held_by,
     invoice,
+    lifted_by,
     met,
     received,
     registered,
+    resolved,
     said,
     signed,
     waived,
@@ -233,3 +237,40 @@ def test_a_doubt_about_a_hold_that_was_placed_is_not_ended_by_one_that_was_lifte
     assert story.reasons() == ["SOURCE_UNREADABLE", "NOT_MET"]
     story.tell(held_by("olga", "H-2"), said("office", "hold.lifted", hold="H-2", by="otto"), met())
     assert story.released() == 10_000
+
+
+KEYED = a_contract(a_milestone(requires=["met"], refs={"portal": ["order:1/1"], "office": ["dossier:7"]}))
+
+
+def test_an_operator_ends_under_our_id_what_a_portal_disputed_under_its_own_key():
+    story = Story().tell(registered(KEYED), met(status="notMet"), disputed("40.00", source="portal", key="order:1/1"))
+    story.tell(met())
+    assert (story.reasons(), story.released()) == (["DISPUTED"], 6_000)
+    story.tell(resolved())
+    assert (story.reasons(), story.released()) == ([], 10_000)
+
+
+def test_a_hold_placed_under_a_key_is_lifted_under_our_id_and_one_of_the_whole_contract_is_not():
+    story = Story().tell(
+        registered(KEYED), met(status="notMet"), held_by(key="dossier:7"), held_by("olga", "H-2", None)
+    )
+    story.tell(lifted_by(), lifted_by("otto", "H-2"))
+    assert story.position().reasons[0].detail == "olga placed hold H-2: under review"
+    story.tell(lifted_by("otto", "H-2", None), met())
+    assert story.released() == 10_000
+
+
+def test_a_delivery_claimed_by_one_who_has_no_say_is_nobodys_duty():
+    plan = a_contract(a_milestone(requires=["signed_off"]))
+    story = Story().tell(registered(plan), said("pm", "delivery.claimed", delivered_on="2026-03-01", by="jane"))
+    assert story.tell(signed("jane")).released() == 10_000
+
+
+def test_a_precursor_that_was_replaced_counts_as_met_when_the_stand_in_of_its_successor_is():
+    story = Story().tell(registered(a_contract(a_milestone("M1"), a_milestone("M2", requires=["met"], after=["M1"]))))
+    heirs = [a_milestone("M3", replaces=["M1"]), a_milestone("M4", requires=["met"], contingency_for="M3")]
+    plan = a_contract(*heirs, a_milestone("M2", requires=["met"], after=["M1"]), version=2, amendment=an_amendment())
+    story.tell(registered(plan), met("M2"), met("M4"))
+    assert story.reasons("M2") == ["PRECURSOR_OPEN"]
+    story.tell(said("office", "milestone.activated", "M4", by="olga", rationale="fallback"))
+    assert story.released("M2") == 10_000

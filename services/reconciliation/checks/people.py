@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from services.reconciliation.case import Case, Finding
 from services.reconciliation.checks.proof import attached_evidence
-from services.reconciliation.standing import of
+from services.reconciliation.standing import at_one_place
 from services.reconciliation.state import Slot
 
 
@@ -20,8 +20,8 @@ def no_manual_hold(case: Case) -> Iterator[Finding]:
 
 
 def _lifts(other: Slot, placed: Slot) -> bool:
-    """Whether another operator's system lifts the same hold at the same address, later."""
-    same = other.kind == "hold.lifted" and other.body.hold == placed.body.hold and other.address == placed.address
+    """Whether an operator's system lifts the same hold at the same place, later."""
+    same = other.kind == "hold.lifted" and other.body.hold == placed.body.hold and at_one_place(other, placed)
     return same and other.order[1] > placed.order[1]
 
 
@@ -69,7 +69,7 @@ def duties_separated(case: Case) -> Iterator[Finding]:
 
 
 def _acts(case: Case) -> Iterator[tuple[str, str, str, str]]:
-    for slot in of(case.standing, "delivery.claimed"):
+    for slot in case.of("delivery.claimed", "delivery"):
         if slot.body.by:
             yield "claimed delivery", slot.source, slot.body.by, slot.fact
     for _, slot in case.signatures:

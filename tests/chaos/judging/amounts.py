@@ -8,7 +8,7 @@ from collections import defaultdict, namedtuple
 from fractions import Fraction
 from math import floor
 
-from judging.known import number_of
+from judging.known import is_contract_wide, number_of
 
 STANDING = ("open", "paid")
 Invoices = namedtuple("Invoices", "sum foreign other_currency parts")
@@ -131,7 +131,8 @@ def disputed(at):
     for slot in opened:
         resolved = [
             s for s in at.of("dispute.resolved", "dispute")
-            if s.body["dispute"] == slot.body["dispute"] and s.address == slot.address and s.order[1] > slot.order[1]
+            if s.body["dispute"] == slot.body["dispute"] and s.order[1] > slot.order[1]
+            and is_contract_wide(s) == is_contract_wide(slot)
             and at.roles.get(s.source) in ("operator", at.roles.get(slot.source))
         ]  # fmt: skip
         amount = slot.body.get("amount")

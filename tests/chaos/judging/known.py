@@ -160,6 +160,12 @@ def _in_force(plan, moment):
     return amendment["state"] == "approved" and begun
 
 
+def is_contract_wide(slot):
+    """Whether a word is about the whole contract, by our own name of it."""
+    contract, milestone, *_ = slot.address
+    return contract is not None and milestone is None
+
+
 def places(plan, slot):
     """The milestones at which a word stands (§3.5, rule A10); a doubt stands at all that it may be about (rule A11)."""
     contract, milestone, source, keys = slot.address

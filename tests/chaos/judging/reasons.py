@@ -8,7 +8,7 @@ Judged here, in every decision, both ways (missing, or held without cause): see 
 
 from collections import defaultdict
 
-from judging.known import day, day_of, micros, number_of
+from judging.known import day, day_of, is_contract_wide, micros, number_of
 
 PARTIAL = {
     "PARTLY_ACCEPTED", "DISPUTED", "PARTLY_INVOICED", "RETENTION", "ADVANCE_RECOUPED", "LATE_DAMAGES", "CAP_REACHED"
@@ -79,9 +79,10 @@ def _is_entitled(at, slot):
 
 def open_holds(at):
     """A person's holds that nobody with a say has lifted since."""
-    lifted = {(repr(s.address), s.body["hold"]): s.order[1] for s in at.of("hold.lifted", "hold")}
+    lifts = at.of("hold.lifted", "hold")
+    lifted = {(is_contract_wide(s), s.body["hold"]): s.order[1] for s in sorted(lifts, key=lambda s: s.order[1])}
     placed = at.of("hold.placed", "hold")
-    return {s.body["hold"] for s in placed if lifted.get((repr(s.address), s.body["hold"]), -1) <= s.order[1]}
+    return {s.body["hold"] for s in placed if lifted.get((is_contract_wide(s), s.body["hold"]), -1) <= s.order[1]}
 
 
 def waivers(at):
