@@ -75,17 +75,11 @@ class Invoices:
     def part(self, group, name):
         """C3, F4: the word of the highest authority counts once; its facts at several addresses add up."""
         mine = [w for w in group if name in w.milestones]
-        spoken = {}
-        for word in mine:
-            spoken[word.source] = max(spoken.get(word.source, 0), word.time)
-        best = self.s.highest("invoice", spoken)
+        best, told = self.believed(mine)
         if best is None:
             return None
-        told = {}
-        for word in sorted((w for w in mine if w.source == best), key=lambda w: order(w.newest)):
-            told[word.address] = word  # one source, one address, one invoice: the newest word (A1)
-        newest = max(told.values(), key=lambda w: order(w.newest))
-        net = sum(w.body.net.minor for w in told.values())
+        newest = max(told, key=lambda w: order(w.newest))
+        net = sum(w.body.net.minor for w in told)
         part = Part(
             plain("number", newest.body.number), newest.body.supplier, newest.body.issued_on, newest.body.state, net,
             newest.body.net.currency, newest.field("gross"), frozenset(self.by(mine)), False, Fraction(0),
@@ -93,6 +87,16 @@ class Invoices:
         worth = self.worth(part)
         counts = self.stands(part) and self.ours(group) and worth is not None and not self.credits_what_has_gone(newest)
         return part._replace(counts=counts, worth=worth if counts else Fraction(0))
+
+    def believed(self, words):
+        """The source of the highest authority, of equals that whose word is newest, and its words: of one source, one
+        address and one invoice the newest one is its word (A1)."""
+        newest = {(w.source, w.address): w for w in sorted(words, key=lambda w: order(w.newest))}.values()
+        spoken = {}
+        for word in newest:
+            spoken[word.source] = max(spoken.get(word.source, 0), word.time)
+        best = self.s.highest("invoice", spoken)
+        return best, [w for w in newest if w.source == best]
 
     def by(self, words):
         return [self.s.person(w.source, w.field("by")) for w in words if w.field("by")]
@@ -106,13 +110,18 @@ class Invoices:
 
     def worth(self, part):
         """D3: in the contract's currency, at the rate of the issue date; None without a rate."""
-        if part.currency == self.plan.currency:
-            return Fraction(part.net)
-        rates = [r for r in self.plan.rates if r.from_ == part.currency and r.valid_from <= part.issued_on]
+        rate = self.rate(part.currency, part.issued_on)
+        return None if rate is None else part.net * rate
+
+    def rate(self, currency, day):
+        """What a minor unit of a currency is worth on a day."""
+        if currency == self.plan.currency:
+            return Fraction(1)
+        rates = [r for r in self.plan.rates if r.from_ == currency and r.valid_from <= day]
         if not rates:
             return None
         rate = Fraction(max(rates, key=lambda r: r.valid_from).rate)
-        return part.net * rate * Fraction(10) ** (decimals(self.plan.currency) - decimals(part.currency))
+        return rate * Fraction(10) ** (decimals(self.plan.currency) - decimals(currency))
 
     def credits_what_has_gone(self, word):
         """C3: a credit note counts until its credited invoices have been seen and no longer stand."""
@@ -126,12 +135,7 @@ class Invoices:
 
     def stands_anywhere(self, group):
         for name in {m for w in group for m in w.milestones}:
-            spoken = {}
-            for w in group:
-                if name in w.milestones:
-                    spoken[w.source] = max(spoken.get(w.source, 0), w.time)
-            best = self.s.highest("invoice", spoken)
-            told = [w for w in group if w.source == best and name in w.milestones]
+            told = self.believed([w for w in group if name in w.milestones])[1]
             if told:
                 yield max(told, key=lambda w: order(w.newest)).body.state in ("open", "paid")
 
