@@ -7,6 +7,7 @@ from fractions import Fraction
 from contracts_schema.money import Money
 from contracts_schema.reasons import ExceptionCode as E
 from services.reconciliation.case import Case
+from services.reconciliation.invoices import Exact, worth
 from services.reconciliation.state import Slot
 from services.reconciliation.subject import invoice_number
 
@@ -36,21 +37,31 @@ def _is_too_late(slot: Slot) -> bool:
 
 def paid_to_date(case: Case) -> int:
     """Net minor units that finance says it has paid; a payment of a taxed invoice counts with its net share."""
-    return sum(int(_net_part(case, s)) for s in case.of("payment.made", "payment"))
+    return sum(int(_worth_of(case, s)) for s in case.of("payment.made", "payment"))
 
 
-def _net_part(case: Case, slot: Slot) -> Fraction:
-    """The net of a payment by the invoice that it names, in the newest word of the highest authority (A8, D11)."""
-    amount: Money = slot.body.amount
-    taxed = [s for s in case.of("invoice.received", "invoice") if _is_paid_by(s, slot)]
-    if not taxed:
-        return Fraction(amount.minor)
-    body = max(taxed, key=lambda s: (-(case.rules.rank(case.plan, "invoice", s.source) or 0), s.order)).body
-    return Fraction(amount.minor * body.net.minor, body.gross.minor)
+def _worth_of(case: Case, payment: Slot) -> Exact:
+    """The net of a payment in the contract's currency, by the invoice that it names and its issue date, in the newest
+    word of the highest authority (A8, D3, D11). What names none has the rate of its own day; without a rate it counts
+    as it stands."""
+    amount: Money = payment.body.amount
+    named = [s for s in case.of("invoice.received", "invoice") if _is_named(s, payment)]
+    taxed = [s.body for s in _highest_last(case, named) if _is_taxed(s, amount.currency)]
+    net = Fraction(amount.minor * taxed[-1].net.minor, taxed[-1].gross.minor) if taxed else amount.minor
+    day = _highest_last(case, named)[-1].body.issued_on if named else payment.body.paid_on
+    found = worth(net, amount.currency, day, case.plan)
+    return net if found is None else found
 
 
-def _is_paid_by(invoice: Slot, payment: Slot) -> bool:
-    gross, named = invoice.body.gross, payment.body.invoice
-    if not isinstance(gross, Money) or gross.minor <= 0 or gross.currency != payment.body.amount.currency:
-        return False
+def _highest_last(case: Case, slots: list[Slot]) -> list[Slot]:
+    return sorted(slots, key=lambda s: (-(case.rules.rank(case.plan, "invoice", s.source) or 0), s.order))
+
+
+def _is_named(invoice: Slot, payment: Slot) -> bool:
+    named = payment.body.invoice
     return named is not None and invoice_number(named) == invoice_number(invoice.body.number)
+
+
+def _is_taxed(invoice: Slot, currency: str) -> bool:
+    gross = invoice.body.gross
+    return isinstance(gross, Money) and gross.minor > 0 and gross.currency == currency

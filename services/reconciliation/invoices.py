@@ -188,7 +188,7 @@ def _invoice(
         supplier_identifiers=tuple(sorted(identifiers_of(body))), business_unit=unit, issued_on=body.issued_on,
         state=body.state, net=Money(minor, currency), total=_total(slots),
         credits=_credited(max(group, key=lambda s: s.order)),
-        worth=_worth(minor, currency, body.issued_on, plan), right_supplier=bool(ours),
+        worth=worth(minor, currency, body.issued_on, plan), right_supplier=bool(ours),
         source_keys=tuple(sorted({s.address.keys[-1] for s in slots if s.address.keys})),
         issuers=tuple(sorted({(s.source, s.body.by) for s in slots if isinstance(s.body.by, str)})),
         facts=chosen.facts, conflict=conflict("invoice", chosen, words), known_as=identifiers,
@@ -238,11 +238,11 @@ def _total(slots: Iterable[Slot]) -> Money | None:
     return max((s.body.total for s in slots if isinstance(s.body.total, Money)), default=None)
 
 
-def _worth(minor: int, currency: str, issued_on: date, plan: Plan) -> Exact | None:
-    """Exact minor units of the contract's currency, by the rate in force on the issue date (rule D3)."""
+def worth(minor: Exact, currency: str, day: date, plan: Plan) -> Exact | None:
+    """Exact minor units of the contract's currency, by the rate in force on a day: of an invoice its issue date (D3)."""
     if currency == plan.currency:
         return minor
-    rates = [r for r in plan.rates if r.from_ == currency and r.valid_from <= issued_on]
+    rates = [r for r in plan.rates if r.from_ == currency and r.valid_from <= day]
     if not rates:
         return None
     rate = max(rates, key=lambda r: r.valid_from)

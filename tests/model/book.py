@@ -1,6 +1,7 @@
 """The model's book of one contract: it hears records, lets the time pass, decides, and notes what finance is told."""
 
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -285,12 +286,17 @@ class Book:
         return tuple(code for code, is_so in found.items() if is_so)
 
     def net_of(self, s, m, word):
-        """D11: a payment of a taxed invoice counts with its net."""
+        """D11: a payment of a taxed invoice counts with its net; at the rate of the invoice, or of its own day (D3)."""
         amount, coin = word.body.amount
+        day = word.body.paid_on
         for part in s.invoices.parts(m.id):
-            if part.number == word.body.invoice and part.gross and part.gross.minor > 0 and part.gross.currency == coin:
-                return amount * part.net // part.gross.minor
-        return amount
+            if part.number == word.body.invoice:
+                day = part.issued_on
+                if part.gross and part.gross.minor > 0 and part.gross.currency == coin:
+                    amount = Fraction(amount * part.net, part.gross.minor)
+                break
+        rate = s.invoices.rate(coin, day)
+        return int(amount if rate is None else amount * rate)
 
     def targets(self, s, m, rest):
         """E2, E3: what was released, less what was carried, fills the counting invoices that it does not settle."""

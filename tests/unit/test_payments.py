@@ -24,3 +24,27 @@ def test_the_word_of_the_highest_authority_tells_the_tax_whatever_came_first(eve
 def test_a_payment_beyond_the_net_released_is_an_exception(gross):
     story = told(invoice("100.00", gross=gross), paid("125.01", invoice=" I-1"))
     assert [str(code) for code in story.position().exceptions] == (["PAID_WHILE_HELD"] if gross == "119.00" else [])
+
+
+RATES = [
+    {"from": "USD", "rate": "0.92", "valid_from": "2026-01-01"},
+    {"from": "USD", "rate": "0.50", "valid_from": "2026-03-02"},
+]
+
+
+def in_dollars(payment):
+    plan = a_contract(a_milestone(value="92.00", requires=["met", "invoiced"]), rates=RATES)
+    story = Story().tell(registered(plan), met(), invoice("100.00", currency="USD", gross="119.00"), payment)
+    assert story.released() == 9_200
+    return [str(code) for code in story.position().exceptions]
+
+
+def test_a_payment_in_another_currency_is_worth_what_its_invoice_is():
+    on_the_day = {"invoice": "I-1", "currency": "USD", "paid_on": "2026-03-02"}
+    assert in_dollars(paid("119.00", **on_the_day)) == []
+    assert in_dollars(paid("120.20", **on_the_day)) == ["PAID_WHILE_HELD"]
+
+
+def test_a_payment_in_another_currency_that_names_no_invoice_has_the_rate_of_its_day():
+    assert in_dollars(paid("100.02", currency="USD", paid_on="2026-03-01")) == ["PAID_WHILE_HELD"]
+    assert in_dollars(paid("184.00", currency="USD", paid_on="2026-03-02")) == []
