@@ -2,8 +2,8 @@
 
     python -m chaos.campaign [--seed N] [--minutes M] [--folder F] [--only STAGE ...]
 
-The short form takes every fault as often as CI asks for; with `--minutes` faults of all kinds go on, side by side, for
-so long. It ends with one line of figures, and with 1 where something was lost, doubled or paid early, or where a fault
+The short form takes every fault as often as CI asks for; with `--minutes` faults of all kinds go on behind it, side by
+side, for so long. It ends with one line of figures, and with 1 where something was lost, doubled or paid early, or where a fault
 that was planned did not fire. Drawn from the seed: what is said, which faults, on whom, in which order; not how the
 processes interleave.
 """
@@ -93,7 +93,7 @@ class Campaign:
             except Exception:
                 await self._write_activity()
                 raise
-            end = self.began + self.minutes * 60
+            end = time.monotonic() + self.minutes * 60
             while time.monotonic() < end:
                 await self._all_together()
                 self.say(f"{self.census.fired.total()} faults")

@@ -9,19 +9,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from chaos.census import Census
-from chaos.processes import Member, until
+from chaos.processes import LIMIT_S, Member, until
 from chaos.site import SESSION_S, Site
 from chaos.store import Store
 
 from contracts_schema.failpoints import POINTS
 from services.runtime.holdings import SUSPICIOUS
 
-REACHED_S = 150.0
-MAY_S = 30.0
-GETS_ON_S = 120.0
+MAY_S = 30.0  # how long a process that may never come to a failpoint is waited for
 # A record is suspected, and its attempts are counted, once so many processes have died before they committed it.
 DEATHS_OF_A_RECORD = ("batch.polled",) * SUSPICIOUS + ("batch.attempted",)
-STANDS_STILL_S = 150.0  # who stops in the middle of a transaction of the gate holds its locks for a minute
 # Where standing still is worst: in the middle of a transaction, between commit and publish, around a call.
 WORST = {
     "worker": ("batch.written", "batch.committed", "relay.read", "publish.sent"),
@@ -69,7 +66,7 @@ class Faults:
     async def some_work(self, kind: str) -> None:
         """Wait until processes of this kind have done something: a fault in idleness proves little."""
         least = await self.store.done(kind) + self.rng.randrange(30)
-        await until(lambda: self._got_on(kind, least), f"{kind}s get on", GETS_ON_S)
+        await until(lambda: self._got_on(kind, least), f"{kind}s get on")
 
     async def _got_on(self, kind: str, done: int) -> bool:
         return await self.store.done(kind) > done
@@ -106,7 +103,7 @@ class Faults:
             await asyncio.to_thread(member.kill)
             member.launch()
 
-    async def die_at(self, member: Member, name: str, within_s: float = REACHED_S, at: int = 1) -> None:
+    async def die_at(self, member: Member, name: str, within_s: float = LIMIT_S, at: int = 1) -> None:
         """Let a process run into a failpoint that kills it, the `at`-th time that it comes there."""
         await asyncio.to_thread(member.kill)
         member.launch(f"{name}=kill:{at}")
@@ -138,7 +135,7 @@ class Faults:
                 await asyncio.to_thread(member.kill)
             zombie, *others = members
             zombie.launch(f"{name}=stop")
-            await until(lambda: name in zombie.fired(), f"{zombie.name} stands still at {name}", REACHED_S)
+            await until(lambda: name in zombie.fired(), f"{zombie.name} stands still at {name}")
             for other in others:
                 other.launch()
             await self._stand_still(zombie)
@@ -149,7 +146,7 @@ class Faults:
         member.stop_still()
         kind, began = f"zombie {member.kind}", time.monotonic()
         try:
-            await until(lambda: self._replaced(member), f"others take over from {member.name}", STANDS_STILL_S)
+            await until(lambda: self._replaced(member), f"others take over from {member.name}")
             self.census.recovered(f"{kind}: taken over", time.monotonic() - began)
         finally:
             member.go_on()

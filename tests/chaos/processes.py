@@ -12,6 +12,7 @@ from pathlib import Path
 from servers.process import ServerProcess
 
 PROJECT = Path(__file__).parents[2]
+LIMIT_S = 180.0  # for what takes seconds, a minute where locks must time out, and longer on a busy machine
 COMMANDS = {"worker": "run", "gate": "gate", "collect": "collect"}
 
 
@@ -74,7 +75,7 @@ class Member(ServerProcess):
             raise AssertionError(f"{self.name} ended by itself with {self._child.returncode}:\n{self.log_end()}")
 
 
-async def until(question, what: str, within_s: float = 60, every_s: float = 0.05) -> float:
+async def until(question, what: str, within_s: float = LIMIT_S, every_s: float = 0.05) -> float:
     """Ask, plainly or by awaiting, until the answer is yes; how long that took. Raises TimeoutError with `what`."""
     began = time.monotonic()
     while True:

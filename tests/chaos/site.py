@@ -102,7 +102,7 @@ class Site:
             for member in self.members:
                 member.launch()
             for member in self.members:
-                await until(lambda m=member: asyncio.to_thread(m.ready), f"{member.name} is ready", 120)
+                await until(lambda m=member: asyncio.to_thread(m.ready), f"{member.name} is ready")
             yield
 
     async def connect(self) -> asyncpg.Connection:
