@@ -102,7 +102,7 @@ def _position(
     case: Case, found: dict[R, list[Finding]], allowance: Allowance, released: int, room: int | None
 ) -> Position:
     """The position with everything released that goes out in this revision; `room` is what that leaves of the cap."""
-    over, carried = _is_over(case, allowance), case.state.carried.amount if case.state.carried else None
+    over, carried = _is_over(case, allowance), case.state.carried.out if case.state.carried else None
     reasons = _reasons(case, found, allowance, _within_cap(allowance, released, room), released, over)
     return Position(
         milestone=case.milestone.id, value=case.value, released=released, held=max(0, case.value - released),

@@ -239,7 +239,7 @@ def _total(slots: Iterable[Slot]) -> Money | None:
 
 
 def worth(minor: Exact, currency: str, day: date, plan: Plan) -> Exact | None:
-    """Exact minor units of the contract's currency, by the rate in force on a day: of an invoice its issue date (D3)."""
+    """Exact minor units of the contract's currency, by the rate of a day: of an invoice that of its issue (D3)."""
     if currency == plan.currency:
         return minor
     rates = [r for r in plan.rates if r.from_ == currency and r.valid_from <= day]

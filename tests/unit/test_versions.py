@@ -114,6 +114,7 @@ def test_more_than_the_successors_are_worth_stays_with_the_last_and_is_an_except
                        a_milestone("M3", "20.00", requires=["met"], replaces=["M1"])))  # fmt: skip
     assert (story.released("M2"), story.released("M3")) == (3_000, 7_000)
     assert [str(x) for x in story.position("M3").exceptions] == ["OVER_RELEASED"]
+    assert story.commands[-1]["carried"]["amount"] == "70.00"  # none of it is payable again
 
 
 def test_what_has_been_replaced_is_not_carried_twice():
@@ -238,7 +239,7 @@ def test_what_came_over_beyond_the_value_is_not_payable_again_even_when_the_valu
     story.tell(invoice("100.00", "I-1", key="line:1"), renamed(2, "M2", ["M1"], "20.00"))
     assert (story.released("M2"), story.position("M2").carried, story.reasons("M2")) == (
         10_000,
-        2_000,
+        10_000,
         ["INVOICE_EXCEEDS_VALUE", "OVER_RELEASED"],
     )
     assert story.commands[-1]["targets"][0]["payable_to_date"]["amount"] == "0.00"
