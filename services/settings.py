@@ -25,6 +25,7 @@ from services.reconciliation.policy import Policy, Rules, make_rules
 from services.server_settings import SECRETS, Kafka, Postgres, plain_secrets
 
 ENVIRONMENT = "MILEPOST__"
+MENDED_MOST = 3  # times that faulty parts are left out to see what else is wrong
 FOLDERS: Mapping[str, Role] = {"tryton": "erp", "redmine": "project", "ubl": "supplier_portal"}
 Dialect = Literal["milepost", "tryton", "redmine", "ubl"]
 
@@ -308,14 +309,16 @@ def _is_secret(error: Any) -> bool:
 
 
 def _faults_of_the_rest(content: Mapping[str, Any], error: ValidationError) -> list[str]:
-    """What single fields cannot show, of a configuration without its faulty parts."""
+    """What single fields cannot show, of a configuration without its faulty parts; what lacks them then, goes too."""
     rest = deepcopy(dict(content))
-    for fault in error.errors(include_url=False, include_input=False):
-        _leave_out(rest, fault["loc"][:-1] if fault["type"] == "missing" else fault["loc"])
-    try:
-        return _faults(Settings.model_validate(rest), known=content.get("sources") or {})
-    except ValidationError:
-        return []
+    for _ in range(MENDED_MOST):
+        for fault in error.errors(include_url=False, include_input=False):
+            _leave_out(rest, fault["loc"][:-1] if fault["type"] == "missing" else fault["loc"])
+        try:
+            return _faults(Settings.model_validate(rest), known=content.get("sources") or {})
+        except ValidationError as still:
+            error = still
+    return []
 
 
 def _leave_out(content: Any, path: Sequence[int | str]) -> None:

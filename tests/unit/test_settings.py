@@ -33,6 +33,13 @@ def test_every_fault_is_named_at_once():
     assert "'x:1' stands for two persons" in found[1]
 
 
+def test_what_single_fields_cannot_show_is_named_beside_a_source_of_a_dialect_that_is_none():
+    sources = {"a": {"dialect": "milepost", "topic": "t"}, "b": {"dialect": "sap", "topic": "u"}, "c": {"dialekt": "x"}}
+    found = faults(sources=sources, people={"jane": ["x:1"], "joe": ["x:1"]})
+    for named in ("sources.b.dialect: 'sap'", "sources.c.dialect is missing", "sources.a.role", "two persons"):
+        assert any(named in fault for fault in found)
+
+
 # Secrets and the broker's security
 
 LOGIN = {"security_protocol": "SASL_SSL", "username": "milepost", "password_file": "/run/secrets/kafka"}
