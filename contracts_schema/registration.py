@@ -180,19 +180,25 @@ def _values(r: d.Registration, cap: int | None, band: int, read: _Amounts, whole
         return values, 0
     for m in parts:
         values[m.id] = int(cap * Fraction(m.percent or "0") / 100)
+    regular = [m.id for m in parts if not m.contingency_for]
     planned = sum(values.get(m.id, 0) for m in r.milestones if not m.contingency_for)
-    rest = cap - planned
-    regular = [m for m in parts if not m.contingency_for]
+    rest = _rest(cap - planned, cap - sum(values[name] for name in regular), band)
     if rest < -band:
         text = f"the percentages add up to {read.show(-rest)} more than value_cap, beyond the rounding band (rule B2)"
         read.wrong(("milestones",), text)
     elif abs(rest) <= band and regular:
-        values[regular[-1].id] += rest
-        rest = 0
+        values[regular[-1]] += rest
+        planned += rest
     for m in parts:
         if values[m.id] <= 0:
             read.wrong(("milestones", m.id, "percent"), f"{m.percent} percent of value_cap is nothing")
-    return values, max(0, rest)
+    return values, max(0, cap - planned)
+
+
+def _rest(of_all: int, of_percentages: int, band: int) -> int:
+    """What is left of the cap. Where fixed values beside the percentages lie above it, they are no fault of those: the
+    cap limits what is paid (rules B2, C7)."""
+    return of_all if of_all >= -band else of_percentages
 
 
 def _milestone(m: d.MilestoneDocument, value: int | None, read: _Amounts) -> p.Milestone:

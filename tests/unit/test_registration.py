@@ -110,6 +110,13 @@ def test_percentages_round_down_and_the_last_takes_the_rest_within_the_band():
     assert (sum(m.value for m in plan.milestones), plan.unallocated) == (9999, 0)
 
 
+def test_a_fixed_value_beside_percentages_may_lie_above_the_cap_as_it_may_without_them():
+    thirds = [a_milestone(f"M{n}", "x", percent="33.33") for n in (1, 2)] + [a_milestone("M3", "x", percent="33.34")]
+    plan = read_registration(a_contract(*thirds, a_milestone("B1", "50.00"), value_cap="1000.01"))
+    assert [m.value for m in plan.milestones] == [33_330, 33_330, 33_341, 5_000]
+    assert plan.unallocated == 0
+
+
 def test_what_the_percentages_leave_stays_unallocated_and_visible():
     plan = read_registration(a_contract(a_milestone("M1", "x", percent="60"), value_cap="100.00"))
     assert (plan.milestones[0].value, plan.unallocated) == (6000, 4000)
