@@ -3,9 +3,9 @@
     python -m chaos.campaign [--seed N] [--minutes M] [--folder F] [--only STAGE ...]
 
 The short form takes every fault as often as CI asks for; with `--minutes` faults of all kinds go on behind it, side by
-side, for so long. It ends with one line of figures, and with 1 where something was lost, doubled or paid early, or where a fault
-that was planned did not fire. Drawn from the seed: what is said, which faults, on whom, in which order; not how the
-processes interleave.
+side, for so long. It ends with one line of figures, and with 1 where something was lost, doubled or paid early, or
+where a fault that was planned did not fire. Drawn from the seed: what is said, which faults, on whom, in which order;
+not how the processes interleave.
 """
 
 import argparse

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -118,10 +119,11 @@ class Faults:
         """One after the other stands still, longer than a session or a lease, and goes on: every second one at a place
         where that is worst."""
         self.census.plan(f"zombie {kind}", times)
+        worst = itertools.cycle(self.rng.sample(WORST[kind], len(WORST[kind])))
         for n in range(times):
             await self.some_work(kind)
             if n % 2:
-                await self._stand_still_at(kind, self.rng.choice(WORST[kind]))
+                await self._stand_still_at(kind, next(worst))
             else:
                 async with self._in_hand(kind, self._works) as member:
                     await self._stand_still(member)

@@ -50,7 +50,7 @@ class Outages:
         began = {member: member.log.stat().st_size for member in self.site.of("worker")}
         _fill(filler)
         try:
-            await until(lambda: any(self._lacks_room(m.log, at) for m, at in began.items()), "the disk is full")
+            await until(lambda: all(self._lacks_room(m.log, at) for m, at in began.items()), "the disk is full")
         finally:
             filler.unlink()
         self.census.fire("disk full")

@@ -42,6 +42,8 @@ class Way(NamedTuple):
 class ClusterBroker(ServerProcess):
     """One of the three; `ways` by name."""
 
+    start_deadline_s = 180.0  # three at once
+
     def __init__(self, folder: Path, node: int, controllers: Sequence[int], ways: Sequence[str]) -> None:
         self.port = free_port()
         self.ways = {name: Way(free_port(), free_port()) for name in ways}
