@@ -42,7 +42,11 @@ def decide(contract: ContractCase, fresh: Collection[str] = ()) -> dict[str, Pos
             found[name] = _first_hold(case, allowed[name])
         released[name] = _released(case, bool(found[name]), allowed[name], room)
         room = None if room is None else room - (released[name] - case.state.released)
-    decided = {name: _position(case, found[name], allowed[name], released[name], room) for name, case in cases.items()}
+    above = _above_cap(released, room)
+    decided = {
+        name: _position(case, found[name], allowed[name], released[name], room, above.get(name, 0))
+        for name, case in cases.items()
+    }
     contract.changed = {
         m for m, p in decided.items() if p != contract.positions.get(m) or _STATUS in contract.wanted[m]
     }
@@ -82,10 +86,20 @@ def _first_hold(case: Case, allowance: Allowance) -> dict[R, list[Finding]]:
     return {reason: [Finding(required, f"{required} counts from the next decision on: the first is a hold")]}
 
 
-def _is_over(case: Case, allowance: Allowance) -> bool:
+def _above_cap(released: dict[str, int], room: int | None) -> dict[str, int]:
+    """What of each milestone lies above the contract's cap since an amendment has lowered it, the last of the plan
+    first (rules C7, C8)."""
+    left, above = max(0, -(room or 0)), dict[str, int]()
+    for name in reversed(released) if left else ():
+        above[name] = min(left, released[name])
+        left -= above[name]
+    return above
+
+
+def _is_over(case: Case, allowed: int) -> bool:
     """Whether more was released than may be paid now; what was carried counts as earned, at least (rule C8)."""
     carried = case.state.carried.amount if case.state.carried else 0
-    return max(allowance.allowed, carried) < case.state.released
+    return max(allowed, carried) < case.state.released
 
 
 def _released(case: Case, blocked: bool, allowance: Allowance, room: int | None) -> int:
@@ -99,11 +113,14 @@ def _within_cap(allowance: Allowance, released: int, room: int | None) -> int:
 
 
 def _position(
-    case: Case, found: dict[R, list[Finding]], allowance: Allowance, released: int, room: int | None
+    case: Case, found: dict[R, list[Finding]], allowance: Allowance, released: int, room: int | None, above: int
 ) -> Position:
-    """The position with everything released that goes out in this revision; `room` is what that leaves of the cap."""
-    over, carried = _is_over(case, allowance), case.state.carried.out if case.state.carried else None
-    reasons = _reasons(case, found, allowance, _within_cap(allowance, released, room), released, over)
+    """The position with everything released that goes out in this revision; `room` is what that leaves of the cap, and
+    `above` what of this milestone lies above it."""
+    most = min(allowance.allowed, released - above)
+    over, carried = _is_over(case, most), case.state.carried.out if case.state.carried else None
+    within_cap = _within_cap(allowance, released, room)
+    reasons = _reasons(case, found, allowance, within_cap, released, released - most if over else None)
     return Position(
         milestone=case.milestone.id, value=case.value, released=released, held=max(0, case.value - released),
         allowed=allowance.allowed, carried=carried, reasons=reasons, conflicts=tuple(case.conflicts),
@@ -112,19 +129,17 @@ def _position(
 
 
 def _reasons(
-    case: Case, found: dict[R, list[Finding]], allowance: Allowance, within_cap: int, released: int, over: bool
+    case: Case, found: dict[R, list[Finding]], allowance: Allowance, within_cap: int, released: int, over: int | None
 ) -> tuple[Reason, ...]:
-    """All reasons in order of precedence, each with what it holds (rules D9, D13)."""
+    """All reasons in order of precedence, each with what it holds (rules D9, D13); `over` is what is out too much."""
     held = max(0, case.value - released)
     partial = [Reason(c.reason, c.amount, c.detail, c.facts) for c in allowance.cuts]
     if within_cap < allowance.allowed:
         partial.append(Reason(R.CAP_REACHED, allowance.allowed - within_cap, "the contract's value cap is reached", ()))
     rest = max(0, held - sum(p.amount for p in partial))
     blocking = [Reason(reason, rest, _detail(findings), _facts(findings)) for reason, findings in found.items()]
-    if over:
-        blocking.append(
-            Reason(R.OVER_RELEASED, released - allowance.allowed, "more was released than may be paid now", ())
-        )
+    if over is not None:
+        blocking.append(Reason(R.OVER_RELEASED, over, "more was released than may be paid now", ()))
     return (*blocking, *sorted(partial, key=lambda p: _RANK[p.code]))
 
 

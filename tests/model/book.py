@@ -254,9 +254,17 @@ class Book:
                 now = max(before, allowed if room is None else min(allowed, before + max(0, room)))
             room = None if room is None else room - (now - before)
             self.released[m.id] = now
+        self.spread_above_cap(room)
         self.stands = {m.id: self.stand(s, m, block[m.id], worth.get(m.id), room) for m in self.plan.milestones}
         self.tell_finance()
         self.note_withdrawn()
+
+    def spread_above_cap(self, room):
+        """C7, C8: what an amendment of the cap leaves above it lies with the last milestones of the plan."""
+        self.above, left = {}, max(0, -(room or 0))
+        for m in reversed(self.plan.milestones):
+            self.above[m.id] = min(left, self.released.get(m.id, 0))
+            left -= self.above[m.id]
 
     def stand(self, s, m, codes, worth, room):
         status, conflicts = s.status(m.id), tuple(s.conflicts(m.id))
@@ -264,13 +272,14 @@ class Book:
             return Stand(status, 0, 0, 0, 0, None, (), conflicts, self.exceptions(s, m, 0, False), ())
         released, carried = self.released[m.id], self.carried[m.id].amount if m.id in self.carried else None
         held = max(0, m.value - released)
-        over = max(worth.allowed, carried or 0) < released
+        most = min(worth.allowed, released - self.above[m.id])
+        over = max(most, carried or 0) < released
         taken = dict(worth.taken)
         if room is not None and worth.allowed - released > max(0, room):
             taken["CAP_REACHED"] = worth.allowed - released - max(0, room)
         rest = max(0, held - sum(taken.values()))
         reasons = [(code, rest) for code in codes]
-        reasons += [("OVER_RELEASED", released - worth.allowed)] if over else []
+        reasons += [("OVER_RELEASED", released - most)] if over else []
         reasons += taken.items()
         return Stand(status, m.value, released, held, worth.allowed, carried or None, tuple(reasons), conflicts,
                      self.exceptions(s, m, released, over), self.targets(s, m, released - (carried or 0)))  # fmt: skip
