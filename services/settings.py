@@ -232,7 +232,8 @@ class Settings(Part):
     def rules(self) -> Rules:
         """What decisions depend on beside facts."""
         roles = {name: source.role for name, source in self.source_table().items()}
-        only = next(iter(self.finance)) if len(self.finance) == 1 else None
+        systems = list(self.finance) or [name for name, role in roles.items() if role == "finance"]
+        only = systems[0] if len(systems) == 1 else None
         return make_rules(roles, self.people, self.policy.policy(), only, f"holidays {version('holidays')}")
 
     def dsn(self) -> str:

@@ -40,6 +40,22 @@ def test_what_single_fields_cannot_show_is_named_beside_a_source_of_a_dialect_th
         assert any(named in fault for fault in found)
 
 
+def test_contracts_that_name_no_finance_system_have_the_only_one():
+    def only(finance=(), **sources):
+        spoken = {name: {"dialect": "milepost", "role": role, "topic": name} for name, role in sources.items()}
+        acted = {name: {"dialect": "tryton", "url": "https://t", "token_file": "t"} for name in finance}
+        return check({"sources": spoken, "finance": acted}).rules().finance
+
+    assert only(["ap"], office="operator", bank="finance") == "ap"
+    assert only(bank="finance", office="operator") == "bank"
+    assert (
+        only(["ap", "us"], office="operator")
+        is only(bank="finance", other="finance")
+        is only(office="operator")
+        is None
+    )
+
+
 # Secrets and the broker's security
 
 LOGIN = {"security_protocol": "SASL_SSL", "username": "milepost", "password_file": "/run/secrets/kafka"}
