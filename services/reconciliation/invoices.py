@@ -71,12 +71,31 @@ def ledger(placed: Mapping[str, Standing], plan: Plan, rules: Rules, numbers: Co
     found: dict[str, list[Invoice]] = {}
     ambiguous: set[int] = set()
     for number, group in by_number.items():
-        for identifiers, same_supplier in _by_supplier(group, plan):
+        told, aside = _with_a_say(group, plan, rules)
+        for identifiers, same_supplier in _by_supplier(told, plan):
             units, homeless = _by_unit(same_supplier)
             ambiguous |= {id(slot) for _, slot in homeless}
             for unit, same in units.items():
-                _add(found, number, identifiers, unit, same, plan, rules)
+                shown = [part for part in aside if _may_be(part[1], identifiers, unit)]
+                _add(found, number, identifiers, unit, same, shown, plan, rules)
     return Ledger(found, frozenset(ambiguous))
+
+
+def _with_a_say(parts: list[_Part], plan: Plan, rules: Rules) -> tuple[list[_Part], list[_Part]]:
+    """The words of those who are believed about invoices, and those of others (rule A8)."""
+    told: list[_Part] = []
+    aside: list[_Part] = []
+    for part in parts:
+        (aside if rules.rank(plan, "invoice", part[1].source) is None else told).append(part)
+    return told, aside
+
+
+def _may_be(slot: Slot, identifiers: frozenset[str], unit: str | None) -> bool:
+    """Whether a word from one who has no say is of this invoice. It is shown where it differs; what it says of supplier
+    or unit makes no two invoices one (rule A8)."""
+    said = slot.body.business_unit
+    same_unit = unit is None or said == unit or not isinstance(said, str)
+    return same_unit and not identifiers.isdisjoint(identifiers_of(slot.body))
 
 
 def _by_number(placed: Mapping[str, Standing], numbers: Collection[str] | None) -> dict[str, list[_Part]]:
@@ -156,28 +175,28 @@ def _by_unit(parts: list[_Part]) -> tuple[dict[str | None, list[_Part]], list[_P
 
 def _add(
     found: dict[str, list[Invoice]], number: str, identifiers: frozenset[str], unit: str | None,
-    parts: list[_Part], plan: Plan, rules: Rules,
+    parts: list[_Part], aside: list[_Part], plan: Plan, rules: Rules,
 ) -> None:  # fmt: skip
     by_milestone: dict[str, list[Slot]] = {}
     for milestone, slot in parts:
         by_milestone.setdefault(milestone, []).append(slot)
     for milestone, slots in by_milestone.items():
-        invoice = _invoice(number, identifiers, unit, slots, plan, rules)
-        if invoice is not None:
-            found.setdefault(milestone, []).append(invoice)
+        shown = [slot for name, slot in aside if name == milestone]
+        invoice = _invoice(number, identifiers, unit, slots, shown, plan, rules)
+        found.setdefault(milestone, []).append(invoice)
 
 
 def _invoice(
-    number: str, identifiers: frozenset[str], unit: str | None, slots: list[Slot], plan: Plan, rules: Rules
-) -> Invoice | None:
+    number: str, identifiers: frozenset[str], unit: str | None, slots: list[Slot], aside: list[Slot], plan: Plan,
+    rules: Rules,
+) -> Invoice:  # fmt: skip
     told, slots = slots, _newest_at_each_address(slots)
     by_source: dict[str, list[Slot]] = {}
-    for slot in slots:
+    for slot in (*slots, *_newest_at_each_address(aside)):
         by_source.setdefault(slot.source, []).append(slot)
     words = [_net_word(source, group) for source, group in by_source.items()]
     chosen = believed(words, rules, plan, "invoice")
-    if chosen is None:
-        return None
+    assert chosen is not None  # noqa: S101 -- `slots` are of those who are believed
     group = by_source[chosen.source]
     body = max(group, key=lambda s: s.order).body
     currency, minor = chosen.value[0] if len(chosen.value) == 1 else (body.net.currency, 0)

@@ -28,9 +28,9 @@ class Invoices:
     def __init__(self, situation):
         self.s = situation
         self.plan = situation.plan
-        self.groups = self.one_invoice_across_sources(
-            [w for w in situation.words if w.newest.kind == "invoice.received"]
-        )
+        told = [w for w in situation.words if w.newest.kind == "invoice.received"]
+        self.aside = [w for w in told if situation.rank("invoice", w.source) is None]  # shown, never used (A8)
+        self.groups = self.one_invoice_across_sources([w for w in told if w not in self.aside])
 
     # -- which words are of one invoice --------------------------------------------------------------------------------
 
@@ -184,15 +184,26 @@ class Invoices:
     def conflict(self, name):
         """A9: systems differ on the net of one invoice."""
         for group in self.groups:
-            nets, believed = {}, False
-            for word in (w for w in group if name in w.milestones):
-                believed = believed or self.s.rank("invoice", word.source) is not None
+            nets = {}
+            here = [w for w in (*group, *self.shown_beside(group)) if name in w.milestones]
+            for word in sorted(here, key=lambda w: order(w.newest)):
                 sums = nets.setdefault(word.source, {})
                 sums[word.address] = word.body.net
             said = {tuple(sorted(sums_of(x.values()).items())) for x in nets.values()}
-            if believed and len(said) > 1:
+            if len(said) > 1 and any(name in w.milestones for w in group):
                 return True
         return False
+
+    def shown_beside(self, group):
+        """Words of the same number, of a supplier whom these name, and of no other unit."""
+        names = {n for w in group for n in self.names(w)}
+        units = {w.field("business_unit") for w in group} - {None}
+        for word in self.aside:
+            same = plain("number", word.body.number) == plain("number", group[0].body.number)
+            unit = word.field("business_unit")
+            known = {word.body.supplier, *(word.field("supplier_identifiers") or ())}
+            if same and known & names and (not units or unit is None or unit in units):
+                yield word
 
 
 def sums_of(amounts):

@@ -217,6 +217,30 @@ def test_one_supplier_under_any_identifier_is_one():
     assert (story.released(), len(story.commands[-1]["targets"])) == (5_000, 1)
 
 
+FINANCE_ALONE = {"authority": {"invoice": ["finance"]}, "hold_on_conflict": ["invoice"]}
+
+
+def test_who_has_no_say_about_invoices_makes_no_two_suppliers_one_and_no_total_larger():
+    plan = [a_milestone("M1", requires=["invoiced"]), a_milestone("M2", requires=["invoiced"])]
+    two_names = {"supplier": "SUP-1", "supplier_identifiers": ["V-77"]}
+    story = told(invoice("100.00", **two_names), milestones=plan, **FINANCE_ALONE)
+    story.tell(invoice("100.00", source="ap", supplier="V-77", by="jane"))
+    assert story.reasons() == ["NOT_INVOICED", "WRONG_SUPPLIER"]
+    story = told(held_by(), invoice("100.00", total="200.00"), milestones=plan, **FINANCE_ALONE)
+    story.tell(*(invoice("100.00", milestone=m, source="ap", total="100.00") for m in ("M1", "M2")))
+    assert story.reasons() == ["MANUAL_HOLD", "INVOICE_CLAIMED_TWICE"]
+
+
+def test_who_has_no_say_about_invoices_is_shown_where_he_differs():
+    plan = [a_milestone("M1", requires=["invoiced"]), a_milestone("M2", requires=["invoiced"])]
+    story = told(invoice("90.00", business_unit="north"), milestones=plan, **FINANCE_ALONE)
+    assert (story.reasons(), story.position().conflicts) == (["NOT_INVOICED"], ())
+    story.tell(invoice("100.00", source="ap"), invoice("100.00", milestone="M2", number="I-2", source="ap"))
+    (conflict,) = story.position().conflicts
+    assert (conflict.field, [word.source for word in conflict.words]) == ("invoice", ["ap", "portal"])
+    assert (story.reasons("M2"), story.released("M2")) == ([], 10_000)
+
+
 def test_parts_of_one_invoice_from_one_source_add_up_and_two_currencies_do_not():
     plan = a_milestone(requires=["invoiced"], refs={"portal": ["line:1", "line:2"]})
     story = told(invoice("30.00", key="line:1"), invoice("20.00", key="line:2"), milestones=[plan])
