@@ -239,6 +239,14 @@ class Work:
         for turn in turns:
             self._finish(turn)
         self._changes.wakes += [(contract, 0, CLAIMS) for contract in settled.woken]
+        if self._changes.unclaimed:
+            await self._wake_other_claimants(batch)
+
+    async def _wake_other_claimants(self, batch: Batch) -> None:
+        """A key that one contract gives up may be another's alone from now on: what waited as ambiguous is its own."""
+        given_up = await batch.claims({(source, key) for source, key, _ in self._changes.unclaimed})
+        others = {contract for claimants in given_up.values() for contract in claimants}
+        self._changes.wakes += [(contract, 0, UNPARK) for contract in sorted(others)]
 
     def _finish(self, turn: Turn) -> None:
         state, encoded = turn.state, turn.encoded

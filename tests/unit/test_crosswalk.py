@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from builders import Story, a_contract, a_milestone, invoice, met, received, registered, said, signed
+from builders import Story, a_contract, a_milestone, an_amendment, invoice, met, received, registered, said, signed
 
 from contracts_schema import facts as f
 from contracts_schema.registration import read_registration
@@ -82,6 +82,15 @@ def test_an_amendment_that_moves_a_key_moves_what_stands_under_it():
     story = Story().tell(registered(one), said("office", "hold.placed", hold="H", by="o", reason="r"))
     story.tell(said("pm", "milestone.assessed", key="issue:1", status="met"), registered(two))
     assert (story.standings()["M1"].status, story.standings()["M2"].status) == ("scheduled", "met")
+
+
+def test_what_two_contracts_claimed_is_the_others_once_one_gives_the_key_up():
+    keyed = a_milestone(requires=["met"], refs={"pm": ["issue:1"]})
+    story = Story().tell(registered(a_contract(keyed)), registered(a_contract(keyed, contract="C-2")))
+    story.tell(said("pm", "milestone.assessed", key="issue:1", status="met"))
+    assert story.outcomes[-1] == "parked"
+    story.tell(registered(a_contract(a_milestone(requires=["met"]), version=2, amendment=an_amendment())))
+    assert (story.released(), story.released(contract="C-2")) == (0, 10_000)
 
 
 def test_keys_that_have_not_spoken_count_as_scheduled_and_our_own_ids_are_one_object():
