@@ -46,6 +46,7 @@ async def run(config: Path) -> None:
     arm_failpoints()
     rests, hooks = _rests(settings), hooks_of(settings)
     telemetry, health = Telemetry(release=RELEASE, name="collect"), Health((READY,), STALLED_S)
+    telemetry.libraries_too()
     publisher = KafkaPublisher(doors.kafka(settings), PublisherSettings(settings.kafka.max_record_bytes))
 
     def count(source: str, outcome: str) -> None:

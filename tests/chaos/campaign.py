@@ -145,6 +145,7 @@ class Campaign:
         faults += [f"not as in a quiet run: {one}" for one in unlike[:40]]
         findings = await judged(self.site)
         faults += [json.dumps(finding) for finding in findings[:40]]
+        faults += [f"{m.name} logged: {line}" for m in self.site.members for line in m.plain_lines()[:1]]
         faults += [f"planned and did not fire: {kind} x {times}" for kind, times in self.census.missing().items()]
         await self._keep_logs({finding["contract"] for finding in findings})
         self._count(said, findings, wrong, lost)

@@ -50,6 +50,10 @@ class Member(ServerProcess):
         """Failpoints that fired in this life."""
         return re.findall(r'"event": "failpoint fired", "name": "([a-z_.]+)"', self.told())
 
+    def plain_lines(self) -> list[str]:
+        """What it has logged in all its lives that is no line of JSON."""
+        return [line for line in self.log.read_text(errors="replace").splitlines() if not line.startswith("{")]
+
     @property
     def address(self) -> str | None:
         found = re.findall(r'"http": ?"(http://[^"]+)"', self.told())
