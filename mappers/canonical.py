@@ -58,7 +58,7 @@ def translate(record: Record, source: Source, read_key: KeyReader) -> tuple[f.Fa
         Unreadable: it cannot be understood; its doubt names the milestone where the address can be read.
         Refused: it is understood and not allowed.
     """
-    event = _event(record)
+    event = _event(record, source, read_key)
     match = _TYPE.fullmatch(event.type)
     kind = match[1] if match else event.type.removeprefix("milepost.")
     if match and match[2] == "1" and kind == "contract.registered":
@@ -70,26 +70,28 @@ def translate(record: Record, source: Source, read_key: KeyReader) -> tuple[f.Fa
         raise Unreadable(f"event {event.id!r} ({event.type}): {error}", doubts) from None
 
 
-def _event(record: Record) -> Event:
+def _event(record: Record, source: Source, read_key: KeyReader) -> Event:
+    envelope: Mapping[str, Any] = {}
+    data: object = None
     try:
-        if any(name == "ce_id" for name, _ in record.headers):
-            return _binary(record)
-        return _structured(record)
+        envelope, data = _binary(record) if any(name == "ce_id" for name, _ in record.headers) else _structured(record)
+        return _checked(envelope, data, record)
     except ValueError as error:
-        raise Unreadable(f"no CloudEvent: {error}") from None
+        doubts = _doubts_of_envelope(envelope, data, record, source, read_key)
+        raise Unreadable(f"no CloudEvent: {error}", doubts) from None
 
 
-def _structured(record: Record) -> Event:
+def _structured(record: Record) -> tuple[Mapping[str, Any], object]:
     envelope = parse(record.value or b"", BYTES_MAX)
     if not isinstance(envelope, dict):
         raise ValueError(f"it is not a JSON object but {type(envelope).__name__}")  # noqa: TRY004 -- one family
-    return _checked(envelope, envelope.get("data"), record)
+    return envelope, envelope.get("data")
 
 
-def _binary(record: Record) -> Event:
+def _binary(record: Record) -> tuple[Mapping[str, Any], object]:
     names = ("specversion", "id", "source", "type", "time")
     envelope = {name: text for name in names if (text := record.header(f"ce_{name}")) is not None}
-    return _checked(envelope, parse(record.value or b"", BYTES_MAX), record)
+    return envelope, parse(record.value or b"", BYTES_MAX)
 
 
 def _checked(envelope: Mapping[str, Any], data: object, record: Record) -> Event:
@@ -100,14 +102,14 @@ def _checked(envelope: Mapping[str, Any], data: object, record: Record) -> Event
             raise ValueError(f"{name} {shown(envelope.get(name))} is not a text of 1 to 300 visible characters")
     if not isinstance(data, dict):
         raise ValueError("data is not a JSON object")  # noqa: TRY004 -- one family for callers
+    return Event(envelope["id"], envelope["type"], _time_of(envelope, record), data)
+
+
+def _time_of(envelope: Mapping[str, Any], record: Record) -> int:
     time = envelope.get("time")
-    if time is None:
-        moment = record.timestamp * 1000
-    elif isinstance(time, str):
-        moment = _moment(time)
-    else:
+    if time is not None and not isinstance(time, str):
         raise ValueError(f"time {shown(time)} is not an RFC 3339 text")
-    return Event(envelope["id"], envelope["type"], moment, data)
+    return record.timestamp * 1000 if time is None else _moment(time)
 
 
 def _moment(text: str) -> int:
@@ -174,12 +176,29 @@ def _sentence(fault: str, fields: Mapping[str, Any]) -> str:
     return f"{name} {shown(fields[name])}: {reason}" if name in fields else reason
 
 
-def _doubts(event: Event, kind: str, record: Record, source: Source, read_key: KeyReader) -> tuple[f.Doubt, ...]:
+def _doubts(event: Event, kind: str | None, record: Record, source: Source, read_key: KeyReader) -> tuple[f.Doubt, ...]:
+    if kind == "contract.registered" and source.role != "register":
+        return ()  # whatever it says, it would be refused (rule A8)
     try:
         address = _address(event.data, read_key)
     except ValueError:
         return ()
     return (f.Doubt(source.name, event.id, address, event.time, sha256(record.value or b"").digest(), kind),)
+
+
+def _doubts_of_envelope(
+    envelope: Mapping[str, Any], data: object, record: Record, source: Source, read_key: KeyReader
+) -> tuple[f.Doubt, ...]:
+    """The doubt of an event whose own attributes cannot be read, where its data still say what it is about."""
+    if not isinstance(data, dict):
+        return ()
+    name = envelope.get("id") if is_identifier(envelope.get("id")) else sha256(record.value or b"").hexdigest()
+    kind = _TYPE.fullmatch(str(envelope.get("type")))
+    try:
+        time = _time_of(envelope, record)
+    except ValueError:
+        time = record.timestamp * 1000
+    return _doubts(Event(str(name), "", time, data), kind[1] if kind else None, record, source, read_key)
 
 
 def _registration(event: Event, source: Source, read_key: KeyReader) -> f.Fact:

@@ -31,9 +31,7 @@ def admit(facts: tuple[f.Fact, ...], recorded_at: int, rules: Rules) -> None:
     for fact in facts:
         sentence = _implausible(fact, recorded_at)
         if sentence:
-            raise Unreadable(
-                sentence, [*(_doubt(g, recorded_at) for g in facts), *_document_doubts(facts, recorded_at)]
-            )
+            raise Unreadable(sentence, [*map(_doubt, facts), *_document_doubts(facts)])
         refusal = _not_allowed(fact, rules)
         if refusal:
             raise Refused(f"{fact.kind} refused: {refusal}")
@@ -58,16 +56,15 @@ def _is_ahead(said: date, time: int) -> bool:
     return said > (datetime_of(time).astimezone(UTC) + _DAY).date()
 
 
-def _doubt(fact: f.Fact, recorded_at: int) -> f.Doubt:
-    """An implausible time is replaced by the record's; the digest lets a repeat meet the same verdict."""
-    time = fact.time if fact.time <= recorded_at + _DAY_US else recorded_at
-    return f.Doubt(fact.source, fact.id, fact.address, time, identity_of(fact) + content_of(fact), fact.kind)
+def _doubt(fact: f.Fact) -> f.Doubt:
+    """The digest lets a repeat meet the same verdict."""
+    return f.Doubt(fact.source, fact.id, fact.address, fact.time, identity_of(fact) + content_of(fact), fact.kind)
 
 
-def _document_doubts(facts: tuple[f.Fact, ...], recorded_at: int) -> Iterator[f.Doubt]:
+def _document_doubts(facts: tuple[f.Fact, ...]) -> Iterator[f.Doubt]:
     """One for each document: what an older version of it says elsewhere is in doubt, too (rule F9)."""
     for document, fact in {fact.document: fact for fact in facts if fact.document is not None}.items():
-        yield structs.replace(_doubt(fact, recorded_at), address=f.Address(), scope=None, document=document)
+        yield structs.replace(_doubt(fact), address=f.Address(), scope=None, document=document)
 
 
 def _not_allowed(fact: f.Fact, rules: Rules) -> str | None:
@@ -106,16 +103,17 @@ def _waiver_fault(source: str, body: f.ReasonWaived, rules: Rules) -> str | None
     return None
 
 
-def doubt_fact(doubt: f.Doubt, sentence: str, record: bytes = b"") -> f.Fact:
+def doubt_fact(doubt: f.Doubt, sentence: str, recorded_at: int, record: bytes = b"") -> f.Fact:
     """The fact that an unreadable message leaves behind: a doubt about each milestone it may have spoken of.
 
-    One message may leave several, at several addresses; each is an event of its own. `record` is the SHA-256 of the
-    record's value, by which a redrive finds it.
+    One message may leave several, at several addresses; each is an event of its own. An implausible time is replaced by
+    that of the record (µs). `record` is the SHA-256 of the record's value, by which a redrive finds it.
     """
+    time = doubt.time if doubt.time <= recorded_at + _DAY_US else recorded_at
     body = f.MessageUnreadable(sentence[:500], doubt.digest, doubt.scope, record)
     place = _place(doubt.address) if doubt.document is None else doubt.document
     return f.Fact(
-        doubt.source, f"{doubt.id}#unreadable/{place}", doubt.address, doubt.time, body, document=doubt.document
+        doubt.source, f"{doubt.id}#unreadable/{place}", doubt.address, time, body, document=doubt.document
     )  # fmt: skip
 
 

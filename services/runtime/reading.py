@@ -47,7 +47,7 @@ class Reader:
             admit(facts, record.timestamp * 1000, self.rules)
         except MessageError as error:
             doubts = error.doubts if isinstance(error, Unreadable) else ()
-            facts = tuple(doubt_fact(d, error.sentence, _digest(record)) for d in doubts)
+            facts = tuple(doubt_fact(d, error.sentence, record.timestamp * 1000, _digest(record)) for d in doubts)
             return Reading(record, facts, self.quarantined(record, source.name, error))
         if _has(record, REDRIVE_HEADER):
             facts = (*redriven_facts(facts, _digest(record), record.timestamp * 1000), *facts)

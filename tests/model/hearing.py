@@ -51,8 +51,9 @@ class Ear:
         try:
             facts = self.translator.translate(record, source)
         except Unreadable as error:
-            return Heard(doubts=tuple(Doubt(d.source, d.address, d.time, d.scope, (digest,), digest, d.document)
-                                      for d in error.doubts))  # fmt: skip
+            return Heard(doubts=tuple(
+                Doubt(d.source, d.address, dated(d.time, told_at), d.scope, (digest,), digest, d.document)
+                for d in error.doubts))  # fmt: skip
         except MessageError:
             return Heard()
         if any(implausible(fact, told_at) for fact in facts):
@@ -91,9 +92,13 @@ def implausible(fact, told_at):
 
 
 def doubt_of(fact, told_at, digest):
-    """The doubt of an implausible fact; an implausible time is replaced by the record's (A11)."""
-    time = fact.time if fact.time <= told_at + DAY else told_at
-    return Doubt(fact.source, fact.address, time, fact.kind, verdict_of(fact), digest)
+    """The doubt of an implausible fact (A11)."""
+    return Doubt(fact.source, fact.address, dated(fact.time, told_at), fact.kind, verdict_of(fact), digest)
+
+
+def dated(time, told_at):
+    """An implausible time is replaced by the record's (A11)."""
+    return time if time <= told_at + DAY else told_at
 
 
 def verdict_of(fact):

@@ -1,5 +1,6 @@
 """What is let in: plausible and allowed, or set aside with a sentence."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -17,6 +18,7 @@ from builders import (
     signed,
     waived,
 )
+from msgspec.structs import replace
 
 from contracts_schema.errors import Unreadable
 from contracts_schema.facts import Address, Assessed, DeliveryClaimed, DocumentRenewed, Doubt, Fact
@@ -93,7 +95,7 @@ def test_a_dispute_by_key_over_an_amount_is_let_in():
 
 def test_the_doubts_of_one_message_are_told_apart_by_their_addresses():
     places = [Address("C-1", "M1"), Address("C-1"), Address(None, None, "pm", ("issue:1",))]
-    ids = {doubt_fact(Doubt("pm", "e", place, 1, b"d"), "why").id for place in places}
+    ids = {doubt_fact(Doubt("pm", "e", place, 1, b"d"), "why", 1).id for place in places}
     assert ids == {"e#unreadable/C-1/M1", "e#unreadable/C-1/", "e#unreadable/issue:1"}
 
 
@@ -121,3 +123,34 @@ def test_an_implausible_part_puts_every_address_and_the_document_in_doubt():
     assert [(doubt.address.keys, doubt.document) for doubt in caught.value.doubts] == [
         (("a",), None), (("b",), None), ((), "D-1"),
     ]  # fmt: skip
+
+
+ENVELOPE = {"specversion": "1.0", "id": "e", "source": "pm", "type": "milepost.milestone.assessed.v1"}
+BACK = {"contract": "C-1", "milestone": "M1", "status": "notMet"}
+
+
+@pytest.mark.parametrize(
+    "faulty", [{"time": "yesterday"}, {"time": 5}, {"specversion": "0.3"}, {"id": ""}, {"source": None}, {"type": 7}]
+)
+def test_an_event_whose_attributes_cannot_be_read_is_a_doubt_about_what_its_data_name(faulty):
+    story = Story().tell(registered(a_contract(a_milestone(requires=["met"]), a_milestone("M2", requires=["met"]))))
+    value = json.dumps(ENVELOPE | {"data": BACK} | faulty).encode()
+    story.carry([replace(story.record(met()), value=value)])
+    assert story.reasons() == ["SOURCE_UNREADABLE", "NOT_MET"]
+    story.tell(met(), met("M2"))
+    assert (story.reasons(), story.reasons("M2")) == ([], [])
+
+
+def test_a_doubt_dated_far_ahead_has_the_time_of_its_record():
+    story = Story().tell(registered(a_contract(a_milestone(requires=["met"]))))
+    story.tell(met(status="done", time=START + timedelta(days=3650)))
+    assert story.reasons() == ["SOURCE_UNREADABLE", "NOT_MET"]
+    story.tell(met())
+    assert story.reasons() == []
+
+
+def test_what_others_than_the_register_register_raises_no_doubt_however_it_is_written():
+    story = Story().tell(registered(a_contract(a_milestone(requires=["met"]))), met())
+    other = ENVELOPE | {"type": "milepost.contract.registered.v2", "data": {"contract": "C-1"}}
+    story.carry([replace(story.record(met()), value=json.dumps(other).encode())])
+    assert (len(story.quarantined), story.reasons()) == (1, [])
