@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 import msgspec
 
@@ -32,6 +32,15 @@ _BODIES: dict[str, type[f.Body]] = {
 }
 _STRICT_ROLES = ("operator", "register")  # whose misspelt fields are refused, never passed over (rule A11)
 
+# How the decoder's words begin, and what to write instead.
+_REMEDIES = (
+    ("Expected `array`, got `null`", 'is no amount, as {"amount": "1.00", "currency": "EUR"}'),
+    ("Expected `str` matching regex '^[^", "is not a text of 1 to 300 visible characters"),
+    ("Expected `str` matching", 'is not a decimal text within its bounds, as "2.5"'),
+    ("Invalid RFC3339 encoded date", "is no date of the form 2026-12-31"),
+    ("Invalid enum", "is none of "),
+)
+
 KeyReader = Callable[[str, str], str]  # (source, key) to the key as that source's mapper normalises it (rule B5)
 
 
@@ -49,6 +58,14 @@ def is_canonical(record: Record) -> bool:
     return any(name in ("ce_type", "ce_specversion") for name, _ in record.headers) or (
         (record.header("content-type") or "").startswith(_STRUCTURED)
     )
+
+
+def _is_binary(record: Record) -> bool:
+    names = {name for name, _ in record.headers}
+    if "ce_id" in names:
+        return True
+    structured = (record.header("content-type") or "").startswith(_STRUCTURED)
+    return not structured and not names.isdisjoint(("ce_type", "ce_specversion"))
 
 
 def translate(record: Record, source: Source, read_key: KeyReader) -> tuple[f.Fact, ...]:
@@ -74,7 +91,7 @@ def _event(record: Record, source: Source, read_key: KeyReader) -> Event:
     envelope: Mapping[str, Any] = {}
     data: object = None
     try:
-        envelope, data = _binary(record) if any(name == "ce_id" for name, _ in record.headers) else _structured(record)
+        envelope, data = _binary(record) if _is_binary(record) else _structured(record)
         return _checked(envelope, data, record)
     except ValueError as error:
         doubts = _doubts_of_envelope(envelope, data, record, source, read_key)
@@ -159,7 +176,7 @@ def _body(kind: str, data: Mapping[str, Any], source: Source) -> f.AnyBody:
     try:
         return msgspec.convert(fields | {"kind": kind}, known)  # type: ignore[return-value]  # one of AnyBody
     except msgspec.ValidationError as error:
-        raise ValueError(_sentence(str(error), fields)) from None
+        raise ValueError(_sentence(str(error), fields, known)) from None
 
 
 def _money(name: str, value: object) -> tuple[int, str]:
@@ -169,11 +186,21 @@ def _money(name: str, value: object) -> tuple[int, str]:
         raise ValueError(f"{name}: {error}") from None
 
 
-def _sentence(fault: str, fields: Mapping[str, Any]) -> str:
-    """The fault with the field's value, which the decoder leaves out."""
+def _sentence(fault: str, fields: Mapping[str, Any], known: type[f.Body]) -> str:
+    """The fault with the field's value, which the decoder leaves out, and what would do."""
     reason, _, path = fault.partition(" - at `$.")
     name = re.split(r"[.\[`]", path)[0] if path else ""
-    return f"{name} {shown(fields[name])}: {reason}" if name in fields else reason
+    if name not in fields:
+        return reason
+    remedy = next((text for start, text in _REMEDIES if reason.startswith(start)), reason)
+    return (
+        f"{name} {shown(fields[name])}: {remedy}{_words_of(known, name) if reason.startswith('Invalid enum') else ''}"
+    )
+
+
+def _words_of(known: type[f.Body], name: str) -> str:
+    hint = get_type_hints(known)[name]
+    return ", ".join(word for part in (hint, *get_args(hint)) for word in get_args(part) if isinstance(word, str))
 
 
 def _doubts(event: Event, kind: str | None, record: Record, source: Source, read_key: KeyReader) -> tuple[f.Doubt, ...]:

@@ -141,6 +141,13 @@ def test_an_event_whose_attributes_cannot_be_read_is_a_doubt_about_what_its_data
     assert (story.reasons(), story.reasons("M2")) == ([], [])
 
 
+def test_an_event_of_which_only_the_type_stands_in_its_headers_is_a_doubt_all_the_same():
+    story = Story().tell(registered(a_contract(a_milestone(requires=["met"]))))
+    headers = (("ce_type", b"milepost.milestone.assessed.v1"), ("ce_specversion", b"1.0"))
+    story.carry([replace(story.record(met()), headers=headers, value=json.dumps(BACK).encode())])
+    assert story.reasons() == ["SOURCE_UNREADABLE", "NOT_MET"]
+
+
 def test_a_doubt_dated_far_ahead_has_the_time_of_its_record():
     story = Story().tell(registered(a_contract(a_milestone(requires=["met"]))))
     story.tell(met(status="done", time=START + timedelta(days=3650)))

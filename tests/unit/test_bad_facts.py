@@ -116,3 +116,18 @@ def test_a_doubt_about_a_registration_ends_with_a_newer_one():
     amended = a_contract(a_milestone("M1", "120.00", requires=["met"]), version=2, amendment=an_amendment())
     story.tell(registered(amended))
     assert (story.reasons(), story.released()) == ([], 12_000)
+
+
+@pytest.mark.parametrize(
+    ("fact", "sentence"),
+    [
+        (met(status="done"), "status 'done': is none of scheduled, met, partiallyMet, notMet"),
+        (an_invoice(net=None), 'net None: is no amount, as {"amount": "1.00", "currency": "EUR"}'),
+        (an_invoice(issued_on="soon"), "issued_on 'soon': is no date of the form 2026-12-31"),
+        (an_invoice(number=""), "number '': is not a text of 1 to 300 visible characters"),
+        (a_receipt(accepted="1,5"), "accepted '1,5': is not a decimal text within its bounds, as \"2.5\""),
+        (said("ap", "hold.observed", holder="me", held=True), "holder 'me': is none of ours, other"),
+    ],
+)
+def test_what_is_wrong_with_a_field_is_told_with_its_value_and_what_would_do(fact, sentence):
+    assert sentence in Story().tell(fact).quarantined[0]
