@@ -154,7 +154,7 @@ def _plan(r: d.Registration, *, whole: bool = True) -> tuple[p.Plan, list[Fault]
 def _terms_within_value(plan: p.Plan, read: _Amounts) -> None:
     """An advance, or a cap of the retention, above all there is to pay (rules C4, C5)."""
     value = sum(m.value or 0 for m in plan.milestones if m.contingency_for is None)
-    value = value if plan.value_cap is None else min(value, plan.value_cap)
+    value = max(0, value if plan.value_cap is None else min(value, plan.value_cap))
     advance = plan.advance.amount if plan.advance else 0
     kept = (plan.retention.cap if plan.retention else None) or 0
     for path, minor in ((("advance", "amount"), advance), (("retention", "cap"), kept)):

@@ -139,6 +139,11 @@ def test_a_refused_version_leaves_the_one_in_force():
     assert story.position().value == 10_000
 
 
+def test_of_an_advance_and_a_retention_that_are_not_there_nothing_is_said():
+    assert faults(milestone_with(value="-1.00")) == "registration refused: milestones.M1.value: -1.00 is negative"
+    assert faults(a_contract(value_cap="-1.00")) == "registration refused: value_cap: -1.00 is negative"
+
+
 def test_two_ways_to_write_a_key_are_one_key():
     sources = {
         "register": Source("register", "milepost", "register", "r"),
