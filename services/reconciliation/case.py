@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from contracts_schema.plan import Milestone, Plan
 from contracts_schema.reasons import HoldReason
 from services.reconciliation.crosswalk import Index
-from services.reconciliation.invoices import Exact, Invoice, Ledger, counts, identity_of
+from services.reconciliation.invoices import Exact, Invoice, Ledger, counts, identity_of, oldest_first
 from services.reconciliation.policy import Rules
 from services.reconciliation.receipt import Receipt, receipt
 from services.reconciliation.signatures import valid_signatures
@@ -204,7 +204,7 @@ def _agreed(case: Case) -> None:
 
 def _invoices(case: Case) -> None:
     contract = case.contract
-    case.invoices = contract.ledger.by_milestone.get(case.milestone.id, [])
+    case.invoices = sorted(contract.ledger.by_milestone.get(case.milestone.id, ()), key=oldest_first)
     case.counting = [i for i in case.invoices if counts(i, contract.seen)]
     case.invoiced = sum(i.worth for i in case.counting if i.worth is not None)
     case.claims = contract.claims.get(case.milestone.id, {})

@@ -52,6 +52,11 @@ class Invoice(NamedTuple):
         return self.state in ("open", "paid")
 
 
+def oldest_first(invoice: Invoice) -> tuple[date, str, str, str]:
+    """The order in which invoices are paid and told (rule E2), whichever came first."""
+    return invoice.issued_on, invoice.number, invoice.business_unit or "", invoice.identity
+
+
 class Ledger(NamedTuple):
     """All invoices of a contract by milestone, and the subjects of those that cannot be told apart."""
 

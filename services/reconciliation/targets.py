@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Literal
 
 from contracts_schema.money import Money
@@ -14,7 +13,7 @@ from services.reconciliation.position import Target
 
 def targets(case: Case, released: int) -> tuple[Target, ...]:
     """All standing invoices at the milestone, oldest first; those that count are filled in that order."""
-    standing = sorted((i for i in case.invoices if i.stands), key=_oldest_first)
+    standing = [i for i in case.invoices if i.stands]
     if not standing:
         return ()
     settled = settled_by(case)
@@ -25,10 +24,6 @@ def targets(case: Case, released: int) -> tuple[Target, ...]:
         left -= payable
         made.append(_target(invoice, payable))
     return tuple(made)
-
-
-def _oldest_first(invoice: Invoice) -> tuple[date, str, str, str]:
-    return invoice.issued_on, invoice.number, invoice.business_unit or "", invoice.identity
 
 
 def _open_part(case: Case, invoice: Invoice, settled: dict[str, int]) -> int:

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from model.amounts import ended, share, wide
+from model.amounts import covers, ended, share, wide
 
 from contracts_schema import facts as f
 
@@ -129,8 +129,10 @@ def d5_duties(s, m):
 
 @reason("NOT_INVOICED")
 def c3_invoiced(s, m):
-    nothing = sum(p.worth for p in s.invoices.counting(m.id)) <= 0 and s.carried_amount(m.id) < m.value
-    return ["invoiced"] if "invoiced" in m.requires and nothing else []
+    """Where something was carried: what it paid elsewhere (E3) can be paid here no more."""
+    told, carried = sum(p.worth for p in s.invoices.counting(m.id)), s.carried.get(m.id)
+    nothing = told <= 0 or (carried is not None and carried.amount + told - sum(covers(s, m.id, carried).values()) <= 0)
+    return ["invoiced"] if "invoiced" in m.requires and nothing and s.carried_amount(m.id) < m.value else []
 
 
 @reason("WRONG_SUPPLIER")
