@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from contracts_schema.errors import Unreadable
 from contracts_schema.facts import ACTUAL_DATES, Address, DocumentRenewed, Doubt, Fact
-from contracts_schema.records import Record, Source
+from contracts_schema.records import Record, Source, is_identifier
 from mappers import values
 from mappers.statements import Part
 from mappers.supplier_portal import ubl_delivery, ubl_invoice, ubl_order
@@ -113,6 +113,8 @@ def _facts(document: Document, reading: _Reading, record: Record, source: Source
     for part in parts:
         _check_address(part.keys)
         _check_plausible(part, time)
+    if reading.parts is ubl_delivery.receipt_parts:
+        parts = tuple(part._replace(keys=_as_receipt(identity, part.keys)) for part in parts)
     parts = parts or (Part((), DocumentRenewed(identity)),)  # whatever an older version said is void (rule F9)
     return tuple(_fact(part, identity, time, source.name) for part in parts)
 
@@ -124,6 +126,13 @@ def _identity(document: Document, reading: _Reading) -> str:
     number = ubl.required(document.root, "cbc:ID")
     identity = "/".join(values.encode_component(name).replace("@", "%40") for name in (*names, number))
     return f"{reading.noun}:{identity if len(identity) <= _DOCUMENT_MAX else sha256(identity.encode()).hexdigest()}"
+
+
+def _as_receipt(identity: str, keys: Keys) -> Keys:
+    """A receipt advice counts one delivery. Under a key of its own it is a subject of its own, so that what several say
+    of one order line adds up (rules A1, C2)."""
+    own = f"{identity}/{values.encode_component(keys[0])}"
+    return (own if is_identifier(own) else f"{identity}/{sha256(own.encode()).hexdigest()[:32]}", *keys)
 
 
 def _check_address(keys: Keys) -> None:

@@ -6,7 +6,7 @@ import pytest
 from builders import a_contract, a_milestone, done, met, micros, registered, said
 from laws.house import House
 from msgspec.msgpack import decode
-from ubl_papers import a_paper, sent, unreadable
+from ubl_papers import NAMES, a_paper, sent, unreadable
 
 from connectors.memory_tables import Tables
 from services.runtime.documents import DOUBTS_MOST, Known
@@ -228,3 +228,23 @@ def test_documents_that_nobody_has_had_a_part_of_are_forgotten(story):
     assert len(story.store._tables.documents) == 2
     assert done(story.store.forget_documents(before=1, limit=9)) == 1
     assert [row.held for row in story.store._tables.documents.values()] == [True]
+
+
+def a_receipt(number, quantity):
+    return (
+        f'<u:ReceiptAdvice xmlns:u="{NAMES}ReceiptAdvice-2" xmlns:cac="{NAMES}CommonAggregateComponents-2" '
+        f'xmlns:cbc="{NAMES}CommonBasicComponents-2"><cbc:ID>{number}</cbc:ID><cbc:IssueDate>2026-02-20</cbc:IssueDate>'
+        "<cac:OrderReference><cbc:ID>PO-1</cbc:ID></cac:OrderReference><cac:ReceiptLine>"
+        f'<cbc:ReceivedQuantity unitCode="C62">{quantity}</cbc:ReceivedQuantity>'
+        "<cac:OrderLineReference><cbc:LineID>A1</cbc:LineID></cac:OrderLineReference></cac:ReceiptLine>"
+        "</u:ReceiptAdvice>"
+    ).encode()
+
+
+def test_what_several_receipts_of_one_order_line_say_adds_up_and_a_corrected_one_counts_once():
+    keyed = a_milestone("A1", requires=["received"], quantity="10", unit="C62", refs={"ubl": ["order:PO-1/A1"]})
+    story = House().tell(registered(a_contract(keyed, contract="A", authority={"received": ["ubl"]})))
+    send(story, a_receipt("R-1", 3), a_receipt("R-2", 4))
+    assert story.released("A1", "A") == 70_00
+    send(story, a_receipt("R-1", 6))
+    assert (story.released("A1", "A"), story.reasons("A1", "A")) == (100_00, [])
