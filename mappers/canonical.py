@@ -16,6 +16,7 @@ import msgspec
 
 from contracts_schema import facts as f
 from contracts_schema.errors import Refused, Unreadable
+from contracts_schema.faults import Fault, Path, fault, refusal
 from contracts_schema.money import from_wire
 from contracts_schema.records import Record, Source, is_identifier
 from mappers.strict_json import parse
@@ -234,18 +235,26 @@ def _registration(event: Event, source: Source, read_key: KeyReader) -> f.Fact:
 
     if source.role != "register":
         raise Refused(f"registration refused: {source.name} is no register; only the register registers (rule A8)")
-    plan = read_registration(event.data)
-    try:
-        plan = _with_normal_keys(plan, read_key)
-    except ValueError as error:
-        raise Refused(f"registration refused: {error}") from None
+    plan, faults = _with_normal_keys(read_registration(event.data), read_key)
+    if faults:
+        raise Refused(refusal("registration", faults))
     body = f.ContractRegistered(plan.version, encode_plan(plan))
     return f.Fact(source.name, event.id, f.Address(plan.contract), event.time, body, plan.version)
 
 
-def _with_normal_keys(plan: Any, read_key: KeyReader) -> Any:
-    def normal(refs: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        return {source: tuple(dict.fromkeys(read_key(source, key) for key in keys)) for source, keys in refs.items()}
+def _with_normal_keys(plan: Any, read_key: KeyReader) -> tuple[Any, list[Fault]]:
+    """The plan with every key as its source's mapper writes it, and the keys that none of theirs can be (rule B5)."""
+    faults = []
 
-    milestones = tuple(msgspec.structs.replace(m, refs=normal(m.refs)) for m in plan.milestones)
-    return msgspec.structs.replace(plan, refs=normal(plan.refs), milestones=milestones)
+    def read(path: Path, source: str, key: str) -> str:
+        try:
+            return read_key(source, key)
+        except ValueError as error:
+            faults.append(fault((*path, "refs", source), str(error)))
+            return key
+
+    def normal(path: Path, refs: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        return {source: tuple(dict.fromkeys(read(path, source, key) for key in keys)) for source, keys in refs.items()}
+
+    milestones = tuple(msgspec.structs.replace(m, refs=normal(("milestones", m.id), m.refs)) for m in plan.milestones)
+    return msgspec.structs.replace(plan, refs=normal((), plan.refs), milestones=milestones), faults

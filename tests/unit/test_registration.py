@@ -144,12 +144,21 @@ def test_of_an_advance_and_a_retention_that_are_not_there_nothing_is_said():
     assert faults(a_contract(value_cap="-1.00")) == "registration refused: value_cap: -1.00 is negative"
 
 
+REGISTER = Source("register", "milepost", "register", "r")
+TRANSLATOR = Translator({"register": REGISTER, "pm": Source("pm", "redmine", "project", "p")})
+
+
+def test_every_key_that_its_system_cannot_have_is_told_with_its_field():
+    plan = a_contract(a_milestone(refs={"pm": ["issue:seven", "issue:8"]}), refs={"pm": ["sprint:1"]})
+    with pytest.raises(Refused) as refusal:
+        TRANSLATOR.translate(Story().record(registered(plan)), REGISTER)
+    first, second = refusal.value.sentence.removeprefix("registration refused: ").split("; ")
+    assert first.startswith("milestones.M1.refs.pm: 'seven'")
+    assert second.startswith("refs.pm: 'sprint:1' is none of issue:<id>")
+
+
 def test_two_ways_to_write_a_key_are_one_key():
-    sources = {
-        "register": Source("register", "milepost", "register", "r"),
-        "pm": Source("pm", "redmine", "project", "p"),
-    }
     plan = a_contract(a_milestone(refs={"pm": ["issue:7", "issue:07"]}), refs={"pm": ["project:a", "project: a"]})
-    (fact,) = Translator(sources).translate(Story().record(registered(plan)), sources["register"])
+    (fact,) = TRANSLATOR.translate(Story().record(registered(plan)), REGISTER)
     read = decode_plan(fact.body.plan)
     assert (read.refs, read.milestones[0].refs) == ({"pm": ("project:a",)}, {"pm": ("issue:7",)})
