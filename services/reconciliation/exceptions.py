@@ -37,10 +37,10 @@ def _is_too_late(slot: Slot) -> bool:
 
 def paid_to_date(case: Case) -> int:
     """Net minor units that finance says it has paid; a payment of a taxed invoice counts with its net share."""
-    return sum(int(_worth_of(case, s)) for s in case.of("payment.made", "payment"))
+    return sum(int(worth_of(case, s)) for s in case.of("payment.made", "payment"))
 
 
-def _worth_of(case: Case, payment: Slot) -> Exact:
+def worth_of(case: Case, payment: Slot) -> Exact:
     """The net of a payment in the contract's currency, by the invoice that it names and its issue date, in the newest
     word of the highest authority (A8, D3, D11). What names none has the rate of its own day; without a rate it counts
     as it stands."""

@@ -136,12 +136,12 @@ def _lines(entries: Sequence[LogEntry]) -> Mapping[str, tuple[Line, ...]]:
 
 def _spans(entries: Sequence[LogEntry]) -> Iterator[Span]:
     """Which version was in force from which revision on."""
-    known = State("")
+    known, in_force = State(""), 0
     for entry in entries:
         for fact in entry.facts:
             if isinstance(fact.body, ContractRegistered):
                 register(known, fact)
         version = version_in_force(known, entry.moment)
-        if version != known.in_force:
-            known.in_force = version
+        if version != in_force:
+            in_force = version
             yield Span(entry.moment, entry.revision, index_of(known.plans[version].plan).plan)

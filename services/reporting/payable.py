@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 from typing import NamedTuple
 
-from contracts_schema.money import Money, format_amount
+from contracts_schema.money import format_amount
 from services.reconciliation.case import Case
+from services.reconciliation.exceptions import worth_of
 from services.reconciliation.log import Said
 from services.reconciliation.position import Target
-from services.reconciliation.state import Slot
 from services.reconciliation.subject import invoice_number
 from services.reporting.dossier import Dossier
 from services.reporting.sheet import Cell, Sheet, add_to
@@ -65,19 +64,8 @@ def paid_by_invoice(case: Case) -> dict[str, int]:
     found: dict[str, int] = {}
     for slot in case.of("payment.made", "payment"):
         number = invoice_number(slot.body.invoice or "")
-        found[number] = found.get(number, 0) + int(net_part(case, slot))
+        found[number] = found.get(number, 0) + int(worth_of(case, slot))
     return found
-
-
-def net_part(case: Case, slot: Slot) -> Fraction:
-    """The net share of a payment: of a taxed invoice it is the share that the net has in its gross (rule D11)."""
-    amount: Money = slot.body.amount
-    for invoice in case.standing.get("invoice.received", ()):
-        gross = invoice.body.gross
-        same = slot.body.invoice == invoice.body.number and isinstance(gross, Money)
-        if same and gross.currency == amount.currency and gross.minor > 0:
-            return Fraction(amount.minor * invoice.body.net.minor, gross.minor)
-    return Fraction(amount.minor)
 
 
 class PayableToday:
