@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from msgspec.msgpack import Encoder
 
-from contracts_schema.facts import ContractRegistered, Fact
+from contracts_schema.facts import ABOUT_MESSAGES, ContractRegistered, Fact
 from contracts_schema.records import Record
 from contracts_schema.rows import ParkedRow
 from services.reconciliation.crosswalk import index_of
@@ -34,6 +34,17 @@ def contract_of(fact: Fact, claims: Mapping[Key, tuple[str, ...]], registered: C
         if claimants:
             return claimants[0] if len(claimants) == 1 else None
     return None
+
+
+def contracts_of(
+    fact: Fact, claims: Mapping[Key, tuple[str, ...]], registered: Collection[str | None]
+) -> tuple[str, ...]:
+    """The one contract that claims the fact, or none. A doubt, and what ends it, falls on whatever it may be about: on
+    all that claim its most specific claimed key (rule A11)."""
+    if isinstance(fact.body, ABOUT_MESSAGES) and fact.address.contract is None:
+        return next((found for key in keys_of(fact) if (found := claims.get(key))), ())
+    contract = contract_of(fact, claims, registered)
+    return () if contract is None else (contract,)
 
 
 def keys_to_claim(fact: Fact) -> set[Key]:

@@ -40,7 +40,7 @@ from services.runtime.outgoing import RECORD_BYTES, Said, Topics, commands_of, q
 from services.runtime.reading import Reader, Reading
 from services.runtime.routing import (
     Key,
-    contract_of,
+    contracts_of,
     keys_of,
     keys_of_plan,
     keys_to_claim,
@@ -117,11 +117,10 @@ class Work:
         homeless = []
         mine: dict[str, list[Fact]] = {}
         for fact in facts:
-            contract = contract_of(fact, claims, registered)
-            if contract is None:
-                if not is_about_document(fact):
-                    homeless.append((reading, fact))
-            else:
+            contracts = contracts_of(fact, claims, registered)
+            if not contracts and not is_about_document(fact):
+                homeless.append((reading, fact))
+            for contract in contracts:
                 mine.setdefault(contract, []).append(fact)
         record = reading.record
         for contract, found in mine.items():

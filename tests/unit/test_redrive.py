@@ -54,6 +54,18 @@ def test_a_record_by_key_ends_its_doubt_at_every_milestone_it_may_have_been_abou
     assert [story.reasons(m) for m in ("M1", "M2")] == [["NOT_MET"], ["NOT_MET"]]  # two could take it: parked
 
 
+def test_a_doubt_under_a_key_of_two_contracts_falls_on_both_and_its_record_sent_again_ends_both():
+    keyed = a_milestone(requires=["met"], refs={"pm": ["issue:1"]})
+    story = Story().tell(registered(a_contract(keyed)), registered(a_contract(keyed, contract="C-2")))
+    record = story.record(
+        said("pm", "milestone.assessed", key="issue:1", status="met", time=datetime(2026, 3, 5, tzinfo=UTC))
+    )
+    story.carry([record])
+    assert [story.reasons(contract=c)[0] for c in ("C-1", "C-2")] == ["SOURCE_UNREADABLE", "SOURCE_UNREADABLE"]
+    story.carry([redriven(story, record)])
+    assert [story.reasons(contract=c) for c in ("C-1", "C-2")] == [["NOT_MET"], ["NOT_MET"]]  # nobody's: parked
+
+
 def test_before_that_a_repeat_repeats_the_verdict_and_after_it_a_repeat_is_a_repeat(story):
     record = ahead(story)
     story.carry([record])
