@@ -26,7 +26,7 @@ from services.runtime.health import Health, pages
 from services.runtime.leases import Leases
 from services.wiring import RELEASE, doors
 from services.wiring.failpoints import arm_failpoints
-from services.wiring.serving import address, told_to_stop
+from services.wiring.serving import address, patiently, told_to_stop
 
 STALLED_S = 900.0  # a slow system may take some minutes for a page; that is no reason to be started anew
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -38,7 +38,7 @@ async def run(config: Path) -> None:
 
     Raises:
         ConfigurationError: the set-up is not fit; every fault is named.
-        TransientError: the database or the broker does not answer at the start.
+        TransientError: the database or the broker did not answer within a minute.
     """
     settings = s.load(config)
     if settings.kafka.embedded or settings.postgres.embedded:
@@ -54,11 +54,12 @@ async def run(config: Path) -> None:
 
     app = receiver(hooks, publisher.publish, count, pages(health, telemetry.metrics))
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(PostgresStore(_postgres(settings)))
-        _refuse(list(await store.check()))
-        cursor = await stack.enter_async_context(PostgresCursor(_postgres(settings)))
+        store, cursor = PostgresStore(_postgres(settings)), PostgresCursor(_postgres(settings))
+        await patiently(lambda: stack.enter_async_context(store))
+        _refuse(list(await patiently(store.check)))
+        await patiently(lambda: stack.enter_async_context(cursor))
         stack.push_async_callback(publisher.stop)
-        await publisher.start()
+        await patiently(publisher.start)
         leases = Leases(store, f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}", settings.worker.lease_s)
         means = Means(publisher, cursor, leases, telemetry, health)
         collectors = [await _collector(stack, settings, name, rest, means) for name, rest in rests.items()]

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from connectors.finance.http import HttpFinance
 from connectors.finance.tryton import TrytonFinance
@@ -40,9 +39,8 @@ from services.gate.scan import Scan
 from services.runtime.health import Health, pages
 from services.wiring import RELEASE, doors
 from services.wiring.failpoints import arm_failpoints
-from services.wiring.serving import serving, told_to_stop, traced
+from services.wiring.serving import patiently, serving, told_to_stop, traced
 
-START_S = 60.0  # how long a start waits for what does not answer
 CONNECTIONS = 12  # of each gate: looks, and around each release a second one
 IDLE_S = 60.0  # how long a look may wait for finance before the database ends its transaction
 
@@ -90,7 +88,8 @@ async def _run(settings: s.Settings, wanted: Mapping[str, s.FinanceSettings]) ->
     telemetry.libraries_too()
     logging.getLogger("services.gate").setLevel(logging.INFO)  # every call to finance is worth a line
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(PostgresStore(_postgres(settings)))
+        store = PostgresStore(_postgres(settings))
+        await patiently(lambda: stack.enter_async_context(store))
         await _refuse_unfit(settings, store)
         routes = pages(health, telemetry.metrics)
         address = await stack.enter_async_context(serving(routes, settings.http))
@@ -110,7 +109,7 @@ async def _gate(
     """One finance system's gate, with everything it needs open for the block."""
     async with AsyncExitStack() as stack:
         database = Database(_postgres(settings))
-        await database.open()
+        await patiently(database.open)
         stack.push_async_callback(database.close)
         finance = finance_of(system)
         stack.push_async_callback(finance.close)
@@ -118,7 +117,7 @@ async def _gate(
             await finance.check()
         wanted, voice = PostgresWanted(database, name), Voice(name, settings.source_table()[name].topic)
         publisher = KafkaPublisher(doors.kafka(settings), PublisherSettings(settings.kafka.max_record_bytes))
-        await publisher.start()
+        await patiently(publisher.start)
         stack.push_async_callback(publisher.stop)
         pace = Pace(lease_s=settings.worker.lease_s)
         door = Door(wanted, voice, owner, store, alone=len(settings.finance) == 1)
@@ -135,9 +134,7 @@ async def _gate(
             session_s=settings.worker.session_s, heartbeat_s=settings.worker.session_s / 10,
         )  # fmt: skip
         feed = KafkaFeed(doors.kafka(settings), [settings.topics.commands], assigned, door.revoked, group)
-        async for attempt in _patiently():
-            with attempt:
-                await feed.start()
+        await patiently(feed.start)
         stack.push_async_callback(feed.stop)
         informed = Informed(
             wanted, lambda: feed.cluster, partial(filled, doors.kafka(settings), settings.topics.commands)
@@ -170,22 +167,14 @@ async def _live(gates: Collection[Gate]) -> None:
 
 async def _refuse_unfit(settings: s.Settings, store: PostgresStore) -> None:
     """Raises ConfigurationError with every fault of database and topics."""
-    async for attempt in _patiently():
-        with attempt:
-            faults = [*await store.check()]
-            faults += await unsafe(
-                doors.kafka(settings), doors.topics(settings), settings.kafka.max_record_bytes,
-                settings.kafka.replication,
-            )  # fmt: skip
+    faults = [*await patiently(store.check)]
+    faults += await patiently(
+        lambda: unsafe(
+            doors.kafka(settings), doors.topics(settings), settings.kafka.max_record_bytes, settings.kafka.replication
+        )
+    )
     if faults:
         raise ConfigurationError(faults)
-
-
-def _patiently() -> AsyncRetrying:
-    return AsyncRetrying(
-        retry=retry_if_exception_type(TransientError), stop=stop_after_delay(START_S),
-        wait=wait_random_exponential(0.2, 5), reraise=True,
-    )  # fmt: skip
 
 
 def _postgres(settings: s.Settings) -> PostgresSettings:

@@ -1,17 +1,37 @@
-"""What every long-running process has: its pages over HTTP, and a way to be told to stop."""
+"""What every long-running process has: patience at its start, its pages over HTTP, and a way to be told to stop."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from faststream.asgi import AsgiFastStream
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from connectors import http_server, tracing
+from contracts_schema.errors import TransientError
 from services.settings import Http, Settings
+
+START_S = 60.0  # how long a step of the start waits for a broker or a database that does not answer
+Answer = TypeVar("Answer")
+
+
+async def patiently(step: Callable[[], Awaitable[Answer]]) -> Answer:
+    """What a step of the start answers: a broker or a database that comes up at the same time is waited for.
+
+    Raises:
+        TransientError: it did not answer within a minute.
+    """
+    waiting, stop = wait_random_exponential(0.2, 5), stop_after_delay(START_S)
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type(TransientError), stop=stop, wait=waiting, reraise=True
+    ):
+        with attempt:
+            return await step()
+    raise AssertionError("the last attempt answers or raises")
 
 
 @asynccontextmanager

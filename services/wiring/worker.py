@@ -12,8 +12,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
-
 from connectors.kafka import FeedSettings, KafkaFeed, KafkaPublisher, PublisherSettings
 from connectors.kafka.cluster import administering, cluster_id
 from connectors.kafka.topics import unsafe
@@ -37,9 +35,8 @@ from services.runtime.worker import Worker
 from services.wiring import RELEASE, doors
 from services.wiring.adopt import start_faults
 from services.wiring.failpoints import arm_failpoints
-from services.wiring.serving import serving, told_to_stop, traced
+from services.wiring.serving import patiently, serving, told_to_stop, traced
 
-START_S = 60.0  # how long a start waits for a broker or a database that does not answer
 FLUSH_S = 5.0
 
 
@@ -86,9 +83,7 @@ async def _run(settings: s.Settings) -> None:
 async def _store(settings: s.Settings) -> AsyncIterator[PostgresStore]:
     # Who stands still in the middle of a batch holds locks that others wait for: not longer than the group waits.
     store = PostgresStore(doors.postgres(settings, "milepost worker", idle_s=settings.worker.session_s))
-    async for attempt in _patiently():
-        with attempt:
-            await store.open()
+    await patiently(store.open)
     try:
         yield store
     finally:
@@ -101,38 +96,31 @@ async def _work(settings: s.Settings, owner: str, telemetry: Telemetry, store: P
         telemetry.event("info", "starting", http=address, pid=os.getpid())
         cluster = await _examine(settings, store)
         house = _House(settings, owner, cluster, telemetry, health, store)
-        async for attempt in _patiently():
-            with attempt:
-                await house.upkeep.begin()
+        await patiently(house.upkeep.begin)
         await house.live(told_to_stop())
 
 
 async def _examine(settings: s.Settings, store: PostgresStore) -> str:
     """The cluster's id, once everything is safe to start on. Raises ConfigurationError with every fault."""
-    connection = doors.kafka(settings)
-    async for attempt in _patiently():
-        with attempt:
-            faults, cluster = [*await store.check()], ""
-            try:
-                faults += await unsafe(
-                    connection, doors.topics(settings), settings.kafka.max_record_bytes, settings.kafka.replication
-                )
-                async with administering(connection) as client:
-                    cluster = await cluster_id(client)
-                faults += await start_faults(settings, store) if not faults else []
-            except ConfigurationError as refused:
-                faults += refused.faults
+    faults, cluster = await patiently(lambda: _looked_at(settings, store))
     if faults:
         raise ConfigurationError(faults)
     return cluster
 
 
-def _patiently() -> AsyncRetrying:
-    """For what the start needs: a broker or a database that comes up at the same time is waited for."""
-    return AsyncRetrying(
-        retry=retry_if_exception_type(TransientError), stop=stop_after_delay(START_S),
-        wait=wait_random_exponential(0.2, 5), reraise=True,
-    )  # fmt: skip
+async def _looked_at(settings: s.Settings, store: PostgresStore) -> tuple[list[str], str]:
+    connection = doors.kafka(settings)
+    faults, cluster = [*await store.check()], ""
+    try:
+        faults += await unsafe(
+            connection, doors.topics(settings), settings.kafka.max_record_bytes, settings.kafka.replication
+        )
+        async with administering(connection) as client:
+            cluster = await cluster_id(client)
+        faults += await start_faults(settings, store) if not faults else []
+    except ConfigurationError as refused:
+        faults += refused.faults
+    return faults, cluster
 
 
 class _House:
@@ -179,10 +167,8 @@ class _House:
 
     async def live(self, told: asyncio.Event) -> None:
         """Work until told to stop, or until a part ends by an error, which is raised."""
-        async for attempt in _patiently():
-            with attempt:
-                await self.publisher.start()
-                await self.feed.start()
+        await patiently(self.publisher.start)
+        await patiently(self.feed.start)
         self.health.fine("partitions")
         self.telemetry.event("info", "ready", cluster=self.feed.cluster)
         parts = [asyncio.create_task(part.run()) for part in self.parts]
