@@ -18,6 +18,7 @@ from contracts_schema import facts as f
 from services.reconciliation.crosswalk import Index, Place
 from services.reconciliation.state import Order, Slot, State, order_of, packed
 from services.reconciliation.subject import BEGIN_AND_END, content_of, identity_of, subject_of
+from services.reconciliation.versions import taken_over_by
 
 # Kinds whose fields a source may leave out (rule A4); every other fact is whole.
 PARTIAL = (f.Scheduled, f.Assessed, f.GoodsReceived, f.InvoiceReceived)
@@ -82,13 +83,13 @@ def merge(state: State, seen: Seen, fact: f.Fact, origin: str, index: Index | No
     if slot is None:
         slot = state.slots[subject] = _new_slot(fact, content)
         slot.clash = id_clash
-        slot.parked = _parked(index, fact)
+        slot.parked = _parked(state, index, fact)
         merged = Merged.APPLIED
     else:
         address = slot.address
         merged = _fold(slot, fact, content, id_clash)
         if slot.address is not address and slot.address != address:
-            slot.parked = _parked(index, fact)  # a newer version of the document has it stand elsewhere
+            slot.parked = _parked(state, index, fact)  # a newer version of the document has it stand elsewhere
     if id_clash:
         _clash_elsewhere(state, slot, fact)
         seen.unsettled = True
@@ -264,9 +265,11 @@ def is_void(state: State, slot: Slot) -> bool:
     return slot.edition < state.documents.get(document_key(slot.source, slot.document), 0)
 
 
-def _parked(index: Index | None, fact: f.Fact) -> str | None:
+def _parked(state: State, index: Index | None, fact: f.Fact) -> str | None:
     """Why a new fact must wait. What Milepost says itself never does; a doubt falls on all that it may be about."""
     if isinstance(fact.body, (*f.BY_MILEPOST, f.ContractRegistered)):
         return None
     home = Place.UNKNOWN if index is None else index.home(fact.address, fact.body)
+    if home is Place.UNKNOWN and index is not None and taken_over_by(state, index, fact.kind, fact.address):
+        return None
     return home.value if home in (Place.UNKNOWN, Place.AMBIGUOUS) else None

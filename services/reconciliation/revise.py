@@ -23,7 +23,7 @@ from services.reconciliation.position import Position
 from services.reconciliation.review import next_review
 from services.reconciliation.standing import KINDS_OF, Kinds
 from services.reconciliation.state import State, packed
-from services.reconciliation.versions import put_in_force, version_in_force
+from services.reconciliation.versions import put_in_force, taken_over_by, version_in_force
 
 
 class Revision(NamedTuple):
@@ -90,9 +90,9 @@ def _touched(state: State, index: Index, facts: Sequence[Fact], rules: Rules) ->
         home = index.home(fact.address, fact.body)
         if fact.document is not None or home is Place.EVERYWHERE or isinstance(fact.body, ABOUT_MESSAGES):
             return None  # a vendor document may void parts elsewhere (rule F9)
-        if isinstance(home, str):
+        for at in [home] if isinstance(home, str) else taken_over_by(state, index, fact.kind, fact.address):
             kinds = KINDS_OF[type(fact.body)]
-            for name in (home, *index.dependents.get(home, ())):
+            for name in (at, *index.dependents.get(at, ())):
                 touched[name] = touched[name] | kinds if name in touched else kinds
     return touched
 

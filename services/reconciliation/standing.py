@@ -11,6 +11,7 @@ from services.reconciliation.crosswalk import Index, Place
 from services.reconciliation.merge import document_key, is_void
 from services.reconciliation.state import Slot, State
 from services.reconciliation.subject import FAMILY
+from services.reconciliation.versions import taken_over_by
 
 Standing = dict[str, list[Slot]]  # kind (of a pair its first) to the slots that count for one milestone
 Kinds = frozenset[str]  # kinds of facts, of a pair its first
@@ -55,7 +56,7 @@ def place(state: State, index: Index, placed: Mapping[str, Standing], after: int
         if standing is not None:  # addressed by our own ids, as most are
             standing.setdefault(kind, []).append(slot)
             continue
-        for milestone in _homes(slot, index):
+        for milestone in _homes(slot, state, index):
             placed[milestone].setdefault(kind, []).append(slot)
     for doubt in doubted:
         _doubt_parts(doubt, placed)
@@ -71,7 +72,7 @@ def _doubt_parts(doubt: Slot, placed: Mapping[str, Standing]) -> None:
             standing.setdefault("message.unreadable", []).append(doubt)
 
 
-def _homes(slot: Slot, index: Index) -> list[str]:
+def _homes(slot: Slot, state: State, index: Index) -> list[str]:
     if slot.kind == "message.unreadable":
         return list(index.doubtful(slot.address))
     if slot.kind == "document.renewed":
@@ -81,4 +82,4 @@ def _homes(slot: Slot, index: Index) -> list[str]:
     home = index.home(slot.address, slot.body)
     if isinstance(home, str):
         return [home]
-    return list(index.milestones) if home is Place.EVERYWHERE else []
+    return list(index.milestones) if home is Place.EVERYWHERE else taken_over_by(state, index, slot.kind, slot.address)

@@ -14,7 +14,7 @@ from contracts_schema.plan import Opening, Plan, decode_plan, encode_plan
 from services.reconciliation.calendar import midnight
 from services.reconciliation.crosswalk import Index, index_of
 from services.reconciliation.state import Carried, MilestoneState, PlanVersion, State, order_of
-from services.reconciliation.subject import content_of
+from services.reconciliation.subject import FAMILY, content_of
 
 
 class Rejection(NamedTuple):
@@ -182,6 +182,16 @@ def _hand_over(state: State, index: Index, left: str, names: list[str]) -> None:
     if names and not old.replaced_by:
         _distribute(state, index, old, names)
         old.replaced_by, old.released, old.carried = tuple(names), 0, None
+
+
+def taken_over_by(state: State, index: Index, kind: str, address: f.Address) -> list[str]:
+    """Where a person's hold or a dispute stands whose milestone was replaced: at all that have taken over from it. No
+    amendment lifts the one or resolves the other (law 4, rule D7)."""
+    name = address.milestone
+    if name is None or name in index.milestones or name not in state.milestones:
+        return []
+    stays = FAMILY.get(kind, kind) in ("hold.placed", "dispute.opened")
+    return [heir for heir in _heirs(state, name) if heir in index.milestones] if stays else []
 
 
 def _heirs(state: State, name: str) -> Iterator[str]:

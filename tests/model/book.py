@@ -48,6 +48,10 @@ class Book:
         self.editions = {}  # the newest version of each document that anybody was told of
         self.doubts, self.doubted, self.verdicts, self.seen = [], set(), set(), set()
         self.in_force, self.opened = 0, False
+        self.in_plan, self.heirs_of = (
+            set(),
+            {},
+        )  # all that were in force; of those that were replaced, who has taken over
         self.released, self.carried, self.known = {}, {}, set()
         self.last, self.commands, self.stands = {}, [], {}
 
@@ -108,8 +112,8 @@ class Book:
         if self.in_force != before:
             parked, waiting = self.parked, self.waiting
             self.parked = [x for x in parked if not self.reaches(x)]
-            self.waiting = [x for x in waiting if not homes(x, self.plan)]
-            self.facts = self.facts + [x for x in waiting if homes(x, self.plan)]
+            self.waiting = [x for x in waiting if not homes(x, self.plan, self.heirs_of)]
+            self.facts = self.facts + [x for x in waiting if homes(x, self.plan, self.heirs_of)]
             for fact in parked:
                 if self.reaches(fact):
                     self.take_fact(fact, ())
@@ -153,7 +157,7 @@ class Book:
         self.seen.add(verdict)
         if isinstance(fact.body, f.ContractRegistered):
             self.plans.setdefault(fact.body.version, []).append(fact)
-        elif self.in_force and homes(fact, self.plan):
+        elif self.in_force and homes(fact, self.plan, self.heirs_of):
             self.facts.append(fact)
         else:
             self.waiting.append(fact)
@@ -209,6 +213,11 @@ class Book:
         replaced = [(name, m.id) for v in sorted(self.plans) if v <= self.in_force
                     for m in self.plan_of(v).milestones for name in m.replaces]  # fmt: skip
         names = {m.id for m in self.plan.milestones}
+        heirs_of = {name: self.heirs(name, replaced, names) for name in self.in_plan - names}
+        self.heirs_of = {
+            name: tuple(m.id for m in self.plan.milestones if m.id in found) for name, found in heirs_of.items()
+        }
+        self.in_plan |= names
         for name in dict.fromkeys(name for name, _ in replaced if name in self.released and name not in names):
             heirs = self.heirs(name, replaced, names)
             successors = [m for m in self.plan.milestones if m.id in heirs]
@@ -237,7 +246,7 @@ class Book:
         if not self.in_force:
             return
         s = Situation(self.plan, self.facts, self.editions, self.doubts, self.moment, self.roles, self.ear.person,
-                      self.carried, self.facts + self.waiting)  # fmt: skip
+                      self.carried, self.facts + self.waiting, self.heirs_of)  # fmt: skip
         s.plan_contradicted = self.plan_contradicted()
         s.registrations = [x for said in self.plans.values() for x in said]
         block = {m.id: blocking(s, m) for m in self.plan.milestones}

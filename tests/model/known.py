@@ -22,6 +22,9 @@ NAMED_BY = {
 BY_FIELD = ("milestone.scheduled", "milestone.assessed", "goods.received", "invoice.received")  # A4
 
 
+NOBODY = {}  # heirs of replaced milestones, where there are none
+
+
 def kind_of(fact):
     """The kind, an end counting as its beginning."""
     return ENDS.get(fact.kind, fact.kind)
@@ -83,11 +86,13 @@ class Word:
         return stated[-1] if stated else None
 
 
-def homes(fact, plan):
-    """§3.5, A10: the milestones that the fact is about; none while nobody, or more than one, could take it."""
+def homes(fact, plan, heirs=NOBODY):
+    """§3.5, A10: the milestones that the fact is about; none while nobody, or more than one, could take it. A hold or
+    dispute of one that was replaced is about its heirs (law 4, D7)."""
     address, every = fact.address, tuple(m.id for m in plan.milestones)
     if address.contract is not None and address.milestone is not None:
-        return (address.milestone,) if address.milestone in every else ()
+        stays = kind_of(fact) in ("hold.placed", "dispute.opened")
+        return (address.milestone,) if address.milestone in every else heirs.get(address.milestone, ()) if stays else ()
     if address.contract is not None and fact.kind in f.CONTRACT_WIDE:
         return every
     found = candidates(address, fact.kind, fact.body, plan)
@@ -128,7 +133,7 @@ def can_take(milestone, kind, body):
     return True
 
 
-def words(facts, plan, editions):
+def words(facts, plan, editions, heirs=NOBODY):
     """The word of every source on every subject that has a home and is not void (`editions`: the newest of each
     document)."""
     by_subject = {}
@@ -136,7 +141,7 @@ def words(facts, plan, editions):
         by_subject.setdefault(subject(fact), []).append(fact)
     found = []
     for said in by_subject.values():
-        word = Word(sorted(said, key=order), homes(said[0], plan))
+        word = Word(sorted(said, key=order), homes(said[0], plan, heirs))
         if word.milestones and not void(word, editions):
             found.append(word)
     return found

@@ -30,13 +30,14 @@ PROOFS = ("NOT_MET", "EVIDENCE_MISSING", "EVIDENCE_CHANGED", "SIGN_OFF_MISSING")
 class Situation:
     """Everything that can be said of a contract at a moment, from its plan and the facts that count."""
 
-    def __init__(self, plan, facts, editions, doubts, moment, roles, person, carried, addressed):
+    def __init__(self, plan, facts, editions, doubts, moment, roles, person, carried, addressed, heirs):
         self.plan, self.facts, self.doubts, self.carried = plan, facts, doubts, carried
         self.addressed = addressed  # every fact that reached the contract, also those that wait for their milestone
         self.roles, self.person = roles, person
         self.today = day_of(moment, plan.timezone)
         self.milestones = {m.id: m for m in plan.milestones}
-        self.words = words(facts, plan, editions)
+        self.heirs = heirs  # of milestones that were replaced
+        self.words = words(facts, plan, editions, heirs)
         self.by_kind = {}
         for word in self.words:
             self.by_kind.setdefault(kind_of(word.newest), []).append(word)
@@ -259,7 +260,7 @@ class Situation:
         for doubt in self.doubts:
             if name in self.doubtful(doubt) and not any(
                 x.source == doubt.source and x.time > doubt.time and doubt.scope in (None, x.kind)
-                and (x.kind == "contract.registered" or name in homes(x, self.plan))
+                and (x.kind == "contract.registered" or name in homes(x, self.plan, self.heirs))
                 for x in (*self.facts, *self.registrations)
             ):  # fmt: skip
                 yield doubt.source

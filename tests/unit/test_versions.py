@@ -4,7 +4,21 @@ from datetime import UTC, datetime
 from itertools import permutations
 
 import pytest
-from builders import Story, a_contract, a_milestone, an_amendment, invoice, met, received, registered
+from builders import (
+    Story,
+    a_contract,
+    a_milestone,
+    an_amendment,
+    disputed,
+    held_by,
+    invoice,
+    lifted_by,
+    met,
+    received,
+    registered,
+    resolved,
+    said,
+)
 
 
 def version(number, *milestones, **terms):
@@ -298,3 +312,20 @@ def test_what_version_1_opens_is_carried_in_whatever_order_the_versions_come(ord
     story = Story().tell(*(chain[n] for n in order))
     carried = {name: standing.position.carried for name, standing in story.standings().items()}
     assert carried == {"M4": 3_000, "M3": 1_000}
+
+
+def test_no_amendment_lifts_a_persons_hold_by_replacing_the_milestone():
+    story = Story().tell(version(1, M1), held_by("olga", "H-1"), held_by("olga", "H-2"))
+    parts = [a_milestone(name, "50.00", requires=["met"], replaces=["M1"]) for name in ("M2", "M3")]
+    story.tell(version(2, *parts), met("M2"), met("M3"))
+    assert (story.reasons("M2"), story.reasons("M3")) == (["MANUAL_HOLD"], ["MANUAL_HOLD"])
+    story.tell(lifted_by("otto", "H-1"), said("legal", "hold.lifted", hold="H-2", by="lena"))  # of M1, which is no more
+    assert (story.released("M2"), story.released("M3")) == (5_000, 5_000)
+
+
+def test_no_amendment_resolves_a_dispute_by_replacing_the_milestone():
+    story = Story().tell(version(1, M1), disputed("20.00"), renamed(2, "M2", ["M1"], "100.00"))
+    story.tell(renamed(3, "M3", ["M2"], "100.00"), met("M3"), invoice("100.00", milestone="M3"))
+    assert (story.reasons("M3"), story.released("M3")) == (["DISPUTED"], 8_000)
+    story.tell(resolved("M3"))
+    assert story.released("M3") == 10_000

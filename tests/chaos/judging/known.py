@@ -96,13 +96,13 @@ class Known:
         slot.take(fact)
         if slot.address != before:
             plan = self.plan(moment)
-            slot.waits = kind not in OWN_WORDS and not (plan and places(plan, slot))
+            slot.waits = kind not in OWN_WORDS and not (plan and self.homes(plan, slot))
 
     def let_in(self, moment):
         """What has waited counts from here on, where it has found where it belongs."""
         plan = self.plan(moment)
         for slot in self.slots.values():
-            slot.waits = slot.waits and not (plan and places(plan, slot))
+            slot.waits = slot.waits and not (plan and self.homes(plan, slot))
 
     def plan(self, moment):
         """The highest version in force (rule B3); None where none is."""
@@ -114,9 +114,22 @@ class Known:
         found = {milestone["id"]: [] for milestone in plan["milestones"]}
         for slot in self.slots.values():
             if not slot.waits and not self._is_void(slot):
-                for name in places(plan, slot):
+                for name in self.homes(plan, slot):
                     found[name].append(slot)
         return found
+
+    def homes(self, plan, slot):
+        """Where a word stands; a hold or dispute of a milestone that was replaced, with all who have taken over: no
+        amendment ends the one or the other (law 4, rule D7)."""
+        return places(plan, slot) or self._heirs(plan, slot)
+
+    def _heirs(self, plan, slot):
+        names, found = [m["id"] for m in plan["milestones"]], {slot.address[1]}
+        if slot.address[1] in names or ENDS.get(slot.kind, slot.kind) not in ("hold.placed", "dispute.opened"):
+            return []
+        for version in sorted(v for v in self.plans if v <= plan["version"]):
+            found |= {m["id"] for m in self.plans[version][1]["milestones"] if found.intersection(m["replaces"])}
+        return [name for name in names if name in found]
 
     def _is_void(self, slot):
         """Whether a newer version of the vendor's document has this part no more (rule F9). A doubt is no part."""
