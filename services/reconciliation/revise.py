@@ -54,19 +54,30 @@ def revise(
     if index is None:
         return _write(state, facts, cause, rules, None, ()) if facts else NOTHING_CHANGED
     touched = None if thoroughly or fresh or cause != FACTS else _touched(state, index, facts, rules)
-    contract = _contract_case(state, index, rules, touched)
+    contract, parked = _unambiguous_case(state, index, rules, touched)
     positions = decide(contract, fresh)
     state.claims = renewed(state.claims, contract.ledger, contract.counted)
     state.rulebook = rules.rulebook.hash
     state.decided_on = (state.in_force, contract.today.toordinal())
     news = [positions[name] for name in positions if name in contract.changed]
     decisions = [d for d in (_say(state, contract, p) for p in news) if d is not None]
-    told = tell_people(contract, {d.milestone for d in decisions}, thoroughly=touched is None)
+    told = tell_people(contract, {d.milestone for d in decisions}, thoroughly=touched is None or bool(parked))
     state.review = next_review(contract)
-    parked = _park_ambiguous(state, contract)
     if not (facts or decisions or moved or told):
         return NOTHING_CHANGED._replace(parked=parked)
     return _write(state, facts, cause, rules, index, decisions, told)._replace(parked=parked)
+
+
+def _unambiguous_case(
+    state: State, index: Index, rules: Rules, touched: Touched | None
+) -> tuple[ContractCase, tuple[Address, ...]]:
+    """The case without what could be either of two, which is parked: it joins no suppliers any more, so all is looked
+    at anew."""
+    contract, parked = _contract_case(state, index, rules, touched), tuple[Address, ...]()
+    while contract.ledger.ambiguous:
+        parked += _park_ambiguous(state, contract)
+        contract = _contract_case(state, index, rules, None)
+    return contract, parked
 
 
 def _contract_case(state: State, index: Index, rules: Rules, touched: Touched | None) -> ContractCase:
