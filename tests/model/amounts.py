@@ -98,11 +98,17 @@ def amounts(s, proven, carried):
 
 
 class Carried(NamedTuple):
-    """What was released elsewhere, and which invoices it paid: those named, and for an opening those until its day."""
+    """What was released elsewhere, and which invoices it paid: those named, and for an opening those until its day.
+    `beyond` came over beyond the value of the last successor (E3): it is no more payable, and earns nothing."""
 
     amount: int
     paid: dict
     until: object = None
+    beyond: int = 0
+
+    @property
+    def out(self):
+        return self.amount + self.beyond
 
 
 NOTHING = Carried(0, {})
@@ -119,7 +125,7 @@ def up_to_base(s, m, proven, carried):
     base = undisputed
     if "invoiced" in m.requires:
         covered = covers(s, m.id, carried)
-        base = min(base, carried.amount + sum(p.worth - covered.get(p.number, 0) for p in s.invoices.counting(m.id)))
+        base = min(base, carried.out + sum(p.worth - covered.get(p.number, 0) for p in s.invoices.counting(m.id)))
     return earned, undisputed, max(Fraction(0), base)
 
 

@@ -232,7 +232,7 @@ class Book:
                 known = self.carried.get(m.id, NOTHING)
                 until = max((day for day in (known.until, old.until) if day), default=None)
                 self.released[m.id] = self.released.get(m.id, 0) + moved + rest
-                self.carried[m.id] = Carried(known.amount + moved, joined(known.paid, paid), until)
+                self.carried[m.id] = Carried(known.amount + moved, joined(known.paid, paid), until, known.beyond + rest)
 
     def heirs(self, name, replaced, names):
         """Those of the plan that replace a milestone, or what has replaced it."""
@@ -279,10 +279,10 @@ class Book:
         status, conflicts = s.status(m.id), tuple(s.conflicts(m.id))
         if m.value is None:
             return Stand(status, 0, 0, 0, 0, None, (), conflicts, self.exceptions(s, m, 0, False), ())
-        released, carried = self.released[m.id], self.carried[m.id].amount if m.id in self.carried else None
+        released, carried = self.released[m.id], self.carried.get(m.id, NOTHING)
         held = max(0, m.value - released)
         most = min(worth.allowed, released - self.above[m.id])
-        over = max(most, carried or 0) < released
+        over = max(most, carried.amount) < released
         taken = dict(worth.taken)
         if room is not None and worth.allowed - released > max(0, room):
             taken["CAP_REACHED"] = worth.allowed - released - max(0, room)
@@ -290,8 +290,9 @@ class Book:
         reasons = [(code, rest) for code in codes]
         reasons += [("OVER_RELEASED", released - most)] if over else []
         reasons += taken.items()
-        return Stand(status, m.value, released, held, worth.allowed, carried or None, tuple(reasons), conflicts,
-                     self.exceptions(s, m, released, over), self.targets(s, m, released - (carried or 0)))  # fmt: skip
+        targets = self.targets(s, m, released - carried.out)
+        return Stand(status, m.value, released, held, worth.allowed, carried.out or None, tuple(reasons), conflicts,
+                     self.exceptions(s, m, released, over), targets)  # fmt: skip
 
     def exceptions(self, s, m, released, over):
         """D11."""

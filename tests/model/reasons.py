@@ -131,7 +131,7 @@ def d5_duties(s, m):
 def c3_invoiced(s, m):
     """Where something was carried: what it paid elsewhere (E3) can be paid here no more."""
     told, carried = sum(p.worth for p in s.invoices.counting(m.id)), s.carried.get(m.id)
-    nothing = told <= 0 or (carried is not None and carried.amount + told - sum(covers(s, m.id, carried).values()) <= 0)
+    nothing = told <= 0 or (carried is not None and carried.out + told - sum(covers(s, m.id, carried).values()) <= 0)
     return ["invoiced"] if "invoiced" in m.requires and nothing and s.carried_amount(m.id) < m.value else []
 
 
