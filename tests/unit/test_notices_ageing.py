@@ -3,6 +3,7 @@
 from builders import (
     a_contract,
     a_milestone,
+    an_amendment,
     attached,
     disputed,
     held_by,
@@ -115,3 +116,15 @@ def test_a_dispute_about_the_contract_is_told_of_once():
     story = story_of(a_milestone("M1", "50.00"), a_milestone("M2", "50.00")).tell(disputed(milestone=None))
     assert told(story.clock(day("2026-03-06"))) == ["2026-03-06 opened DISPUTE_UNANSWERED D-1 red 0"]
     assert told(story.tell(resolved(milestone=None)))[1:] == ["2026-03-06 cleared DISPUTE_UNANSWERED D-1 red 0"]
+
+
+def test_what_stands_on_a_milestone_that_was_replaced_is_told_of_once_for_all_its_successors():
+    story = story_of(a_milestone(requires=["met"])).clock(day("2026-03-02")).tell(held_by(), disputed("4.00"))
+    parts = [a_milestone(name, "50.00", requires=["met"], replaces=["M1"]) for name in ("M2", "M3")]
+    story.tell(registered(a_contract(*parts, version=2, amendment=an_amendment()))).clock(day("2026-03-10"))
+    assert told(story) == [
+        "2026-03-09 opened HOLD_AGEING MANUAL_HOLD amber 0",
+        "2026-03-09 opened DISPUTE_UNANSWERED D-1 green 0",
+    ]
+    story.tell(lifted_by(), resolved())
+    assert open_now(story) == []

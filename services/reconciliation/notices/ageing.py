@@ -130,12 +130,17 @@ def dispute_unanswered(case: Case, position: Position, _since: Since) -> Iterabl
 
 
 def disputes_of_all(contract: ContractCase) -> Iterable[Concern]:
-    """Nobody has resolved a dispute about the whole contract within so many working days."""
-    case = next(iter(contract.cases.values()))
-    if contract.plan.status not in ("terminated", "closed"):
-        for slot in open_disputes(case):
-            if is_shared(slot, contract.index):
-                yield _dispute(case, slot, held_in_all(contract))
+    """Nobody has resolved a dispute about the whole contract, or about a milestone that was replaced, within so many
+    working days."""
+    if contract.plan.status in ("terminated", "closed"):
+        return
+    disputed = [case for case in contract.cases.values() if "dispute.opened" in case.standing]
+    found = {slot.fact: (case, slot) for case in disputed for slot in open_disputes(case)}
+    for case, slot in found.values():
+        if is_shared(slot, contract.index):
+            said = slot.body.amount
+            known = said is not None and said.currency == contract.plan.currency
+            yield _dispute(case, slot, said.minor if known else held_in_all(contract))
 
 
 def _dispute(case: Case, slot: Slot, amount: int) -> Concern:

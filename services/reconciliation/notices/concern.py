@@ -69,7 +69,9 @@ def is_shared(slot: Slot, index: Index) -> bool:
     """Whether the fact is about the contract, or about several of its milestones: people are told of it once."""
     address = slot.address
     if address.milestone is not None:
-        return False
+        return (
+            address.milestone not in index.milestones
+        )  # what stands on a milestone that was replaced, stands on its heirs
     if slot.kind == "message.unreadable":
         return len(index.doubtful(address)) > 1
     return address.contract is not None and slot.kind in CONTRACT_WIDE
