@@ -97,7 +97,7 @@ REMEDIES: dict[HoldReason, Remedy] = {
     R.INVOICE_EXCEEDS_VALUE: Remedy("a credit note lowers the invoices to the value", "supplier"),
     R.INVOICE_CLAIMED_TWICE: Remedy("the parts of the invoice add up to no more than its total", "accounts payable"),
     R.COMPLIANCE_EXPIRED: Remedy("a document that is valid today is given", "supplier"),
-    R.OVER_RELEASED: Remedy("later proofs, invoices or credits make up for what is out", "accounts payable"),
+    R.OVER_RELEASED: Remedy("later proofs, invoices or amendments make up for what is out", "accounts payable"),
     R.PARTLY_ACCEPTED: Remedy("the rest is accepted", "receiving"),
     R.DISPUTED: Remedy("the dispute is resolved", "who opened it, or the operator"),
     R.PARTLY_INVOICED: Remedy("the rest is invoiced", "supplier"),

@@ -40,7 +40,7 @@ KINDS: dict[K, Kind] = {
     K.CONFLICT_AGEING: Kind("owner of the field", "the systems agree again", POSSIBLE),
     K.DISPUTE_UNANSWERED: Kind("operator", "the dispute is resolved", LIKELY),
     K.DOCUMENT_EXPIRING: Kind("supplier", "a document that is valid for longer is given, or nothing is held", POSSIBLE),
-    K.OVER_RELEASED: Kind("accounts payable", "later proofs, invoices or credits make up for what is out", HAPPENED),
+    K.OVER_RELEASED: Kind("accounts payable", "later proofs, invoices or amendments make up for what is out", HAPPENED),
     K.OVER_RECEIVED: Kind("receiving", "the receipt is corrected", POSSIBLE),
     K.PAID_WITHOUT_RELEASE: Kind("accounts payable", "the payment is taken back, or a release covers it", HAPPENED),
     K.PAID_WHILE_HELD: Kind("accounts payable", "the payment is taken back, or a release covers it", HAPPENED),
