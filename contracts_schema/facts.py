@@ -348,6 +348,7 @@ ACTUAL_DATES: dict[str, str] = {
     "sign_off.withdrawn": "signed_at",
     "payment.made": "paid_on",
 }
+_KINDS = {body: str(body.__struct_config__.tag) for body in Body.__subclasses__()}
 # Kinds that may name the contract alone and then count for every milestone of it.
 CONTRACT_WIDE = frozenset(
     {"compliance.document", "hold.placed", "hold.lifted", "dispute.opened", "dispute.resolved", "reason.waived",
@@ -379,8 +380,7 @@ class Fact(Struct, frozen=True, array_like=True):
     @property
     def kind(self) -> str:
         """The canonical name of the fact, for example `goods.received`."""
-        tag = type(self.body).__struct_config__.tag
-        return str(tag)
+        return _KINDS[type(self.body)]
 
 
 class Doubt(Struct, frozen=True, array_like=True):

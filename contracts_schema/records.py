@@ -24,7 +24,11 @@ _identifier = re.compile(IDENTIFIER)
 
 def is_identifier(text: object) -> bool:
     """Whether `text` may serve as an id, a key or a name: 1 to 300 characters, none of them invisible."""
-    return isinstance(text, str) and _identifier.match(text) is not None
+    if not isinstance(text, str):
+        return False
+    if text.isascii() and text.isprintable():  # most are, and that is seen sooner
+        return 0 < len(text) <= 300
+    return _identifier.match(text) is not None
 
 
 class Record(Struct, frozen=True):
@@ -47,6 +51,13 @@ class Record(Struct, frozen=True):
                 except UnicodeDecodeError:
                     return None
         return None
+
+    def has(self, name: str) -> bool:
+        """Whether there is a header called `name`, whatever it holds."""
+        for key, _ in self.headers:  # noqa: SIM110 -- asked of every record: a generator would cost four times as much
+            if key == name:
+                return True
+        return False
 
     @property
     def origin(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple, get_args, get_type_hints
 
@@ -31,6 +32,7 @@ _BODIES: dict[str, type[f.Body]] = {
     for body in f.Body.__subclasses__()
     if body not in (f.ContractRegistered, *f.BY_MILEPOST)
 }
+_FIELDS = {kind: frozenset((*_ADDRESS, *body.__struct_fields__)) for kind, body in _BODIES.items()}
 _STRICT_ROLES = ("operator", "register")  # whose misspelt fields are refused, never passed over (rule A11)
 
 # How the decoder's words begin, and what to write instead.
@@ -56,17 +58,17 @@ class Event(NamedTuple):
 
 def is_canonical(record: Record) -> bool:
     """Whether the record says of itself that it is a CloudEvent."""
-    return any(name in ("ce_type", "ce_specversion") for name, _ in record.headers) or (
-        (record.header("content-type") or "").startswith(_STRUCTURED)
-    )
+    return record.has("ce_type") or record.has("ce_specversion") or _is_structured(record)
+
+
+def _is_structured(record: Record) -> bool:
+    return (record.header("content-type") or "").startswith(_STRUCTURED)
 
 
 def _is_binary(record: Record) -> bool:
-    names = {name for name, _ in record.headers}
-    if "ce_id" in names:
+    if record.has("ce_id"):
         return True
-    structured = (record.header("content-type") or "").startswith(_STRUCTURED)
-    return not structured and not names.isdisjoint(("ce_type", "ce_specversion"))
+    return not _is_structured(record) and (record.has("ce_type") or record.has("ce_specversion"))
 
 
 def translate(record: Record, source: Source, read_key: KeyReader) -> tuple[f.Fact, ...]:
@@ -77,15 +79,21 @@ def translate(record: Record, source: Source, read_key: KeyReader) -> tuple[f.Fa
         Refused: it is understood and not allowed.
     """
     event = _event(record, source, read_key)
-    match = _TYPE.fullmatch(event.type)
-    kind = match[1] if match else event.type.removeprefix("milepost.")
-    if match and match[2] == "1" and kind == "contract.registered":
+    kind, known = _kind_of(event.type)
+    if known and kind == "contract.registered":
         return (_registration(event, source, read_key),)
     try:
-        return (_fact(event, kind, match is not None and match[2] == "1", source, read_key),)
+        return (_fact(event, kind, known, source, read_key),)
     except ValueError as error:
         doubts = _doubts(event, kind, record, source, read_key)
         raise Unreadable(f"event {event.id!r} ({event.type}): {error}", doubts) from None
+
+
+@lru_cache(maxsize=256)
+def _kind_of(name: str) -> tuple[str, bool]:
+    """The kind that a type names, and whether it is of the version that is read here."""
+    match = _TYPE.fullmatch(name)
+    return (match[1], match[2] == "1") if match else (name.removeprefix("milepost."), False)
 
 
 def _event(record: Record, source: Source, read_key: KeyReader) -> Event:
@@ -166,16 +174,16 @@ def _address(data: Mapping[str, Any], read_key: KeyReader) -> f.Address:
 
 def _body(kind: str, data: Mapping[str, Any], source: Source) -> f.AnyBody:
     known = _BODIES[kind]
-    fields = {name: value for name, value in data.items() if name not in _ADDRESS}
     if source.role in _STRICT_ROLES:
-        unknown = sorted(fields.keys() - set(known.__struct_fields__))
+        unknown = sorted(data.keys() - _FIELDS[kind])
         if unknown:
             raise Refused(f"{kind} has no field {', '.join(map(repr, unknown))}; nothing of it was used (rule A11)")
+    fields = {**data, "kind": kind}
     for name in f.MONEY_FIELDS.get(kind, ()):
         if fields.get(name) is not None:
             fields[name] = _money(name, fields[name])
     try:
-        return msgspec.convert(fields | {"kind": kind}, known)  # type: ignore[return-value]  # one of AnyBody
+        return msgspec.convert(fields, known)  # type: ignore[return-value]  # one of AnyBody
     except msgspec.ValidationError as error:
         raise ValueError(_sentence(str(error), fields, known)) from None
 

@@ -1,6 +1,7 @@
 """JSON that says one thing only. What two parsers could read differently is no JSON here.
 
-The fast way decodes first and proves afterwards that no key stood twice: every key of the text is a `"` followed by a
+The fast ways decode first and prove afterwards that no key stood twice. A text that comes out again, byte for byte,
+when its value is encoded lost nothing: so it is with compact texts. Else, every key of the text is a `"` followed by a
 `:`, and the only other places where these two meet are inside strings. So when the text has as many such places as the
 decoded value has keys, none was lost. Where the numbers differ, a slower parser looks at every pair.
 """
@@ -19,6 +20,7 @@ DEPTH_MAX = 32
 _key_end = re.compile(rb'"[ \t\r\n]*:')
 _CONTAINERS = frozenset({dict, list})
 _decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
 
 
 def parse(raw: bytes, bytes_max: int = BYTES_MAX) -> Any:
@@ -38,20 +40,29 @@ def parse(raw: bytes, bytes_max: int = BYTES_MAX) -> Any:
         raise ValueError(f"it is nested deeper than {DEPTH_MAX}") from None
     except ValueError as error:
         raise ValueError(f"it is not JSON: {error}") from None
+    if _is_shallow(raw) and b"\\" not in raw and _encode(value) == raw:
+        return value
     if _keys(value, 0) != len(_key_end.findall(raw)) or b"\\u0000" in raw:
         return _parse_slowly(raw)
     return value
 
 
+def _is_shallow(raw: bytes) -> bool:
+    """Whether it has too few brackets to be nested too deep."""
+    return raw.count(b"{") + raw.count(b"[") <= DEPTH_MAX
+
+
 def _keys(value: Any, depth: int) -> int:
     """How many keys `value` has, in all of its objects."""
-    if depth >= DEPTH_MAX and isinstance(value, dict | list):
+    if type(value) not in _CONTAINERS:
+        return 0
+    if depth >= DEPTH_MAX:
         raise ValueError(f"it is nested deeper than {DEPTH_MAX}")
-    if type(value) is dict:
-        return len(value) + sum([_keys(child, depth + 1) for child in value.values() if type(child) in _CONTAINERS])
-    if type(value) is list:
-        return sum([_keys(child, depth + 1) for child in value if type(child) in _CONTAINERS])
-    return 0
+    found, children = (len(value), value.values()) if type(value) is dict else (0, value)
+    for child in children:
+        if type(child) in _CONTAINERS:
+            found += _keys(child, depth + 1)
+    return found
 
 
 def _parse_slowly(raw: bytes) -> Any:

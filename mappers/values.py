@@ -221,7 +221,8 @@ def vendor_moment(value: object, timezone: str) -> int:
 
 def micros(moment: datetime) -> int:
     """Microseconds since 1970 (UTC) of a moment that bears its zone, exactly."""
-    return (moment - _epoch) // timedelta(microseconds=1)
+    since = moment - _epoch
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def moment(time: int) -> datetime:

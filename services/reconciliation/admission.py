@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 
 from msgspec import structs
@@ -53,7 +53,7 @@ def _implausible(fact: f.Fact, recorded_at: int) -> str | None:
 
 
 def _is_ahead(said: date, time: int) -> bool:
-    return said > (datetime_of(time).astimezone(UTC) + _DAY).date()
+    return said > (datetime_of(time) + _DAY).date()
 
 
 def _doubt(fact: f.Fact) -> f.Doubt:
@@ -69,11 +69,11 @@ def _document_doubts(facts: tuple[f.Fact, ...]) -> Iterator[f.Doubt]:
 
 def _not_allowed(fact: f.Fact, rules: Rules) -> str | None:
     body = fact.body
-    if isinstance(body, f.ContractRegistered):
+    if type(body) is f.ContractRegistered:
         return approval_fault(fact.source, decode_plan(body.plan), rules)
-    if isinstance(body, f.ReasonWaived):
+    if type(body) is f.ReasonWaived:
         return _waiver_fault(fact.source, body, rules)
-    if isinstance(body, f.DisputeOpened) and body.amount is not None:
+    if type(body) is f.DisputeOpened and body.amount is not None:
         if fact.address.contract is not None and fact.address.milestone is None:
             return "an amount in dispute needs the milestone it is about"
         if body.amount.minor < 0:

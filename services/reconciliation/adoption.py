@@ -35,7 +35,7 @@ def take_over(state: State, facts: Sequence[Fact], in_plan: Container[str]) -> N
         milestone = state.milestones.get(name)
         if milestone is not None and not milestone.replaced_by:
             milestone.released = max(milestone.released, released)
-    if any(isinstance(fact.body, CommandsAdopted) for fact in facts):
+    if any(type(fact.body) is CommandsAdopted for fact in facts):
         for name, milestone in state.milestones.items():
             if milestone.last is not None and name in in_plan:
                 milestone.last.held = NEVER

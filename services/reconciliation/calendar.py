@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from contracts_schema.calendars import working_days
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @lru_cache(maxsize=256)
@@ -20,7 +19,8 @@ def _zone(name: str) -> ZoneInfo:
 
 def moment_of(when: datetime) -> int:
     """Microseconds since 1970 of an aware datetime."""
-    return (when - _EPOCH) // _MICROSECOND
+    since = when - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def datetime_of(moment: int) -> datetime:

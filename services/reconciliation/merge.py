@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Collection, Iterable
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 from msgspec import UNSET, structs
@@ -22,9 +22,10 @@ from services.reconciliation.versions import taken_over_by
 
 # Kinds whose fields a source may leave out (rule A4); every other fact is whole.
 PARTIAL = (f.Scheduled, f.Assessed, f.GoodsReceived, f.InvoiceReceived)
+_NEVER_PARKED = (*f.BY_MILEPOST, f.ContractRegistered)
 
 
-class Merged(Enum):
+class Merged(StrEnum):
     """What became of a fact. Every record has one recorded outcome."""
 
     APPLIED = "applied"
@@ -78,7 +79,7 @@ def merge(state: State, seen: Seen, fact: f.Fact, origin: str, index: Index | No
     confirmed = _note_edition(state, slot, fact)
     if seen.has(identity, content) or _is_same_doubt(slot, fact):
         return Merged.APPLIED if confirmed else Merged.DUPLICATE
-    id_clash = seen.has_identity(identity) and not isinstance(fact.body, f.MessageUnreadable)  # which states nothing
+    id_clash = seen.has_identity(identity) and type(fact.body) is not f.MessageUnreadable  # which states nothing
     seen.add(identity, content)
     if slot is None:
         slot = state.slots[subject] = _new_slot(fact, content)
@@ -93,9 +94,9 @@ def merge(state: State, seen: Seen, fact: f.Fact, origin: str, index: Index | No
     if id_clash:
         _clash_elsewhere(state, slot, fact)
         seen.unsettled = True
-    if isinstance(fact.body, f.MessageUnreadable) and not is_redriven(fact.source, fact.body, state.slots.values()):
+    if type(fact.body) is f.MessageUnreadable and not is_redriven(fact.source, fact.body, state.slots.values()):
         state.verdicts.append(fact.body.digest)
-    elif isinstance(fact.body, f.MessageRedriven):
+    elif type(fact.body) is f.MessageRedriven:
         _judge_anew(state, fact.source, fact.body)
     if slot.parked:
         slot.waiting = [*(slot.waiting or ()), origin]
@@ -105,14 +106,14 @@ def merge(state: State, seen: Seen, fact: f.Fact, origin: str, index: Index | No
 
 def _is_no_news(state: State, fact: f.Fact) -> bool:
     """Whether the contract knows an edition of the document that is as new, by its own parts or because it was told."""
-    if not isinstance(fact.body, f.DocumentRenewed):
+    if type(fact.body) is not f.DocumentRenewed:
         return False
     return fact.edition <= state.documents.get(document_key(fact.source, fact.body.document), 0)
 
 
 def _is_same_doubt(slot: Slot | None, fact: f.Fact) -> bool:
     """A repeat of an unreadable message, whatever the sentence says by now: the doubt dates from its first arrival."""
-    return slot is not None and isinstance(fact.body, f.MessageUnreadable) and slot.order[3] == fact.id
+    return slot is not None and type(fact.body) is f.MessageUnreadable and slot.order[3] == fact.id
 
 
 def is_redriven(source: str, doubt: f.MessageUnreadable, slots: Iterable[Slot]) -> bool:
@@ -150,7 +151,7 @@ def _fold(slot: Slot, fact: f.Fact, content: bytes, id_clash: bool) -> Merged:
     _note_clash(slot, fact, order, id_clash)
     _note(slot, fact, order)
     body_before = slot.body
-    if isinstance(fact.body, PARTIAL) and type(fact.body) is type(slot.body):
+    if type(fact.body) in PARTIAL and type(fact.body) is type(slot.body):
         _fold_fields(slot, fact, order, newer)
     elif newer:
         slot.body = fact.body
@@ -196,10 +197,10 @@ def _fold_fields(slot: Slot, fact: f.Fact, order: Order, newer: bool) -> None:
 def _note(slot: Slot, fact: f.Fact, order: Order) -> None:
     """What is kept of every fact, the newest or not."""
     body = fact.body
-    if isinstance(body, f.Assessed):
+    if type(body) is f.Assessed:
         slot.history = slot.history or []
         insort(slot.history, (order, body.status), key=lambda e: e[0])
-    elif isinstance(body, f.InvoiceReceived):
+    elif type(body) is f.InvoiceReceived:
         if fact.version is None:
             _note_terms(slot, body)
     elif (kind := fact.kind) in BEGIN_AND_END:
@@ -243,7 +244,7 @@ def _clash_elsewhere(state: State, slot: Slot, fact: f.Fact) -> None:
 
 def _note_edition(state: State, slot: Slot | None, fact: f.Fact) -> bool:
     """Note the version of the vendor document; true where it confirms a subject that an older version had (F9)."""
-    if fact.document is None or isinstance(fact.body, f.MessageUnreadable):
+    if fact.document is None or type(fact.body) is f.MessageUnreadable:
         return False
     key = document_key(fact.source, fact.document)
     state.documents[key] = max(fact.edition, state.documents.get(key, 0))
@@ -267,7 +268,7 @@ def is_void(state: State, slot: Slot) -> bool:
 
 def _parked(state: State, index: Index | None, fact: f.Fact) -> str | None:
     """Why a new fact must wait. What Milepost says itself never does; a doubt falls on all that it may be about."""
-    if isinstance(fact.body, (*f.BY_MILEPOST, f.ContractRegistered)):
+    if type(fact.body) in _NEVER_PARKED:
         return None
     home = Place.UNKNOWN if index is None else index.home(fact.address, fact.body)
     if home is Place.UNKNOWN and index is not None and taken_over_by(state, index, fact.kind, fact.address):

@@ -93,7 +93,7 @@ class _Turn:
         self.pass_time(moment)
         self.state.moment = moment
         for fact in arrival.facts:
-            if isinstance(fact.body, ContractRegistered):
+            if type(fact.body) is ContractRegistered:
                 self.close("facts")
                 self._register(fact, arrival.origin)
             else:
@@ -184,7 +184,7 @@ def refold(state: State, entry: LogEntry) -> tuple[bool, bool]:
     moved = entry.cause == UNPARK and unpark(state)[1]
     index = index_of(state.plans[state.in_force].plan) if state.in_force else None
     for fact in entry.facts:
-        if isinstance(fact.body, ContractRegistered):
+        if type(fact.body) is ContractRegistered:
             register(state, fact)
             seen.add(identity_of(fact), content_of(fact))
         else:

@@ -99,7 +99,7 @@ def _touched(state: State, index: Index, facts: Sequence[Fact], rules: Rules) ->
     touched: dict[str, Kinds] = {}
     for fact in facts:
         home = index.home(fact.address, fact.body)
-        if fact.document is not None or home is Place.EVERYWHERE or isinstance(fact.body, ABOUT_MESSAGES):
+        if fact.document is not None or home is Place.EVERYWHERE or type(fact.body) in ABOUT_MESSAGES:
             return None  # a vendor document may void parts elsewhere (rule F9)
         for at in [home] if isinstance(home, str) else taken_over_by(state, index, fact.kind, fact.address):
             kinds = KINDS_OF[type(fact.body)]

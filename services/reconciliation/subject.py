@@ -44,17 +44,17 @@ def subject_of(fact: f.Fact) -> str:
     kind, a = fact.kind, fact.address
     place = a.keys[0] if a.contract is None and a.keys else f"{a.contract or ''}{_BETWEEN}{a.milestone or ''}"
     scope = (a.source or "") if a.contract is None else ""
-    about = (fact.document,) if fact.document is not None and isinstance(fact.body, f.MessageUnreadable) else ()
+    about = (fact.document,) if fact.document is not None and type(fact.body) is f.MessageUnreadable else ()
     return _BETWEEN.join((fact.source, FAMILY.get(kind, kind), scope, place, *_thing(fact.body), *about))
 
 
 def _thing(body: f.AnyBody) -> tuple[str, ...]:
-    if isinstance(body, f.InvoiceReceived):
+    if type(body) is f.InvoiceReceived:
         unit = body.business_unit if isinstance(body.business_unit, str) else ""
         return (invoice_number(body.number), body.supplier, unit)
-    if isinstance(body, f.MessageUnreadable):
+    if type(body) is f.MessageUnreadable:
         return (body.digest.hex(),)
-    if isinstance(body, f.MessageRedriven):
+    if type(body) is f.MessageRedriven:
         return (body.digests[0].hex(),)
     return tuple([str(getattr(body, field) or "") for field in _NAMED_BY.get(type(body), ())])
 

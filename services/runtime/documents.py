@@ -84,7 +84,7 @@ def heard_in(arrivals: Iterable[Arrival]) -> dict[str, Heard]:
 def _note(heard: Heard, fact: Fact, arrival: Arrival) -> None:
     if fact.edition >= heard.edition:
         heard.edition, heard.timestamp, heard.origin = fact.edition, arrival.timestamp, arrival.origin
-    if isinstance(fact.body, MessageUnreadable):
+    if type(fact.body) is MessageUnreadable:
         heard.doubts += (fact,)
 
 

@@ -15,10 +15,11 @@ from contracts_schema.records import Record
 from contracts_schema.rows import OffsetRange
 from services.ports import Store
 from services.reconciliation.policy import Rules
+from services.runtime.gathered import Report
 from services.runtime.known import KnownRevisions, KnownStates
 from services.runtime.outgoing import RECORD_BYTES, Topics
 from services.runtime.reading import Reader, Reading
-from services.runtime.work import Report, Work
+from services.runtime.work import Work
 
 
 class DeadlyRecord(MessageError):
@@ -70,11 +71,11 @@ class Hallway:
             await work.route(batch, readings)
             await work.decide(batch)
             failpoint("batch.decided")
-            await batch.write(changes := work.changes())
+            await batch.write(changes := work.gathered.packed())
             failpoint("batch.written")
         failpoint("batch.committed")
-        self.revisions.keep(changes.log, work.entries)
-        return work.report
+        self.revisions.keep(changes.log, work.gathered.entries)
+        return work.gathered.report
 
     async def wake(self, frontier: int, limit: int, now: int) -> Report:
         """Look again at contracts whose moment has come; `frontier` is the moment past which all sources were read."""
@@ -84,11 +85,11 @@ class Hallway:
             if due:
                 failpoint("wake.taken")
                 await work.look_again(batch, self.store, due, frontier)
-                await batch.write(work.changes())
+                await batch.write(work.gathered.packed())
                 failpoint("wake.written")
         if due:
             failpoint("wake.committed")
-        return work.report
+        return work.gathered.report
 
     def _work(self, now: int) -> Work:
         return Work(self.reader, self.rules, self.topics, self.release, now, self.states, self.record_bytes)

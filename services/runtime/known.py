@@ -9,7 +9,7 @@ from services.reconciliation.log import LogEntry
 from services.reconciliation.state import State, decode_state
 
 STATES_MOST = 12 * 1024 * 1024  # bytes as they are encoded; decoded, with their cases, some ten times as many
-REVISIONS_MOST = 5_000  # some kilobytes each
+REVISIONS_MOST = 4 * 1024 * 1024  # the same: a revision of a batch that has waited has many facts
 
 
 class KnownStates:
@@ -53,16 +53,19 @@ class KnownRevisions:
 
     def __init__(self, most: int = REVISIONS_MOST) -> None:
         self._most = most
-        self._known: dict[tuple[str, int], tuple[LogEntry, bytes]] = {}
+        self._bytes = 0
+        self._known: dict[tuple[str, int], tuple[LogEntry, LogRow]] = {}
 
     def keep(self, rows: Iterable[LogRow], entries: Iterable[LogEntry]) -> None:
-        """Keep what was committed, each with its hash; the oldest give way."""
+        """Keep what was committed; the oldest give way."""
         for row, entry in zip(rows, entries, strict=True):
             if entry.decisions:
-                self._known[row.contract, row.revision] = (entry, row.head)
-        while len(self._known) > self._most:
-            del self._known[next(iter(self._known))]
+                self._known[row.contract, row.revision] = (entry, row)
+                self._bytes += len(row.entry)
+        while self._bytes > self._most:
+            self._bytes -= len(self._known.pop(next(iter(self._known)))[1].entry)
 
     def look(self, contract: str, revision: int) -> tuple[LogEntry, bytes] | None:
         """A revision with its hash, if it is known here."""
-        return self._known.get((contract, revision))
+        kept = self._known.get((contract, revision))
+        return None if kept is None else (kept[0], kept[1].head)

@@ -49,7 +49,7 @@ class Reader:
             doubts = error.doubts if isinstance(error, Unreadable) else ()
             facts = tuple(doubt_fact(d, error.sentence, record.timestamp * 1000, _digest(record)) for d in doubts)
             return Reading(record, facts, self.quarantined(record, source.name, error))
-        if _has(record, REDRIVE_HEADER):
+        if record.has(REDRIVE_HEADER):
             facts = (*redriven_facts(facts, _digest(record), record.timestamp * 1000), *facts)
         return Reading(record, facts)
 
@@ -66,9 +66,11 @@ class Reader:
     def _source_of(self, record: Record) -> Source:
         """The source that a record belongs to: the one its topic is bound to, or the one that its header names (§4)."""
         bound: Sequence[Source] = self._bound.get(record.topic, ())
+        if len(bound) == 1 and not record.has(SOURCE_HEADER):
+            return bound[0]
         named = record.header(SOURCE_HEADER)
         for source in bound:
-            if source.name == named or (named is None and len(bound) == 1 and not _has(record, SOURCE_HEADER)):
+            if source.name == named:
                 return source
         names = ", ".join(s.name for s in bound) or "no source"
         raise Unreadable(f"header {SOURCE_HEADER} says {named!r:.80}; bound to topic {record.topic}: {names}")
@@ -76,7 +78,3 @@ class Reader:
 
 def _digest(record: Record) -> bytes:
     return sha256(record.value or b"").digest()
-
-
-def _has(record: Record, header: str) -> bool:
-    return any(name == header for name, _ in record.headers)

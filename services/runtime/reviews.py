@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from contracts_schema.failpoints import failpoint
 from services.ports import Feed, Store
+from services.runtime.gathered import Report
 from services.runtime.hallway import Hallway
-from services.runtime.work import Report
 
 AT_A_TIME = 300
 READ_PAST_EVERY_S = 1.0

@@ -41,7 +41,7 @@ def contracts_of(
 ) -> tuple[str, ...]:
     """The one contract that claims the fact, or none. A doubt, and what ends it, falls on whatever it may be about: on
     all that claim its most specific claimed key (rule A11)."""
-    if isinstance(fact.body, ABOUT_MESSAGES) and fact.address.contract is None:
+    if fact.address.contract is None and type(fact.body) in ABOUT_MESSAGES:
         return next((found for key in keys_of(fact) if (found := claims.get(key))), ())
     contract = contract_of(fact, claims, registered)
     return () if contract is None else (contract,)
@@ -49,7 +49,7 @@ def contracts_of(
 
 def keys_to_claim(fact: Fact) -> set[Key]:
     """The keys that a registration claims for its contract; none for any other fact."""
-    if not isinstance(fact.body, ContractRegistered):
+    if type(fact.body) is not ContractRegistered:
         return set()
     return {("", fact.address.contract or ""), *index_of(fact.body.plan).keys}
 

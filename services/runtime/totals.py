@@ -14,11 +14,11 @@ PREFIX = "record."  # of records; names without it count facts
 IGNORED = "ignored"
 # Of a record of several facts the most telling end counts, in this order.
 ENDS = (
-    Merged.REPEATED_VERDICT.value, Merged.REFUSED.value, Merged.DEFERRED.value, Merged.PARKED.value,
-    Merged.APPLIED.value, Merged.STALE.value, Merged.DUPLICATE.value, IGNORED,
+    Merged.REPEATED_VERDICT, Merged.REFUSED, Merged.DEFERRED, Merged.PARKED, Merged.APPLIED, Merged.STALE,
+    Merged.DUPLICATE, IGNORED,
 )  # fmt: skip
 _RANK = {end: rank for rank, end in enumerate(ENDS)}
-_OF_FAULT = {Refused.fault: Merged.REFUSED.value}
+_OF_FAULT = {Refused.fault: Merged.REFUSED}
 
 
 def record_totals(
@@ -28,11 +28,13 @@ def record_totals(
 
     A record of which nobody says anything ends nowhere: the sum then falls short, and the report says so.
     """
-    ends = {origin: _OF_FAULT.get(fault, Merged.REPEATED_VERDICT.value) for origin, fault in set_aside.items()}
+    ends: dict[str, str] = {
+        origin: _OF_FAULT.get(fault, Merged.REPEATED_VERDICT) for origin, fault in set_aside.items()
+    }
     for origin in ignored:
         ends.setdefault(origin, IGNORED)
     for outcome in outcomes:
-        end = outcome.merged.value
+        end = outcome.merged
         if _RANK[end] < _RANK.get(ends.get(outcome.origin, ""), len(ENDS)):
             ends[outcome.origin] = end
     counted = Counter(end for origin, end in ends.items() if origin in read)

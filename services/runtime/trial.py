@@ -26,8 +26,8 @@ from services.reconciliation.policy import Rules
 from services.reconciliation.state import decode_state
 from services.reconciliation.view import Standing, standings
 from services.reconciliation.wire import amount
+from services.runtime.gathered import Report
 from services.runtime.hallway import Hallway
-from services.runtime.work import Report
 
 OWNER = "try"
 WAKES_AT_A_TIME = 1000

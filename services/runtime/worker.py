@@ -30,12 +30,12 @@ from services.ports import Feed, Store, Telemetry
 from services.runtime.appetite import Appetite
 from services.runtime.backoff import Backoff
 from services.runtime.clock import StoreClock
+from services.runtime.gathered import Report
 from services.runtime.hallway import Hallway
 from services.runtime.health import Health
 from services.runtime.holdings import Holdings
 from services.runtime.pressure import Pressure
 from services.runtime.reviews import Reviews
-from services.runtime.work import Report
 
 POLL_S = 0.1
 BREATH_S = 0.25  # how long a poll may take while the worker waits for the store
@@ -226,7 +226,7 @@ class Worker:
 
 def tell(report: Report, telemetry: Telemetry) -> None:
     """Count what one transaction did."""
-    for outcome, facts in Counter(o.merged.value for o in report.outcomes).items():
+    for outcome, facts in Counter([str(o.merged) for o in report.outcomes]).items():
         telemetry.count("milepost_facts_total", facts, outcome=outcome)
     telemetry.count("milepost_records_ignored_total", len(report.ignored))
     telemetry.count("milepost_records_quarantined_total", len(report.quarantined))

@@ -142,6 +142,6 @@ async def take_over(settings: Settings, store: Store, behind: Sequence[Seen]) ->
 async def _write(batch: Batch, work: _Adoption, contracts: Sequence[str]) -> Changes:
     await batch.lock_keys((), {("", contract) for contract in contracts})
     await work.decide(batch)
-    changes = work.changes()
+    changes = work.gathered.packed()
     await batch.write(changes)
     return changes

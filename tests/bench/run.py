@@ -1,6 +1,7 @@
 """The bench: Milepost and what one could pick instead, on one real Kafka and one real Postgres (fsync on).
 
-    python tests/bench/run.py [--events 60000] [--plain 3000] [--rounds 3] [--contenders milepost,plain] [--readme]
+    python tests/bench/run.py [--events 60000] [--contracts 2000] [--milestones 3] [--plain 3000] [--rounds 3]
+                              [--contenders milepost,plain] [--readme]
 
 Ratios of one run are what counts; absolute numbers belong to the machine. The contenders take turns. Prints tables and
 writes bench.json; `--readme` puts the tables into tests/bench/README.md.
@@ -32,7 +33,7 @@ from outcome import Outcome  # noqa: E402 -- as above
 from rule import truth  # noqa: E402 -- as above
 from stage import Stage  # noqa: E402 -- as above
 
-CONTRACTS, MILESTONES = 2_000, 3
+CONTRACTS, MILESTONES = 2_000, 3  # of the standard bench
 CONTENDERS = {
     "milepost": (milepost_runs.run, {"workers": 1}),
     "milepost-2": (milepost_runs.run, {"workers": 2}),
@@ -51,13 +52,14 @@ NAMES = {
 async def contest(stage: Stage, options: argparse.Namespace, console: Console) -> dict[str, list[Outcome]]:
     """Every contender in every round, on the same events; the plain one has fewer of them."""
     runs: dict[str, list[Outcome]] = {}
-    events = workload.events(options.events, CONTRACTS, MILESTONES)
-    few = workload.events(min(options.plain, options.events), CONTRACTS, MILESTONES)
+    size = {"contracts": options.contracts, "milestones": options.milestones}
+    events = workload.events(options.events, **size)
+    few = workload.events(min(options.plain, options.events), **size)
     for n in range(options.rounds):
         for name in options.contenders.split(","):
             perform, how = CONTENDERS[name]
             mine = few if name == "plain" else events
-            outcome = await perform(stage, f"{name}{n}", mine, truth(mine), contracts=CONTRACTS, **how)
+            outcome = await perform(stage, f"{name}{n}", mine, truth(mine), **size, **how)
             runs.setdefault(name, []).append(outcome)
             console.print(f"round {n + 1}: {name} {outcome.events_s:,.0f} records/s")
     return runs
@@ -112,7 +114,7 @@ async def measure(stage: Stage, options: argparse.Namespace, console: Console) -
     runs = await contest(stage, options, console)
     figures = {} if options.latency == "none" else await delays(stage, options)
     if options.floors:
-        events = workload.events(options.events, CONTRACTS, MILESTONES)
+        events = workload.events(options.events, options.contracts, options.milestones)
         figures["floor_read_and_write_s"] = await floors.read_and_write(stage, "floor", events)
         figures["floor_batch_transactions_s"] = await floors.batch_transactions(stage)
     cost = {size: core_cost(size) for size in (MILESTONES, 30, 300)}
@@ -123,7 +125,8 @@ async def measure(stage: Stage, options: argparse.Namespace, console: Console) -
     report.shown(console, named, ratios | figures)
     report.written(Path("bench.json"), ratios, figures, contenders)
     if options.readme:
-        how = f"{options.events:,} records, {options.rounds} rounds, {options.partitions} partitions a topic."
+        size = f"{options.events:,} records about {options.contracts:,} contracts of {options.milestones} milestones"
+        how = f"{size}, {options.rounds} rounds, {options.partitions} partitions a topic."
         report.put_into_readme(named, ratios, figures, how)
 
 
@@ -131,6 +134,8 @@ def main() -> None:
     """Run, print the tables, write bench.json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=60_000)
+    parser.add_argument("--contracts", type=int, default=CONTRACTS)
+    parser.add_argument("--milestones", type=int, default=MILESTONES, help="of each contract")
     parser.add_argument("--plain", type=int, default=3_000, help="records of the plain handler")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--partitions", type=int, default=24, help="as many as `milepost topics apply` makes")

@@ -55,9 +55,8 @@ BUGS = (
         server=True,
     ),
     Bug(
-        "a parked fact is dropped", "services/runtime/work.py",
-        "                self._changes.parked.append(parked_row(still_homeless, reading.record, ambiguous))\n",
-        "",
+        "a parked fact is dropped", "services/runtime/gathered.py",
+        "        self.changes.parked.append(parked_row(fact, record, ambiguous))\n", "",
         "no input is lost",
         (HALLWAY + "facts_that_come_before_their_contract_count_when_it_comes",),
     ),
@@ -69,13 +68,13 @@ BUGS = (
     ),
     Bug(
         "others that claim an invoice are not woken", "services/runtime/work.py",
-        "        self._changes.wakes += [(contract, 0, CLAIMS) for contract in settled.woken]\n", "",
+        "        self.gathered.changes.wakes += [(contract, 0, CLAIMS) for contract in settled.woken]\n", "",
         "an invoice is paid once",
         ("tests/unit/test_claims.py", "tests/laws/test_claims.py"),
     ),
     Bug(
-        "a registration wakes nobody for what was parked", "services/runtime/work.py",
-        "        self._changes.wakes.append((contract, 0, UNPARK))\n", "",
+        "a registration wakes nobody for what was parked", "services/runtime/gathered.py",
+        "        self.changes.wakes.append((contract, 0, UNPARK))\n", "",
         "no input is lost",
         ("tests/unit/test_react.py::test_a_parked_fact_counts_from_the_registration_on_and_says_so",),
     ),

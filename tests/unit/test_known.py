@@ -54,7 +54,7 @@ def test_a_state_kept_anew_is_counted_once():
 def test_the_oldest_revisions_give_way():
     rows: list[LogRow] = Story().tell(registered(a_contract()), met()).log()
     entries = [read_entry(row) for row in rows]
-    known = KnownRevisions(most=1)
+    known = KnownRevisions(most=len(rows[1].entry))
     known.keep(rows, entries)
     assert known.look("C-1", 1) is None
     assert known.look("C-1", 2) == (entries[1], rows[1].head)
