@@ -35,7 +35,7 @@ from chaos.talk import Talk
 
 from contracts_schema.failpoints import POINTS
 
-SETTLE_S = 150.0
+SETTLE_S = 400.0  # longer than the longest pause that anything makes before it tries again
 ACTIVITY = """
     select pid, application_name, state, wait_event, clock_timestamp() - xact_start as lasts,
         pg_blocking_pids(pid) as waits_for, left(query, 200) as query
