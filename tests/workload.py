@@ -129,8 +129,8 @@ def proofs(contract: int) -> list[Event]:
 
 
 def invoice_event(contract: int) -> Event:
-    """An invoice for the contract's first milestone: its target list, and so its command, changes."""
-    body = {"contract": name(contract), "milestone": "M0", "number": "INV-1", "supplier": f"SUP-{contract % 50}",
-            "net": {"amount": "1000.00", "currency": "EUR"}, "issued_on": _day(0), "state": "open",
-            "version": 1}  # fmt: skip
+    """The one invoice for the contract's first milestone: what it may be paid changes, and so its command."""
+    invoice = {"number": f"INV-{contract}", "supplier": f"SUP-{contract % 50}", "issued_on": _day(0), "state": "open",
+               "net": {"amount": "1000.00", "currency": "EUR"}, "version": 1}  # fmt: skip
+    body = {"contract": name(contract), "milestone": "M0"} | invoice
     return _as_event("erp.events", contract, f"inv-{contract}", "invoice.received", START, body)
