@@ -99,12 +99,14 @@ def amounts(s, proven, carried):
 
 class Carried(NamedTuple):
     """What was released elsewhere, and which invoices it paid: those named, and for an opening those until its day.
-    `beyond` came over beyond the value of the last successor (E3): it is no more payable, and earns nothing."""
+    `beyond` came over beyond the value of the last successor (E3): it is no more payable, and earns nothing. `opened`
+    gives the openings: of a milestone that was split any successor may have their invoices, so each knows all."""
 
     amount: int
     paid: dict
     until: object = None
     beyond: int = 0
+    opened: frozenset = frozenset()  # of (milestone, amount)
 
     @property
     def out(self):
@@ -134,7 +136,7 @@ def covers(s, name, carried):
     said; for an opening the invoices until its day, oldest first."""
     found = {p.number: min(carried.paid[p.number], max(Fraction(0), p.worth))
              for p in s.invoices.counting(name) if p.number in carried.paid}  # fmt: skip
-    rest = carried.amount - sum(found.values())
+    rest = sum(amount for _, amount in carried.opened)
     for part in s.invoices.counting(name):
         if carried.until is not None and part.issued_on <= carried.until:
             more = max(0, min(rest, ceil(part.worth) - found.get(part.number, 0)))

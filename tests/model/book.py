@@ -205,7 +205,8 @@ class Book:
         for m in self.plan_of(1).milestones:
             if m.opening:
                 self.released[m.id] = self.released.get(m.id, 0) + m.opening.released
-                self.carried[m.id] = Carried(m.opening.released, {}, m.opening.as_of)
+                opened = frozenset([(m.id, m.opening.released)])
+                self.carried[m.id] = Carried(m.opening.released, {}, m.opening.as_of, opened=opened)
 
     def hand_over(self):
         """E3: what was released moves to the successors in plan order up to their values, the rest to the last. A
@@ -232,7 +233,13 @@ class Book:
                 known = self.carried.get(m.id, NOTHING)
                 until = max((day for day in (known.until, old.until) if day), default=None)
                 self.released[m.id] = self.released.get(m.id, 0) + moved + rest
-                self.carried[m.id] = Carried(known.amount + moved, joined(known.paid, paid), until, known.beyond + rest)
+                self.carried[m.id] = Carried(
+                    known.amount + moved,
+                    joined(known.paid, paid),
+                    until,
+                    known.beyond + rest,
+                    known.opened | old.opened,
+                )
 
     def heirs(self, name, replaced, names):
         """Those of the plan that replace a milestone, or what has replaced it."""
