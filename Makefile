@@ -67,8 +67,9 @@ simulation: install ## SEEDS (default: 100,000) simulated runs from FIRST on, an
 	nice -n 10 $(BIN)/python tests/simulation/run.py --seeds $(or $(SEEDS),100000) --first $(or $(FIRST),0)
 	nice -n 10 $(BIN)/python tests/simulation/run.py --systematic 2
 
-laws-long: install ## 50,000 histories of each machine, with other seeds on every run (hours)
-	MILEPOST_LAWS=long $(PYTEST) tests/laws/test_machine.py -n 2 -s -o faulthandler_timeout=0
+laws-long: LAWS_SEED := $(or $(SEED),$(shell date +%s))
+laws-long: install ## 50,000 histories of each machine from SEED on (default: another on every run; an hour on two cores)
+	MILEPOST_LAWS=long MILEPOST_SEED=$(LAWS_SEED) $(PYTEST) tests/laws/test_machine.py -n 2 -v -o faulthandler_timeout=0
 
 chaos: install ## break everything while all systems speak, heal it, judge it (SEED=; MINUTES= goes on for so long)
 	PYTHONPATH=tests $(BIN)/python -m chaos.campaign --seed $(or $(SEED),20260301) --minutes $(or $(MINUTES),0)
