@@ -5,10 +5,9 @@ one without a number. Fields that a newer fact leaves out keep their last word.
 """
 
 import unicodedata
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
-from judging.msgpack import EPOCH, unpack
+from judging.dates import day, day_of
+from judging.msgpack import unpack
 
 ENDS = {
     "evidence.removed": "evidence.attached", "sign_off.withdrawn": "sign_off.given",
@@ -146,22 +145,6 @@ def _subject(fact):
     if kind == "invoice.received":
         thing[0] = number_of(thing[0])
     return (fact.source, kind, place, *thing)
-
-
-def day_of(moment, zone):
-    """The day of a moment (µs) in a zone."""
-    return (EPOCH + timedelta(microseconds=moment)).astimezone(ZoneInfo(zone)).date()
-
-
-def day(value):
-    """A day as the log keeps it: a text."""
-    return value if isinstance(value, date) or value is None else date.fromisoformat(value)
-
-
-def micros(moment):
-    """Microseconds since 1970 of a moment as the log keeps it."""
-    moment = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def _in_force(plan, moment):

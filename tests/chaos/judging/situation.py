@@ -1,6 +1,6 @@
 """One milestone as the judge looks at it: its plan, the words that stand there, and whose word counts (rule A8)."""
 
-from judging.known import day_of
+from judging.dates import day_of
 
 # Who is believed unless the contract says otherwise, highest first (§3.2).
 AUTHORITY = {
