@@ -30,10 +30,13 @@ GIVE_BACK = """
     update kafka_offset as o set attempts = o.attempts - 1 from mine
     where (o.cluster, o.topic, o.partition) = (mine.cluster, mine.topic, mine.partition)
 """
+# What changed in the future did so before the server's clock was set back; the server's timeouts go by that clock, too.
 END_STALLED = """
     select count(pg_terminate_backend(pid)) from pg_stat_activity
     where datname = current_database() and usename = current_user and application_name like 'milepost %'
-    and state = 'active' and wait_event = 'ClientRead' and clock_timestamp() - state_change > $1 * interval '1 second'
+    and wait_event = 'ClientRead' and (
+        state = 'active' and clock_timestamp() - state_change > $1 * interval '1 second'
+        or state <> 'idle' and state_change > clock_timestamp() + interval '1 second')
 """
 ATTEMPT = """
     update kafka_offset set tried_offset = $5, tries = case when tried_offset = $5 then tries + 1 else 1 end,
@@ -231,7 +234,8 @@ class PostgresStore(PostgresReads):
         """End sessions of ours that have stood still in the middle of a statement for `idle_s`; how many there were.
 
         Between two messages of one statement a session is not idle, so that no timeout of the server ends it, and the
-        locks of a process that was stopped there would stay for as long as it stands still.
+        locks of a process that was stopped there would stay for as long as it stands still. So would those of a process
+        that stood still in a transaction when the server's clock was set back.
         """
         return int(await self._database.fetchval(END_STALLED, self._settings.idle_s))
 
