@@ -90,13 +90,10 @@ class Campaign:
             speaking = [group.create_task(c) for c in (self.talk.sources(), self.talk.tool(), self.talk.calls())]
             try:
                 await self._short()
+                await self._long()
             except Exception:
                 await self._write_activity()
                 raise
-            end = time.monotonic() + self.minutes * 60
-            while time.monotonic() < end:
-                await self._all_together()
-                self.say(f"{self.census.fired.total()} faults")
             self.talk.quiet.set()
             await asyncio.gather(*speaking)
             watching.cancel()
@@ -115,6 +112,13 @@ class Campaign:
             began = time.monotonic()
             await asyncio.gather(*(fault() for fault in all_stages[name]))
             self.say(f"{name}: {time.monotonic() - began:.0f} s")
+
+    async def _long(self) -> None:
+        """Everything together, again and again, for as many minutes as were asked for."""
+        end = time.monotonic() + self.minutes * 60
+        while time.monotonic() < end:
+            await self._all_together()
+            self.say(f"{self.census.fired.total()} faults")
 
     async def _all_together(self) -> None:
         """Five kinds at once."""
