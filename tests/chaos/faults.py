@@ -179,17 +179,18 @@ class Faults:
     @contextlib.asynccontextmanager
     async def _guests(self) -> AsyncIterator[None]:
         """Somebody joins the workers' group and leaves it all the time, for the block."""
+        over = asyncio.Event()
 
         async def come_and_go() -> None:
-            while True:
+            while not over.is_set():
                 await self._visit()
 
         coming = asyncio.create_task(come_and_go())
         try:
             yield
         finally:
-            coming.cancel()
-            await asyncio.wait({coming})
+            over.set()  # a client of Kafka that is cancelled while it joins may never end
+            await coming
 
     async def _visit(self) -> int:
         """Join the group, and leave it; which generation of the group that was."""
