@@ -201,8 +201,9 @@ class Faults:
         )  # fmt: skip
         try:
             await guest.start()
-            await until(lambda: guest._coordinator.generation > 0, "a guest joins the group")
-            return int(guest._coordinator.generation)  # no public way to know how often the group was rearranged
+            # No public way to know that the group is settled with it, and how often it was rearranged.
+            await until(lambda: guest._subscription.subscription.assignment is not None, "a guest is in the group")
+            return int(guest._coordinator.generation)
         finally:
             await guest.stop()
 
