@@ -10,6 +10,7 @@ not how the processes interleave.
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
 import random
@@ -99,9 +100,11 @@ class Campaign:
             watching.cancel()
 
     async def _write_activity(self) -> None:
-        """What the database was doing when something did not come about."""
-        rows = await self.store.rows(ACTIVITY)
-        (self.folder / "activity.txt").write_text("\n".join(str(dict(row)) for row in rows))
+        """What the database was doing when something did not come about, if it is there to be asked."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(10):
+                rows = await self.store.rows(ACTIVITY)
+                (self.folder / "activity.txt").write_text("\n".join(str(dict(row)) for row in rows))
 
     async def _short(self) -> None:
         """Every stage, or those that were asked for."""

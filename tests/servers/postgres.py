@@ -85,7 +85,7 @@ class Postgres(ServerProcess):
         try:
             super().start()
         except RuntimeError:
-            if "pre-existing shared memory block" in self.log_end(5):
+            if "pre-existing shared memory block" in self.log_end(100):  # what its children say comes behind it
                 return False
             raise
         return True
