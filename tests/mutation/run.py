@@ -30,7 +30,10 @@ TESTS = [
         "working_days")),
     "tests/tables", "tests/mutation/agreeing.py",
 ]  # fmt: skip
-OF_MAPPERS = [f"tests/unit/test_{name}.py" for name in ("redmine", "tryton", "ubl", "values")] + ["tests/golden"]
+OF_MAPPERS = [
+    f"tests/unit/test_{name}.py"
+    for name in ("redmine", "tryton", "tryton_finance", "ubl", "ubl_delivery", "ubl_invoice", "values")
+] + ["tests/golden"]
 
 
 def targets():
