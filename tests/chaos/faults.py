@@ -178,11 +178,14 @@ class Faults:
 
     @contextlib.asynccontextmanager
     async def _guests(self) -> AsyncIterator[None]:
-        """Somebody joins the workers' group and leaves it all the time, for the block."""
+        """Somebody joins the workers' group and leaves it, each time when some work was done since, for the block."""
         over = asyncio.Event()
 
         async def come_and_go() -> None:
             while not over.is_set():
+                done = await self.store.done("worker")
+                while not (over.is_set() or await self._got_on("worker", done)):
+                    await asyncio.sleep(0.05)
                 await self._visit()
 
         coming = asyncio.create_task(come_and_go())
