@@ -13,6 +13,7 @@ from services.reconciliation.crosswalk import index_of
 from services.reconciliation.state import State
 from services.reconciliation.subject import content_of, identity_of, subject_of
 
+_LAST_MS = 2**63 - 1  # the latest timestamp that a record can bear
 Key = tuple[str, str]  # source and key; the source of a contract's own id is ""
 _encoder = Encoder()
 
@@ -55,12 +56,14 @@ def keys_to_claim(fact: Fact) -> set[Key]:
 
 
 def parked_row(fact: Fact, record: Record, ambiguous: bool) -> ParkedRow:
-    """A row of its own for every fact: what an older one said may still count when its contract comes (rule A4)."""
+    """A row of its own for every fact: what an older one said may still count when its contract comes (rule A4). Of a
+    fact and its repeats the earliest is kept: a doubt dates from its first arrival (rule A11)."""
     unique = f"{subject_of(fact)}\x1f{identity_of(fact).hex()}{content_of(fact).hex()}"
     return ParkedRow(
         source=fact.source, subject=unique, keys=tuple(keys_of(fact)), fact=_encoder.encode(fact),
         timestamp=record.timestamp * 1000, origin=record.origin,
         reason="ambiguous" if ambiguous else "unknown", since=record.timestamp * 1000,
+        order=(_LAST_MS - record.timestamp).to_bytes(8, "big"),
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """A record that was sent again for judging anew ends its own doubts, and no others (rule A11)."""
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from builders import START, Story, a_contract, a_milestone, met, micros, registered, said
@@ -64,6 +65,19 @@ def test_a_doubt_under_a_key_of_two_contracts_falls_on_both_and_its_record_sent_
     assert [story.reasons(contract=c)[0] for c in ("C-1", "C-2")] == ["SOURCE_UNREADABLE", "SOURCE_UNREADABLE"]
     story.carry([redriven(story, record)])
     assert [story.reasons(contract=c) for c in ("C-1", "C-2")] == [["NOT_MET"], ["NOT_MET"]]  # nobody's: parked
+
+
+def test_a_doubt_that_waits_for_its_contract_dates_from_its_first_arrival():
+    story, keyed = Story(), a_milestone(requires=["met"], refs={"pm": ["issue:1"]})
+    record = story.record(said("pm", "milestone.assessed", key="issue:1", status="met", percent="most"))
+    event = {name: value for name, value in json.loads(record.value).items() if name != "time"}  # its record's counts
+    record = replace(record, value=json.dumps(event).encode())
+    story.carry([record])
+    story.now += timedelta(hours=1)
+    story.tell(said("pm", "milestone.assessed", key="issue:1", status="notMet"))
+    story.now += timedelta(hours=1)
+    story.carry([replace(record, timestamp=micros(story.now) // 1000)])
+    assert story.tell(registered(a_contract(keyed))).reasons() == ["NOT_MET"]
 
 
 def test_before_that_a_repeat_repeats_the_verdict_and_after_it_a_repeat_is_a_repeat(story):
