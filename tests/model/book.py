@@ -314,13 +314,11 @@ class Book:
     def net_of(self, s, m, word):
         """D11: a payment of a taxed invoice counts with its net; at the rate of the invoice, or of its own day (D3)."""
         amount, coin = word.body.amount
-        day = word.body.paid_on
-        for part in s.invoices.parts(m.id):
-            if part.number == word.body.invoice:
-                day = part.issued_on
-                if part.gross and part.gross.minor > 0 and part.gross.currency == coin:
-                    amount = Fraction(amount * part.net, part.gross.minor)
-                break
+        named = s.invoices.named(m.id, word.body.invoice)
+        day = named[-1].body.issued_on if named else word.body.paid_on
+        taxed = [w for w in named if (gross := w.field("gross")) and gross.minor > 0 and gross.currency == coin]
+        if taxed:
+            amount = Fraction(amount * taxed[-1].body.net.minor, taxed[-1].field("gross").minor)
         rate = s.invoices.rate(coin, day)
         return int(amount if rate is None else amount * rate)
 

@@ -16,7 +16,6 @@ class Part(NamedTuple):
     state: str
     net: int
     currency: str
-    gross: object
     by: frozenset
     counts: bool
     worth: Fraction  # in the contract's currency, where it counts
@@ -82,7 +81,7 @@ class Invoices:
         net = sum(w.body.net.minor for w in told)
         part = Part(
             plain("number", newest.body.number), newest.body.supplier, newest.body.issued_on, newest.body.state, net,
-            newest.body.net.currency, newest.field("gross"), frozenset(self.by(mine)), False, Fraction(0),
+            newest.body.net.currency, frozenset(self.by(mine)), False, Fraction(0),
         )  # fmt: skip
         worth = self.worth(part)
         counts = self.stands(part) and self.ours(group) and worth is not None and not self.credits_what_has_gone(newest)
@@ -97,6 +96,13 @@ class Invoices:
             spoken[word.source] = max(spoken.get(word.source, 0), word.time)
         best = self.s.highest("invoice", spoken)
         return best, [w for w in newest if w.source == best]
+
+    def named(self, name, number):
+        """A8: what those who are believed say of invoices of a number, the newest word of the highest last."""
+        told = [w for group in self.groups for w in group if number and name in w.milestones
+                and plain("number", w.body.number) == plain("number", number)
+                and self.s.rank("invoice", w.source) is not None]  # fmt: skip
+        return sorted(told, key=lambda w: (-self.s.rank("invoice", w.source), order(w.newest)))
 
     def by(self, words):
         return [self.s.person(w.source, w.field("by")) for w in words if w.field("by")]
