@@ -204,7 +204,8 @@ def _invoice(
     assert chosen is not None  # noqa: S101 -- `slots` are of those who are believed
     group = by_source[chosen.source]
     body = max(group, key=lambda s: s.order).body
-    currency, minor = chosen.value[0] if len(chosen.value) == 1 else (body.net.currency, 0)
+    currency, minor = body.net.currency, dict(chosen.value)[body.net.currency]
+    one_currency = len(chosen.value) == 1  # parts in several are worth what nobody can say (rule D3)
     ours = identifiers & {plan.supplier, *plan.supplier_identifiers}
     return Invoice(
         identity=identity_of(plan.supplier if ours else min(identifiers), number, unit), number=number,
@@ -212,7 +213,7 @@ def _invoice(
         supplier_identifiers=tuple(sorted(identifiers_of(body))), business_unit=unit, issued_on=body.issued_on,
         state=body.state, net=Money(minor, currency), total=_total(slots),
         credits=_credited(max(group, key=lambda s: s.order)),
-        worth=worth(minor, currency, body.issued_on, plan), right_supplier=bool(ours),
+        worth=worth(minor, currency, body.issued_on, plan) if one_currency else None, right_supplier=bool(ours),
         source_keys=tuple(sorted({s.address.keys[-1] for s in slots if s.address.keys})),
         issuers=tuple(sorted({(s.source, s.body.by) for s in slots if isinstance(s.body.by, str)})),
         facts=chosen.facts, conflict=conflict("invoice", chosen, words), known_as=identifiers,

@@ -17,6 +17,7 @@ class Part(NamedTuple):
     net: int
     currency: str
     by: frozenset
+    mixed: bool  # its facts are in several currencies
     counts: bool
     worth: Fraction  # in the contract's currency, where it counts
 
@@ -78,10 +79,11 @@ class Invoices:
         if best is None:
             return None
         newest = max(told, key=lambda w: order(w.newest))
-        net = sum(w.body.net.minor for w in told)
+        nets = sums_of(w.body.net for w in told)
+        currency = newest.body.net.currency
         part = Part(
-            plain("number", newest.body.number), newest.body.supplier, newest.body.issued_on, newest.body.state, net,
-            newest.body.net.currency, frozenset(self.by(mine)), False, Fraction(0),
+            plain("number", newest.body.number), newest.body.supplier, newest.body.issued_on, newest.body.state,
+            nets[currency], currency, frozenset(self.by(mine)), len(nets) > 1, False, Fraction(0),
         )  # fmt: skip
         worth = self.worth(part)
         counts = self.stands(part) and self.ours(group) and worth is not None and not self.credits_what_has_gone(newest)
@@ -115,8 +117,8 @@ class Invoices:
         return any({self.plan.supplier, *self.plan.supplier_identifiers} & self.names(w) for w in group)
 
     def worth(self, part):
-        """D3: in the contract's currency, at the rate of the issue date; None without a rate."""
-        rate = self.rate(part.currency, part.issued_on)
+        """D3: in the contract's currency, at the rate of the issue date; None without a rate, or in several at once."""
+        rate = None if part.mixed else self.rate(part.currency, part.issued_on)
         return None if rate is None else part.net * rate
 
     def rate(self, currency, day):

@@ -24,6 +24,18 @@ def test_a_dispute_in_another_currency_disputes_all_of_it():
     assert amounts(told(disputed("1.00", currency="USD"), met())) == {"DISPUTED": 10_000}
 
 
+def test_one_invoice_told_in_two_currencies_is_worth_what_nobody_can_say():
+    plan = a_milestone(requires=["met"], refs={"erp": ["line:1"]})
+    again = invoice("20.00", source="erp", currency="USD", key="line:1")
+    story = told(invoice("30.00", source="erp"), again, met(), milestones=[plan])
+    assert [(r.code, r.detail) for r in story.position().reasons] == [
+        ("CURRENCIES_DIFFER", "invoice I-1 is in USD; no rate is registered")
+    ]
+    rates = [{"from": "USD", "rate": "0.9", "valid_from": "2026-01-01"}]
+    story = told(invoice("30.00", source="erp"), again, met(), milestones=[plan], rates=rates)
+    assert [r.detail for r in story.position().reasons] == ["invoice I-1 is in several currencies, which do not add up"]
+
+
 def test_a_part_that_rounds_to_nothing_is_no_reason():
     story = told(received("1", "3"), invoice("33.33"), milestones=[a_milestone(requires=["received", "invoiced"])])
     assert amounts(story) == {"PARTLY_ACCEPTED": 6_667}

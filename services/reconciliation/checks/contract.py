@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from contracts_schema.money import format_amount
+from contracts_schema.plan import Plan
 from services.reconciliation.case import Case, Finding, in_force, is_activated
+from services.reconciliation.invoices import Invoice, worth
 
 
 def active(case: Case) -> Iterator[Finding]:
@@ -48,10 +50,15 @@ def one_currency(case: Case) -> Iterator[Finding]:
             yield Finding(other, f"{chosen.source} states the value in {other}, not in {currency}", chosen.facts)
     for invoice in case.invoices:
         if invoice.stands and invoice.worth is None:
-            other = invoice.net.currency
-            yield Finding(
-                invoice.number, f"invoice {invoice.number} is in {other}; no rate is registered", invoice.facts
-            )
+            yield Finding(invoice.number, f"invoice {invoice.number} is in {_coins(invoice, case.plan)}", invoice.facts)
+
+
+def _coins(invoice: Invoice, plan: Plan) -> str:
+    """Why an invoice has no worth: it is in a currency without a rate, or told in several at once."""
+    net = invoice.net
+    if worth(net.minor, net.currency, invoice.issued_on, plan) is None:
+        return f"{net.currency}; no rate is registered"
+    return "several currencies, which do not add up"
 
 
 def documents_valid(case: Case) -> Iterator[Finding]:
