@@ -19,7 +19,7 @@ DIALECTS: Mapping[str, str] = {
     "redmine": "mappers.project.redmine",
     "ubl": "mappers.supplier_portal.ubl",
 }
-BYTES_MAX = 4 * 1024 * 1024
+BYTES_MAX = 8 * 1024 * 1024  # what the topic of a supplier portal takes
 Translate = Callable[[Record, Source], tuple[Fact, ...]]
 
 

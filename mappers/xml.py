@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from lxml import etree
 
-BYTES_MAX = 2 * 1024 * 1024
+BYTES_MAX = 8 * 1024 * 1024  # documents bear their attachments inside
 DEPTH_MAX = 64
 ELEMENTS_MAX = 50_000
 ATTRIBUTES_MAX = 64  # of one element
@@ -24,6 +24,18 @@ _DECLARED = re.compile(r"\A<\?xml\s[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,4
 _DECLARATION = re.compile(r"\A<\?xml\s[^>]*\?>")
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _UNMARKED = ((b"<\x00", "utf-16-le"), (b"\x00<", "utf-16-be"))
+_ONE_BYTE = frozenset(  # a byte for each character, those of ASCII as in ASCII: markup looks the same in all of them
+    (
+        "us-ascii",
+        "iso-8859-1",
+        "iso-8859-2",
+        "iso-8859-9",
+        "iso-8859-15",
+        "windows-1250",
+        "windows-1252",
+        "windows-1254",
+    )
+)
 
 
 class _Growth:
@@ -70,7 +82,8 @@ class _Growth:
 
 
 def parse(value: bytes) -> Element:
-    """The root element of an XML document in UTF-8 or UTF-16, without comments and processing instructions.
+    """The root element of an XML document in UTF-8, UTF-16 or a declared encoding of one byte for each character,
+    without comments and processing instructions.
 
     Raises:
         ValueError: too large, too deep, another encoding, a DOCTYPE, or not well-formed.
@@ -105,12 +118,17 @@ def _malformed(parser: etree.XMLParser) -> str:
 
 def _decoded(value: bytes) -> str:
     """The text without its byte order mark and XML declaration; its encoding must be the declared one."""
-    encoding = next((name for mark, name in (*_MARKS, *_UNMARKED) if value.startswith(mark)), "utf-8")
+    marked = next((name for mark, name in (*_MARKS, *_UNMARKED) if value.startswith(mark)), None)
+    encoding = marked or "utf-8"
     head = value[:800].decode(encoding, "replace").removeprefix("\ufeff")
     declared = _DECLARED.match(head)
+    stated = declared[1].lower() if declared else encoding
     plain = encoding.replace("-", "")
-    if declared and declared[1].lower().replace("-", "") not in (plain, plain[:5]):
-        raise ValueError(f"encoding {declared[1]!r} is declared; UTF-8 and UTF-16 are accepted, if they are true")
+    if marked is None and stated in _ONE_BYTE:
+        encoding = stated
+    elif stated.replace("-", "") not in (plain, plain[:5]):
+        known = f"UTF-8, UTF-16, {', '.join(sorted(_ONE_BYTE)).upper()}"
+        raise ValueError(f"encoding {stated!r} is declared; {known} are accepted, if they are true")
     try:
         text = value.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as fault:

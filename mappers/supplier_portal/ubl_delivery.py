@@ -16,6 +16,9 @@ DESPATCHED_BY = "cac:DespatchSupplierParty/cac:Party"
 RECEIVED_BY = "cac:DeliveryCustomerParty/cac:Party"
 _DELIVERED = "cac:Shipment/cac:Delivery/cbc:ActualDeliveryDate"
 _DESPATCHED = "cac:Shipment/cac:Delivery/cac:Despatch/cbc:ActualDespatchDate"
+_STATUS, _CANCELLED = "cbc:DocumentStatusCode", "1"  # UNTDID 1225: what the document said is taken back
+_RETURN = "4"  # Peppol's type of a despatch advice that sends goods back
+_ANSWER = "D"  # Peppol's type of a receipt advice that answers the despatch advice, before any goods came
 _RECEIVED, _REJECTED, _SHORT = "cbc:ReceivedQuantity", "cbc:RejectedQuantity", "cbc:ShortQuantity"
 
 
@@ -25,6 +28,9 @@ def despatch_parts(document: Document) -> tuple[Part, ...]:
     Raises:
         ValueError: with a sentence; a quantity or a date is missing or cannot be read.
     """
+    kind = ubl.text(document.root, "cbc:DespatchAdviceTypeCode")
+    if kind == _RETURN or ubl.text(document.root, _STATUS) == _CANCELLED:
+        return ()
     claims: dict[Keys, DeliveryClaimed] = {}
     for line in ubl.elements(document.root, "cac:DespatchLine"):
         keys = document.keys_at(document.line_place(line))
@@ -39,7 +45,7 @@ def despatch_parts(document: Document) -> tuple[Part, ...]:
 def _delivered_on(document: Document, line: Element) -> date:
     found = ubl.day(line, _DELIVERED) or ubl.day(document.root, _DELIVERED)
     found = found or ubl.day(line, _DESPATCHED) or ubl.day(document.root, _DESPATCHED)
-    return found or values.vendor_date(ubl.required(document.root, "cbc:IssueDate"), "UTC")
+    return found or ubl.required_day(document.root, "cbc:IssueDate")
 
 
 def _joined_claim(one: DeliveryClaimed, other: DeliveryClaimed) -> DeliveryClaimed:
@@ -60,6 +66,9 @@ def receipt_parts(document: Document) -> tuple[Part, ...]:
     Raises:
         ValueError: with a sentence; a quantity, its unit or a date is missing or cannot be read.
     """
+    kind = ubl.text(document.root, "cbc:ReceiptAdviceTypeCode")
+    if kind == _ANSWER or ubl.text(document.root, _STATUS) == _CANCELLED:
+        return ()
     despatched = bool(ubl.elements(document.root, "cac:DespatchDocumentReference"))
     receipts: dict[Keys, GoodsReceived] = {}
     for line in ubl.elements(document.root, "cac:ReceiptLine"):
@@ -72,7 +81,7 @@ def receipt_parts(document: Document) -> tuple[Part, ...]:
 def _receipt(document: Document, line: Element, despatched: bool) -> GoodsReceived:
     received = ubl.quantity(line, _RECEIVED)
     if received is None:
-        raise ValueError(f"{_RECEIVED} of a line is missing")
+        raise ValueError(f"{_RECEIVED} of a line is missing: how much came in cannot be told")
     rejected = ubl.quantity(line, _REJECTED) or ("0", None)
     short = None if despatched else ubl.quantity(line, _SHORT)
     units = {unit for _, unit in (received, rejected, short or ("0", None)) if unit is not None}
@@ -81,7 +90,7 @@ def _receipt(document: Document, line: Element, despatched: bool) -> GoodsReceiv
     accepted = Decimal(received[0]) - Decimal(rejected[0])
     if accepted < 0:
         raise ValueError(f"{_REJECTED} {rejected[0]} is more than {_RECEIVED} {received[0]}")
-    issued = values.vendor_date(ubl.required(document.root, "cbc:IssueDate"), "UTC")
+    issued = ubl.required_day(document.root, "cbc:IssueDate")
     return GoodsReceived(
         received=received[0],
         accepted=values.plain(accepted),

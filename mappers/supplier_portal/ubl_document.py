@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ _NAMESPACES = {
     "cac": "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2",
     "cbc": "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2",
 }
+_CURRENCY = "cbc:DocumentCurrencyCode"
 _ABSENT = frozenset({"", "NA", "N/A", "n/a", "-"})  # rule F3
 _SPACES = re.compile(r"[\t\r\n]")
 _POINTED = re.compile(r"([+-]?)([0-9]*)\.([0-9]*)")
@@ -56,7 +58,7 @@ def payload(root: Element) -> tuple[str, Element]:
         root = inside[0]
     match = _UBL.fullmatch(str(root.tag))
     if match is None or match[1] != match[2]:
-        raise ValueError("this is no UBL 2 document")
+        raise ValueError(f"this is no UBL 2 document: its root is {values.shown(str(root.tag))}")
     return match[1], root
 
 
@@ -106,7 +108,19 @@ def day(parent: Element, path: str) -> date | None:
         ValueError: it is no date.
     """
     found = text(parent, path)
-    return None if found is None else values.vendor_date(found, "UTC")
+    with _told_of(path):
+        return None if found is None else values.vendor_date(found, "UTC")
+
+
+def required_day(parent: Element, path: str) -> date:
+    """The date at `path`.
+
+    Raises:
+        ValueError: it is absent, or no date.
+    """
+    found = required(parent, path)
+    with _told_of(path):
+        return values.vendor_date(found, "UTC")
 
 
 def currency(root: Element, total: str) -> str:
@@ -115,12 +129,14 @@ def currency(root: Element, total: str) -> str:
     Raises:
         ValueError: neither is there, or it is no ISO 4217 code.
     """
-    stated = text(root, "cbc:DocumentCurrencyCode")
+    stated, path = text(root, _CURRENCY), _CURRENCY
     if stated is None:
+        path = f"currencyID of {total}"
         stated = next((code for element in elements(root, total) if (code := element.get("currencyID"))), None)
     if stated is None:
-        raise ValueError("neither cbc:DocumentCurrencyCode nor currencyID states the currency")
-    return values.currency(stated)
+        raise ValueError(f"neither {_CURRENCY} nor {path} states the currency")
+    with _told_of(path):
+        return values.currency(stated)
 
 
 def money(parent: Element, path: str, code: str) -> Money | None:
@@ -134,9 +150,10 @@ def money(parent: Element, path: str, code: str) -> Money | None:
         return None
     for element in elements(parent, path):
         stated = element.get("currencyID", code)
-        if values.currency(stated) != code:
+        if stated.strip().upper() != code:
             raise ValueError(f"{path} is in {stated[:10]!r}, the document in {code}")
-    return values.vendor_amount(_number(found), code)
+    with _told_of(path):
+        return values.vendor_amount(_number(found), code)
 
 
 def quantity(parent: Element, path: str) -> tuple[str, str | None] | None:
@@ -152,7 +169,8 @@ def quantity(parent: Element, path: str) -> tuple[str, str | None] | None:
     if len(units) > 1:
         raise ValueError(f"{path} is stated in more than one unit")
     unit = units.pop()
-    return values.quantity(_number(found)), values.identifier(unit) if unit not in _ABSENT else None
+    with _told_of(path):
+        return values.quantity(_number(found)), values.identifier(unit) if unit not in _ABSENT else None
 
 
 def party_identifiers(party: Element) -> tuple[str, ...]:
@@ -275,6 +293,15 @@ def key(kind: str, *components: str) -> str:
     if not is_identifier(whole):
         raise ValueError(f"the number of the {kind} is too long for a key")
     return whole
+
+
+@contextmanager
+def _told_of(path: str) -> Iterator[None]:
+    """Whatever is wrong with a value is told with the element that bears it."""
+    try:
+        yield
+    except ValueError as fault:
+        raise ValueError(f"{path}: {fault}") from None
 
 
 def absent(value: str) -> bool:

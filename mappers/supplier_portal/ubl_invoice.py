@@ -6,7 +6,6 @@ import msgspec
 
 from contracts_schema.facts import InvoiceReceived
 from contracts_schema.money import Money
-from mappers import values
 from mappers.statements import Part
 from mappers.supplier_portal import ubl_document as ubl
 from mappers.supplier_portal.ubl_document import Document, Keys
@@ -33,15 +32,28 @@ def invoice_parts(document: Document) -> tuple[Part, ...]:
     root = document.root
     if ubl.text(root, "cbc:InvoiceTypeCode") == _PRO_FORMA:
         return ()
-    code = ubl.currency(root, _TOTAL)
-    total = ubl.money(root, _TOTAL, code)
-    if total is None:
-        raise ValueError(f"{_TOTAL} is missing: no other amount tells the net")
+    total = _total(root)
+    code = total.currency
     sign = _sign(document, total)
     nets = _nets(document, code, total)
     gross = ubl.money(root, _GROSS, code) if len(nets) == 1 else None
     whole = _whole(document, Money(sign * total.minor, code), gross and Money(sign * gross.minor, code))
     return tuple(Part(keys, msgspec.structs.replace(whole, net=Money(sign * net, code))) for keys, net in nets.items())
+
+
+def _total(root: Element) -> Money:
+    """The net of the whole document. OIOUBL 2 states the tax in that place, and the net nowhere."""
+    custom = ubl.text(root, "cbc:CustomizationID") or ""
+    if custom.startswith("OIOUBL-2"):
+        raise ValueError(
+            f"cbc:CustomizationID is {custom[:40]!r}: OIOUBL 2 states the tax, not the net, in {_TOTAL}; a Peppol BIS "
+            "Billing document of it can be read"
+        )
+    stated = ubl.text(root, _TOTAL) is not None
+    total = ubl.money(root, _TOTAL, ubl.currency(root, _TOTAL)) if stated else None
+    if total is None:
+        raise ValueError(f"{_TOTAL} is missing: no other amount tells the net")
+    return total
 
 
 def _sign(document: Document, total: Money) -> int:
@@ -83,12 +95,15 @@ def _whole(document: Document, total: Money, gross: Money | None) -> InvoiceRece
     suppliers = ubl.elements(root, SUPPLIER)
     identifiers = ubl.party_identifiers(suppliers[0]) if len(suppliers) == 1 else ()
     if not identifiers:
-        raise ValueError(f"{SUPPLIER} bears no identifier: which supplier claims the money cannot be told")
+        raise ValueError(
+            f"{SUPPLIER} bears no identifier, so which supplier claims the money cannot be told: "
+            "PartyIdentification/ID, PartyLegalEntity/CompanyID, PartyTaxScheme/CompanyID or EndpointID would do"
+        )
     return InvoiceReceived(
         number=ubl.required(root, "cbc:ID"),
         supplier=identifiers[0],
         net=total,
-        issued_on=values.vendor_date(ubl.required(root, "cbc:IssueDate"), "UTC"),
+        issued_on=ubl.required_day(root, "cbc:IssueDate"),
         state="open",
         supplier_identifiers=identifiers,
         gross=gross,

@@ -20,6 +20,13 @@ def test_what_is_no_ubl_document_is_unreadable_without_doubts(value):
     assert refusal_of(value).doubts == ()
 
 
+def test_what_is_no_such_document_is_told_by_its_root():
+    assert (
+        "'{urn:sfti:documents:BasicInvoice:1:0}Invoice'"
+        in refusal_of('<Invoice xmlns="urn:sfti:documents:BasicInvoice:1:0"/>').sentence
+    )
+
+
 def test_an_envelope_is_opened_and_must_hold_one_document():
     name = "StandardBusinessDocument"
     header = f'<s:{name} xmlns:s="http://www.unece.org/cefact/namespaces/{name}Header"><s:{name}Header/>'

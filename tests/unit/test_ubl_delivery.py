@@ -85,6 +85,27 @@ def test_receipts_that_do_not_add_up_are_unreadable(quantities):
     assert refusal_of(a_receipt(a_quantity_line("ReceiptLine", "1", *quantities))).doubts
 
 
+@pytest.mark.parametrize("stated", ["<cbc:DocumentStatusCode>1", "<cbc:DespatchAdviceTypeCode>4"])
+def test_a_despatch_that_is_cancelled_or_sends_goods_back_claims_nothing(stated):
+    line = a_quantity_line("DespatchLine", "1", ("DeliveredQuantity", "4", "C62"))
+    code = f"{stated}</{stated[1:-2]}>"
+    assert says_nothing(a_despatch(line).replace("<cbc:IssueDate>", f"{code}<cbc:IssueDate>"))
+
+
+@pytest.mark.parametrize("stated", ["<cbc:DocumentStatusCode>1", "<cbc:ReceiptAdviceTypeCode>D"])
+def test_a_receipt_that_is_cancelled_or_answers_a_despatch_counts_nothing(stated):
+    line = a_quantity_line("ReceiptLine", "1", ("ReceivedQuantity", "4", "C62"))
+    assert says_nothing(a_receipt(line, head=f"{stated}</{stated[1:-2]}>"))
+
+
+def test_an_answer_to_a_despatch_needs_no_quantities():
+    head = "<cbc:ReceiptAdviceTypeCode>{}</cbc:ReceiptAdviceTypeCode>"
+    assert says_nothing(a_receipt(a_quantity_line("ReceiptLine", "1"), head=head.format("D")))
+    assert (
+        "how much came in" in refusal_of(a_receipt(a_quantity_line("ReceiptLine", "1"), head=head.format("S"))).sentence
+    )
+
+
 def a_response(code, *lines, period=""):
     head = f"<cbc:ID>A-1</cbc:ID><cbc:OrderResponseCode>{code}</cbc:OrderResponseCode>{ORDER}"
     return a_document("OrderResponse", f"{head}<cac:Delivery>{period}</cac:Delivery>{''.join(lines)}")

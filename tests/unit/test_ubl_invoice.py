@@ -52,6 +52,29 @@ def test_without_the_net_the_payable_amount_is_no_substitute():
     assert [doubt.address.keys for doubt in fault.doubts if doubt.document is None] == [("order:PO-1/2", "order:PO-1")]
 
 
+def test_a_document_that_states_neither_net_nor_currency_is_told_to_state_the_net():
+    assert "TaxExclusiveAmount is missing" in refusal_of(an_invoice(net=None, code=None)).sentence
+
+
+def test_a_total_that_is_the_tax_by_its_national_customization_is_no_net():
+    custom = "<cbc:CustomizationID>{}</cbc:CustomizationID>" + ORDER
+    assert "OIOUBL 2 states the tax" in refusal_of(an_invoice(head=custom.format("OIOUBL-2.1"))).sentence
+    assert facts_of(an_invoice(head=custom.format("urn:cen.eu:en16931:2017")))
+
+
+@pytest.mark.parametrize(
+    ("invoice", "element"),
+    [
+        (an_invoice(net="1,00"), "cac:LegalMonetaryTotal/cbc:TaxExclusiveAmount: '1,00' is no number"),
+        (an_invoice(a_line("7-", a_reference("1"))), "cbc:LineExtensionAmount: '7-' is no number"),
+        (an_invoice(code="NRK"), "cbc:DocumentCurrencyCode: currency 'NRK'"),
+        (an_invoice().replace("2026-03-01", "01.03.2026"), "cbc:IssueDate: '01.03.2026' is no date"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_told_with_its_element(invoice, element):
+    assert element in refusal_of(invoice).sentence
+
+
 @pytest.mark.parametrize(
     ("written", "minor"),
     [("489.37500000000006", 48938), ("0.005", 1), ("-0.005", -1), (".5", 50), ("5.", 500), ("+7", 700)],

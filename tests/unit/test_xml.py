@@ -70,16 +70,18 @@ def test_what_is_not_well_formed_is_refused(value):
         '<?xml version="1.0" encoding="UTF-16"?><a>ü</a>'.encode("utf-16"),
         '<?xml version="1.0" encoding="UTF-16"?><a>ü</a>'.encode("utf-16-be"),
         b"\xfe\xff" + '<?xml version="1.0" encoding="UTF-16BE"?><a>ü</a>'.encode("utf-16-be"),
+        '<?xml version="1.0" encoding="ISO-8859-1"?><a>ü</a>'.encode("latin-1"),
+        '<?xml version="1.0" encoding="windows-1252"?><a>ü</a>'.encode("cp1252"),
     ],
 )
-def test_utf_8_and_utf_16_are_read_as_declared(value):
+def test_encodings_are_read_as_declared(value):
     assert parse(value).text == "ü"
 
 
 @pytest.mark.parametrize(
     "value",
     [
-        '<?xml version="1.0" encoding="ISO-8859-1"?><a>ü</a>'.encode("latin-1"),
+        b"\xef\xbb\xbf" + b'<?xml version="1.0" encoding="ISO-8859-1"?><a>x</a>',
         b'<?xml version="1.0" encoding="UTF-7"?><a>+AGEAYg-</a>',
         '<?xml version="1.0" encoding="UTF-8"?><a/>'.encode("utf-16"),
         b'<?xml version="1.0" encoding="UTF-16"?><a/>',
@@ -92,6 +94,10 @@ def test_another_encoding_or_an_untrue_one_is_refused(value):
 @pytest.mark.parametrize("value", [b"<a>\xff</a>", b"<a>\xed\xa0\x80</a>", b"\xff\xfe<\x00a"])
 def test_bytes_that_are_no_text_are_refused(value):
     assert "the bytes are no UTF" in refusal_of(value)
+
+
+def test_an_attachment_of_several_megabytes_is_taken_along():
+    assert len(parse(b"<a>" + b"QUJD" * 1_500_000 + b"</a>").text) == 6_000_000
 
 
 def test_comments_and_instructions_leave_no_trace():
