@@ -57,15 +57,19 @@ def _total(root: Element) -> Money:
 
 
 def _sign(document: Document, total: Money) -> int:
-    """-1 for what credits: the type of a document decides, the sign of its amounts does not (UNTDID 1001, EN 16931)."""
-    if document.kind.endswith("CreditNote"):
-        return -1
-    code = ubl.text(document.root, "cbc:InvoiceTypeCode")
-    if code not in _CREDIT_TYPES:
+    """-1 for what credits, by the type of the document (UNTDID 1001, EN 16931).
+
+    A credit note below zero charges by the letter of the standard, and credits in what suppliers really send: it is
+    read in neither way.
+    """
+    is_note = document.kind.endswith("CreditNote")
+    kind = document.kind if is_note else f"cbc:InvoiceTypeCode {ubl.text(document.root, 'cbc:InvoiceTypeCode')}"
+    if not is_note and kind.rpartition(" ")[2] not in _CREDIT_TYPES:
         return 1
     if total.minor < 0:
         raise ValueError(
-            f"type {code} says credit note and the total is negative: whether it credits or charges is open"
+            f"{kind} says credit note and {_TOTAL} is negative: whether it credits or charges is open; a credit note "
+            "states what it gives back without a minus, and what charges again is an invoice"
         )
     return -1
 

@@ -133,9 +133,10 @@ def test_a_negative_invoice_credits_by_its_sign():
     assert fact.body.net.minor == -10000
 
 
-def test_a_negative_invoice_of_a_credit_type_is_read_in_neither_way():
+def test_a_credit_note_below_zero_is_read_in_neither_way():
     typed = f"<cbc:InvoiceTypeCode>381</cbc:InvoiceTypeCode>{ORDER}"
-    assert "is open" in refusal_of(an_invoice(head=typed, net="-100.00")).sentence
+    assert "InvoiceTypeCode 381 says credit note" in refusal_of(an_invoice(head=typed, net="-100.00")).sentence
+    assert "CreditNote says credit note" in refusal_of(an_invoice(kind="CreditNote", net="-100.00")).sentence
 
 
 def test_a_pro_forma_invoice_claims_nothing():
