@@ -62,9 +62,12 @@ def _sign(document: Document, total: Money) -> int:
     A credit note below zero charges by the letter of the standard, and credits in what suppliers really send: it is
     read in neither way.
     """
-    is_note = document.kind.endswith("CreditNote")
-    kind = document.kind if is_note else f"cbc:InvoiceTypeCode {ubl.text(document.root, 'cbc:InvoiceTypeCode')}"
-    if not is_note and kind.rpartition(" ")[2] not in _CREDIT_TYPES:
+    code = ubl.text(document.root, "cbc:InvoiceTypeCode")
+    if document.kind.endswith("CreditNote"):
+        kind = document.kind
+    elif code in _CREDIT_TYPES:
+        kind = f"cbc:InvoiceTypeCode {code}"
+    else:
         return 1
     if total.minor < 0:
         raise ValueError(
