@@ -55,6 +55,10 @@ class Whole(Protocol):
     seen: Mapping[str, bool]
     claims: Mapping[str, Mapping[str, str]]
 
+    @property
+    def settled(self) -> Mapping[str, Mapping[str, int]]:
+        """By milestone that something was carried to: what of each of its invoices was paid before."""
+
     def stand_in(self, milestone: str) -> Case | None:
         """The activated contingency milestone that has taken over from this one."""
 

@@ -16,6 +16,7 @@ from services.reconciliation.crosswalk import Index, successors
 from services.reconciliation.invoices import Ledger, ledger, numbers_at, seen_numbers, sharing_invoices
 from services.reconciliation.policy import Rules
 from services.reconciliation.position import Position
+from services.reconciliation.settled import Settled, settled
 from services.reconciliation.standing import EVERY_KIND, NO_KIND, Kinds, Standing, place
 from services.reconciliation.state import State
 
@@ -44,6 +45,14 @@ class ContractCase:
         self.wanted: Touched = dict.fromkeys(self.cases, EVERY_KIND)
         self.positions: dict[str, Position] = {}
         self.changed: Collection[str] = ()
+        self._settled: Settled | None = None
+
+    @property
+    def settled(self) -> Settled:
+        """By milestone that something was carried to: what of each of its invoices was paid before (rules B8, E3)."""
+        if self._settled is None:
+            self._settled = settled(self.cases.values())
+        return self._settled
 
     def _take_stock(self, found: Ledger, numbers: Collection[str] | None) -> None:
         self.ledger: Ledger = found
@@ -55,7 +64,7 @@ class ContractCase:
         """Bring it up to date with facts of these kinds at these milestones, merged since it was worked out."""
         self.moment = moment
         self._slots = place(self.state, self.index, self.placed, self._slots)
-        wanted, self.counted = dict(touched), ()
+        wanted, self.counted, self._settled = dict(touched), (), None
         invoiced = [name for name, kinds in touched.items() if "invoice.received" in kinds]
         if invoiced:
             sharing = sharing_invoices(self.placed, invoiced)

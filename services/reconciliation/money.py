@@ -20,7 +20,6 @@ from services.reconciliation.case import Case, Whole, in_force
 from services.reconciliation.disputes import disputed
 from services.reconciliation.invoices import Exact
 from services.reconciliation.retention import retained
-from services.reconciliation.state import Carried
 
 ZERO = 0
 
@@ -61,9 +60,10 @@ def allowances(contract: Whole, proven: Mapping[str, bool]) -> dict[str, Allowan
 def _base(case: Case, proven: bool) -> _Base:
     """What is earned, undisputed and invoiced (rules C1, C3, E3); each cut is the step down in whole minor units."""
     carried = case.state.carried.amount if case.state.carried else 0
-    earned: Exact = max(carried, case.value * _accepted_share(case) if proven else ZERO)
+    accepted: Exact = case.value * _accepted_share(case) if proven else ZERO
+    earned = max(carried, accepted)
     cuts = []
-    if proven and ZERO < earned < case.value:
+    if accepted > ZERO and earned < case.value:
         cuts.append(Cut(R.PARTLY_ACCEPTED, case.value - floor(earned), case.receipt.detail, case.receipt.facts))
     amount, facts = disputed(case)
     base: Exact = ZERO if amount is None else max(ZERO, earned - amount)
@@ -72,7 +72,7 @@ def _base(case: Case, proven: bool) -> _Base:
         cuts.append(Cut(R.DISPUTED, floor(earned) - floor(base), detail, facts))
     if case.requires("invoiced"):
         invoiced = (case.state.carried.out if case.state.carried else 0) + newly_invoiced(case)
-        if ZERO < invoiced < base:
+        if case.invoiced > ZERO and ZERO < invoiced < base:
             cuts.append(Cut(R.PARTLY_INVOICED, floor(base) - floor(invoiced), "the rest is not invoiced", _facts(case)))
         base = max(ZERO, min(base, invoiced))
     return _Base(base, tuple(cut for cut in cuts if cut.amount > 0))
@@ -87,34 +87,17 @@ def _accepted_share(case: Case) -> Exact:
 
 
 def newly_invoiced(case: Case) -> Exact:
-    """Nets of the invoices that count, less what the carried amount has settled of them: of a part of an invoice no
-    more than the part, whatever was settled of the rest of it elsewhere (rules C3, E3)."""
-    if not case.state.carried:
-        return case.invoiced
+    """Nets of the invoices that count, less what was paid of them before (rules C3, E3)."""
     settled = settled_by(case)
+    if not settled:
+        return case.invoiced
     worths = ((invoice.worth or ZERO, settled.get(invoice.identity, 0)) for invoice in case.counting)
     return sum(worth - min(paid, max(ZERO, worth)) for worth, paid in worths)
 
 
-def settled_by(case: Case) -> dict[str, int]:
-    """What of each invoice the carried amount has paid: as the replaced milestone's last command said, or, for an
-    opening, the invoices issued until its day, oldest first."""
-    carried = case.state.carried
-    if carried is None:
-        return {}
-    return carried.settled if carried.until is None else _oldest_settled(case, carried)
-
-
-def _oldest_settled(case: Case, carried: Carried) -> dict[str, int]:
-    settled = dict(carried.settled)
-    left = sum(carried.opened.values()) or carried.amount
-    for invoice in sorted(case.counting, key=lambda i: (i.issued_on, i.number)):
-        if invoice.issued_on.isoformat() <= (carried.until or "") and invoice.worth is not None:
-            known = settled.get(invoice.identity, 0)
-            part = min(left, max(0, ceil(invoice.worth) - known))
-            settled[invoice.identity] = known + part
-            left -= part
-    return settled
+def settled_by(case: Case) -> Mapping[str, int]:
+    """What of each invoice was paid before, by what was carried here or to another heir."""
+    return {} if case.state.carried is None else case.contract.settled[case.milestone.id]
 
 
 def recouped(advance: Advance | None, progress: list[tuple[Case, Exact]]) -> dict[str, Exact]:

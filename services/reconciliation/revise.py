@@ -23,7 +23,7 @@ from services.reconciliation.position import Position
 from services.reconciliation.review import next_review
 from services.reconciliation.standing import KINDS_OF, Kinds
 from services.reconciliation.state import State, packed
-from services.reconciliation.versions import put_in_force, taken_over_by, version_in_force
+from services.reconciliation.versions import opening_is_shared, put_in_force, taken_over_by, version_in_force
 
 
 class Revision(NamedTuple):
@@ -94,7 +94,12 @@ def _contract_case(state: State, index: Index, rules: Rules, touched: Touched | 
 def _touched(state: State, index: Index, facts: Sequence[Fact], rules: Rules) -> Touched | None:
     """The milestones that these facts may have changed; None where it may be all of them."""
     today = day_of(state.moment, index.plan.timezone).toordinal()
-    if not index.is_separable or state.decided_on != (state.in_force, today) or state.rulebook != rules.rulebook.hash:
+    if (
+        not index.is_separable
+        or opening_is_shared(state)
+        or state.decided_on != (state.in_force, today)
+        or state.rulebook != rules.rulebook.hash
+    ):
         return None
     touched: dict[str, Kinds] = {}
     for fact in facts:

@@ -96,14 +96,15 @@ class LastCommand(Struct, array_like=True):
 class Carried(Struct, array_like=True):
     """What was released elsewhere (before Milepost, or by a replaced milestone) and is not payable again (rule E3).
 
-    `settled` gives, per invoice identity, what of it the carried amount paid. What was paid before Milepost settles the
-    invoices issued until the day `until`: `opened` gives, by the milestone that it was an opening of, how much. Of a
-    milestone that was split each successor knows all of it, since any of them may have the invoices (rule B8). `beyond`
-    is what came over beyond the value of the last successor: it counts as nothing earned, and is not payable again.
+    `settled` gives what was paid of each invoice (by identity) under each milestone that was replaced, and when. What
+    was paid before Milepost settles the invoices issued until the day `until`: `opened` gives, by the milestone that it
+    was an opening of, how much. Of a milestone that was split each successor knows all of both, since any of them may
+    have the invoices; it is counted once (`settled.py`). `beyond` is what came over beyond the value of the last
+    successor: it counts as nothing earned, and is not payable again.
     """
 
     amount: int
-    settled: dict[str, int] = {}
+    settled: dict[str, dict[str, int]] = {}
     until: str | None = None
     opened: dict[str, int] = {}
     beyond: int = 0

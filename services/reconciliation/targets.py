@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from contracts_schema.money import Money
@@ -26,7 +27,7 @@ def targets(case: Case, released: int) -> tuple[Target, ...]:
     return tuple(made)
 
 
-def _open_part(case: Case, invoice: Invoice, settled: dict[str, int]) -> int:
+def _open_part(case: Case, invoice: Invoice, settled: Mapping[str, int]) -> int:
     """What released money may settle: nothing of a credit note, a foreign currency or another supplier (rule E2)."""
     if invoice not in case.counting or invoice.net.currency != case.plan.currency:
         return 0

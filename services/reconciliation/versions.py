@@ -180,7 +180,7 @@ def _carry_over(state: State, index: Index, known: Collection[str]) -> None:
 def _hand_over(state: State, index: Index, left: str, names: list[str]) -> None:
     old = state.milestones[left]
     if names and not old.replaced_by:
-        _distribute(state, index, old, names)
+        _distribute(state, index, left, names)
         old.replaced_by, old.released, old.carried = tuple(names), 0, None
 
 
@@ -227,9 +227,10 @@ def _replaced_between(state: State, index: Index, name: str) -> Iterator[str]:
         yield from milestone.replaces if milestone else ()
 
 
-def _distribute(state: State, index: Index, old: MilestoneState, names: list[str]) -> None:
-    left = old.released
-    settled, known = _settled(old), old.carried or Carried(0)
+def _distribute(state: State, index: Index, gone: str, names: list[str]) -> None:
+    old = state.milestones[gone]
+    left, known = old.released, old.carried or Carried(0)
+    paid = {f"{gone}@{state.revision}": old.last.paid} if old.last and old.last.paid else {}
     for n, name in enumerate(names):
         heir = state.milestones[name]
         room = max(0, (index.milestones[name].value or 0) - heir.released)
@@ -237,21 +238,21 @@ def _distribute(state: State, index: Index, old: MilestoneState, names: list[str
         rest = left - part if n == len(names) - 1 else 0
         before = heir.carried or Carried(0)
         last_day = max((day for day in (before.until, known.until) if day), default=None)
-        settled_too = _merged(before.settled, settled)
+        settled = before.settled | known.settled | paid
         heir.carried = Carried(
-            before.amount + part, settled_too, last_day, before.opened | known.opened, before.beyond + rest
+            before.amount + part, settled, last_day, before.opened | known.opened, before.beyond + rest
         )
         heir.released += part + rest
         left -= part
 
 
-def _settled(old: MilestoneState) -> dict[str, int]:
-    """What of each invoice has been paid: under the milestone itself, and under those that it had replaced."""
-    return _merged(old.last.paid if old.last else {}, old.carried.settled if old.carried else {})
-
-
-def _merged(a: dict[str, int], b: dict[str, int]) -> dict[str, int]:
-    return {key: a.get(key, 0) + b.get(key, 0) for key in a.keys() | b.keys()}
+def opening_is_shared(state: State) -> bool:
+    """Whether what was paid before Milepost may have settled invoices of several milestones: an old invoice that comes
+    to one of them may then change what is left for another."""
+    return state.in_force > 1 and any(
+        m.carried is not None and any(opened != name for opened in m.carried.opened)
+        for name, m in state.milestones.items()
+    )
 
 
 def _bind_keys_anew(state: State) -> None:

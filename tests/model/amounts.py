@@ -94,13 +94,14 @@ def amounts(s, proven, carried):
     paying = {name: base if s.in_force(s.milestones[name]) else Fraction(0) for name, base in bases.items()}
     kept, back = retention(s, paying), recouped(s, paying)
     return {m.id: worked_out(s, m, steps[m.id], kept[m.id], back[m.id], proven[m.id],
-                                carried.get(m.id, NOTHING).amount) for m in payable}  # fmt: skip
+                             carried.get(m.id, NOTHING).amount) for m in payable}  # fmt: skip
 
 
 class Carried(NamedTuple):
-    """What was released elsewhere, and which invoices it paid: those named, and for an opening those until its day.
-    `beyond` came over beyond the value of the last successor (E3): it is no more payable, and earns nothing. `opened`
-    gives the openings: of a milestone that was split any successor may have their invoices, so each knows all."""
+    """What was released elsewhere, and which invoices it paid: those named, by who had paid them, and for an opening
+    those until its day. `beyond` came over beyond the value of the last successor (E3): it is no more payable, and
+    earns nothing. `opened` gives the openings. Of a milestone that was split any successor may have the invoices, so
+    each knows all."""
 
     amount: int
     paid: dict
@@ -132,17 +133,41 @@ def up_to_base(s, m, proven, carried):
 
 
 def covers(s, name, carried):
-    """C3, E3: what of each counting invoice was paid by what was carried: as the last command of the replaced milestone
-    said; for an opening the invoices until its day, oldest first."""
-    found = {p.number: min(carried.paid[p.number], max(Fraction(0), p.worth))
-             for p in s.invoices.counting(name) if p.number in carried.paid}  # fmt: skip
-    rest = sum(amount for _, amount in carried.opened)
-    for part in s.invoices.counting(name):
-        if carried.until is not None and part.issued_on <= carried.until:
-            more = max(0, min(rest, ceil(part.worth) - found.get(part.number, 0)))
-            found[part.number] = found.get(part.number, 0) + more
-            rest -= more
-    return found
+    """C3, E3: what of each counting invoice was paid before. What was paid is counted once: in plan order by the parts
+    of those who know of it, what is left by any other heir's. An opening has paid the invoices until its day, oldest
+    first."""
+    if carried is NOTHING:
+        return {}
+    heirs = [m.id for m in s.plan.milestones if m.id in s.carried]
+    found, rests = {x: {} for x in heirs}, []
+    for who, tally in {who: tally for x in heirs for who, tally in s.carried[x].paid.items()}.items():
+        knowing = [x for x in heirs if who in s.carried[x].paid]
+        rests += [(number, cover(s, found, knowing, number, paid)) for number, paid in tally.items()]
+    for number, rest in rests:
+        cover(s, found, heirs, number, rest)
+    for opening in dict.fromkeys(o for x in heirs for o in sorted(s.carried[x].opened)):
+        rest = opening[1]
+        for x in [x for x in heirs if opening in s.carried[x].opened]:
+            for part in s.invoices.counting(x):
+                if part.issued_on <= s.carried[x].until:
+                    rest -= take(found[x], part, rest)
+    worth = {part.number: max(Fraction(0), part.worth) for part in s.invoices.counting(name)}
+    return {number: min(paid, worth[number]) for number, paid in found[name].items()}
+
+
+def cover(s, found, heirs, number, rest):
+    """The parts of one invoice at these milestones take up what was paid of it; what is left of that."""
+    for x in heirs:
+        for part in s.invoices.counting(x):
+            if part.number == number:
+                rest -= take(found[x], part, rest)
+    return rest
+
+
+def take(found, part, rest):
+    more = max(0, min(rest, ceil(part.worth) - found.get(part.number, 0)))
+    found[part.number] = found.get(part.number, 0) + more
+    return more
 
 
 def retention(s, bases):
@@ -206,10 +231,10 @@ def worked_out(s, m, steps, kept, back, proven, carried):
     which is out, none is held."""
     earned, undisputed, base = (floor(x) for x in steps)
     taken = {}
-    if proven and steps[0] > 0:
+    if proven and ("received" not in m.requires or share(s, m.id) > 0):
         taken["PARTLY_ACCEPTED"] = m.value - earned
     taken["DISPUTED"] = earned - undisputed
-    if steps[2] > 0:
+    if steps[2] > 0 and sum(part.worth for part in s.invoices.counting(m.id)) > 0:
         taken["PARTLY_INVOICED"] = undisputed - base
     left = base
     exact = {"RETENTION": kept, "ADVANCE_RECOUPED": back, "LATE_DAMAGES": damages(s, m, steps[2])}

@@ -225,7 +225,8 @@ class Book:
             if not successors:
                 continue
             pot, old = self.released.pop(name, 0), self.carried.pop(name, NOTHING)
-            paid = joined(old.paid, {t[0]: t[3] for t in self.last[name][3]} if name in self.last else {})
+            now = {t[0]: t[3] for t in self.last[name][3] if t[3] > 0} if name in self.last else {}
+            paid = old.paid | ({(name, len(self.commands)): now} if now else {})
             for m in successors:
                 moved = min(pot, max(0, (m.value or 0) - self.released.get(m.id, 0)))
                 rest = pot - moved if m is successors[-1] else 0
@@ -235,7 +236,7 @@ class Book:
                 self.released[m.id] = self.released.get(m.id, 0) + moved + rest
                 self.carried[m.id] = Carried(
                     known.amount + moved,
-                    joined(known.paid, paid),
+                    known.paid | paid,
                     until,
                     known.beyond + rest,
                     known.opened | old.opened,
@@ -365,11 +366,6 @@ class Book:
 def doubt_key(doubt):
     """What is one doubt: a message, and what it leaves in doubt."""
     return doubt.verdict, doubt.address, doubt.document
-
-
-def joined(one, other):
-    """Two tallies added."""
-    return {key: one.get(key, 0) + other.get(key, 0) for key in one.keys() | other.keys()}
 
 
 def without_repeats(commands):
