@@ -23,7 +23,6 @@ from contracts_schema.records import Record, Source, is_identifier
 from mappers.strict_json import parse
 from mappers.values import micros, shown
 
-BYTES_MAX = 1024 * 1024
 _TYPE = re.compile(r"milepost\.([a-z_]+\.[a-z_]+)\.v([0-9]{1,6})")
 _STRUCTURED = "application/cloudevents+json"
 _ADDRESS = ("contract", "milestone", "ref", "version")
@@ -108,7 +107,7 @@ def _event(record: Record, source: Source, read_key: KeyReader) -> Event:
 
 
 def _structured(record: Record) -> tuple[Mapping[str, Any], object]:
-    envelope = parse(record.value or b"", BYTES_MAX)
+    envelope = parse(record.value or b"")
     if not isinstance(envelope, dict):
         raise ValueError(f"it is not a JSON object but {type(envelope).__name__}")  # noqa: TRY004 -- one family
     return envelope, envelope.get("data")
@@ -117,7 +116,7 @@ def _structured(record: Record) -> tuple[Mapping[str, Any], object]:
 def _binary(record: Record) -> tuple[Mapping[str, Any], object]:
     names = ("specversion", "id", "source", "type", "time")
     envelope = {name: text for name in names if (text := record.header(f"ce_{name}")) is not None}
-    return envelope, parse(record.value or b"", BYTES_MAX)
+    return envelope, parse(record.value or b"")
 
 
 def _checked(envelope: Mapping[str, Any], data: object, record: Record) -> Event:

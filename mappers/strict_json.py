@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-BYTES_MAX = 256 * 1024
+BYTES_MAX = 1024 * 1024  # about what a topic takes: an order of hundreds of lines with their moves fits
 DEPTH_MAX = 32
 
 _key_end = re.compile(rb'"[ \t\r\n]*:')

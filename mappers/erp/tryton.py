@@ -110,8 +110,10 @@ def normalise_key(key: str) -> str:
 
 def _things(value: Any) -> list[Thing]:
     """The objects in a record: one, a list of them, or the result of a JSON-RPC read."""
-    if isinstance(value, dict) and "result" in value and "__name__" not in value:
-        value = value["result"]
+    if isinstance(value, dict) and "__name__" not in value:
+        if value.get("error"):
+            raise ValueError("it is a JSON-RPC answer with an error, not with objects; its id is no object's")
+        value = value.get("result", value)
     things = value if isinstance(value, list) else [value]
     if not all(isinstance(thing, dict) for thing in things):
         raise ValueError("it is neither an object nor a list of objects")
@@ -136,8 +138,8 @@ def _facts(thing: Thing, record: Record, source: Source) -> tuple[Fact, ...]:
 
 def _is_whole(name: str, thing: Thing) -> bool:
     """Whether an object that says nothing can be a version of a document of ours: a customer's invoice is none, and of
-    an order whose lines were not read nobody knows."""
-    return thing.get("type") != "out" and (name != "purchase.purchase" or thing.get("lines") is not None)
+    an order whose lines were not read (only their numbers, or not at all) nobody knows."""
+    return thing.get("type") != "out" and (name != "purchase.purchase" or read.many(thing, "lines") is not None)
 
 
 def _name(thing: Thing, record: Record) -> str:

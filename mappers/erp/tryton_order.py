@@ -154,7 +154,10 @@ def _count(order_line: Thing, moves: list[Thing], unit: str) -> _Count:
         if read.word(move, "state") != "done" or not _is_of(move, order_line):
             continue
         if _unit(move) != unit:
-            raise ValueError(f"a move counts in {_unit(move)!r} and its order line in {unit!r}")
+            line_ = values.shown(order_line.get("id"))
+            raise ValueError(
+                f"line {line_}: a move counts in {_unit(move)!r} and the line in {unit!r}; nothing is converted"
+            )
         on = read.day(move.get("effective_date"))
         if on is None:
             raise ValueError("a done move has no effective_date")
@@ -174,7 +177,7 @@ def _is_of(move: Thing, order_line: Thing) -> bool:
 
 
 def _unit(thing: Thing) -> str:
-    unit = read.one(thing, "unit")
+    unit = read.one(thing, "unit") or read.one(thing, "uom")  # its name at a move before Tryton 7.0
     name = unit and (read.text(unit, "symbol") or read.text(unit, "name") or read.text(unit, "rec_name"))
     if not name:
         raise ValueError(f"the unit of {thing.get('__name__', 'a line')} was not read")

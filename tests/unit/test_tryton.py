@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mutated import mutations
 from tryton_things import (
     EACH,
+    UNIT,
     a_line,
     a_move,
     a_payable,
@@ -156,6 +157,24 @@ def test_a_jsonrpc_answer_has_the_party_beside_its_number():
     invoice = an_invoice(party=3, currency=1) | {"party.": EACH["party"], "currency.": EACH["currency"]}
     answer = {"id": 2, "result": [invoice | {"write_date": None, "_timestamp": "1795309950.72981"}]}
     assert only(answer, InvoiceReceived).time == 1795309950729810
+
+
+def test_a_jsonrpc_answer_of_tryton_6_has_lines_and_moves_beside_their_numbers():
+    move = {key: value for key, value in a_move().items() if key != "unit"} | {"uom": 1, "uom.": UNIT}
+    order = an_order(line={"moves": [1], "moves.": [move], "unit": 1, "unit.": UNIT})
+    answer = {"id": 2, "result": [order | {"lines": [1], "lines.": order["lines"]}]}
+    assert only(answer, GoodsReceived).body.received == "1"
+
+
+def test_an_order_of_which_only_the_numbers_of_its_lines_were_read_says_nothing():
+    assert facts(an_order() | {"lines": [1, 2]}) == []
+    assert [fact.kind for fact in facts(an_order() | {"lines": []})] == ["document.renewed"]
+
+
+def test_an_error_of_jsonrpc_is_no_object_with_the_number_of_its_question():
+    error = refused({"id": 1, "error": ["UserError", ["not allowed", ""]]}, milepost_kind="project.work")
+    assert "with an error" in error.sentence
+    assert error.doubts == ()
 
 
 def test_there_and_back_again_are_three_events_and_a_repeat_is_none():
