@@ -60,7 +60,7 @@ class Whole(Protocol):
         """By milestone that something was carried to: what of each of its invoices was paid before."""
 
     def stand_in(self, milestone: str) -> Case | None:
-        """The activated contingency milestone that has taken over from this one."""
+        """The contingency milestone that has taken over from this one: of several the one that was activated last."""
 
     def is_met(self, milestone: str) -> bool:
         """Whether a precursor is met, by itself or by what stands for it."""
@@ -129,13 +129,19 @@ class Case:
 
 def is_activated(case: Case) -> bool:
     """Whether a person has put the contingency milestone in force."""
-    return bool(case.of("milestone.activated", "activation"))
+    return activated_at(case) is not None
+
+
+def activated_at(case: Case) -> tuple[int, str] | None:
+    """When a person last did, and in which event; None for never."""
+    return max(((s.order[1], s.order[3]) for s in case.of("milestone.activated", "activation")), default=None)
 
 
 def in_force(case: Case) -> bool:
-    """Whether the milestone pays at all: no unactivated contingency, and none that has taken over (rule D1)."""
-    if case.milestone.contingency_for is not None and not is_activated(case):
-        return False
+    """Whether the milestone pays at all: of a milestone and its contingencies one does (rule D1)."""
+    instead = case.milestone.contingency_for
+    if instead is not None:
+        return case.contract.stand_in(instead) is case
     return case.contract.stand_in(case.milestone.id) is None
 
 

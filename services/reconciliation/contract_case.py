@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from datetime import date
 
 from services.reconciliation.calendar import day_of
-from services.reconciliation.case import Case, is_activated
+from services.reconciliation.case import Case, activated_at
 from services.reconciliation.claims import claimed_twice
 from services.reconciliation.crosswalk import Index, successors
 from services.reconciliation.invoices import Ledger, ledger, numbers_at, seen_numbers, sharing_invoices
@@ -76,11 +76,11 @@ class ContractCase:
             self.cases[name].renew(kinds)
 
     def stand_in(self, milestone: str) -> Case | None:
-        """The activated contingency milestone that has taken over from this one (rule D1)."""
-        for name in self.index.stand_ins.get(milestone, ()):
-            if is_activated(self.cases[name]):
-                return self.cases[name]
-        return None
+        """The contingency milestone that has taken over from this one: of several the one that was activated last, for
+        one place is taken by one (rule D1)."""
+        known = [self.cases[name] for name in self.index.stand_ins.get(milestone, ())]
+        activated = [(at, case) for case in known if (at := activated_at(case)) is not None]
+        return max(activated, key=lambda one: one[0])[1] if activated else None
 
     def is_met(self, milestone: str) -> bool:
         """Whether a precursor is met, by itself, by its stand-in, or by all that replace it (rules D1, D2)."""

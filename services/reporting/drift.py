@@ -17,7 +17,7 @@ from contracts_schema.money import parse_amount
 from contracts_schema.payables import Finding, Refusal
 from contracts_schema.reasons import ExceptionCode as E
 from services.reconciliation.calendar import show_moment
-from services.reconciliation.exceptions import paid_to_date
+from services.reconciliation.exceptions import paid_to_date, paid_without_rate
 from services.reconciliation.position import Target
 from services.reconciliation.subject import invoice_number
 from services.reconciliation.wire import amount
@@ -75,7 +75,8 @@ def _payments(dossier: Dossier, milestone: str, now: int) -> Iterator[Drift]:
             since = _since(dossier, milestone, code)
             over = paid - position.released if code is not E.HELD_TOO_LATE else position.held
             shown = amount(position.released, currency).amount
-            detail = f"{amount(paid, currency).amount} was paid, {shown} is released"
+            others = "".join(f" and {amount(*money).amount} {money.currency}" for money in paid_without_rate(case))
+            detail = f"{amount(paid, currency).amount}{others} was paid, {shown} is released"
             where, finance = place(dossier.contract, milestone), dossier.lines[milestone][-1].finance
             yield _drift(_EXCEPTIONS[code], since, now, finance, (where,), None, (over, currency), detail)
 

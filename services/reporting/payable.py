@@ -64,7 +64,7 @@ def paid_by_invoice(case: Case) -> dict[str, int]:
     found: dict[str, int] = {}
     for slot in case.of("payment.made", "payment"):
         number = invoice_number(slot.body.invoice or "")
-        found[number] = found.get(number, 0) + int(worth_of(case, slot))
+        found[number] = found.get(number, 0) + int(worth_of(case, slot) or 0)
     return found
 
 

@@ -304,11 +304,14 @@ class Book:
 
     def exceptions(self, s, m, released, over):
         """D11."""
-        paid = sum(self.net_of(s, m, w) for w in s.believed("payment.made", m.id))
+        nets = [self.net_of(s, m, w) for w in s.believed("payment.made", m.id)]
+        paid = sum(net for net in nets if net is not None)
+        strange = None in nets  # in a currency that nobody can compare
         answers = [w.body for w in s.believed("command.acknowledged", m.id) if w.body.state == "rejected"]
         late = any((body.detail or "").startswith("HELD_TOO_LATE") for body in answers)
         found = {"OVER_RELEASED": over, "OVER_RECEIVED": "received" in m.requires and over_received(s, m.id),
-                 "PAID_WITHOUT_RELEASE": paid > 0 and released == 0, "PAID_WHILE_HELD": released and paid > released,
+                 "PAID_WITHOUT_RELEASE": (paid > 0 or strange) and released == 0,
+                 "PAID_WHILE_HELD": released and (paid > released or strange),
                  "HELD_TOO_LATE": late}  # fmt: skip
         return tuple(code for code, is_so in found.items() if is_so)
 
@@ -321,7 +324,7 @@ class Book:
         if taxed:
             amount = Fraction(amount * taxed[-1].body.net.minor, taxed[-1].field("gross").minor)
         rate = s.invoices.rate(coin, day)
-        return int(amount if rate is None else amount * rate)
+        return (0 if amount <= 0 else None) if rate is None else int(amount * rate)
 
     def targets(self, s, m, rest):
         """E2, E3: what was released, less what was carried, fills the counting invoices that it does not settle."""

@@ -232,15 +232,15 @@ class Situation:
 
     def in_force(self, milestone):
         """D1: a contingency milestone counts once activated, and the one that it takes over from then no more."""
-        if milestone.contingency_for and not self.activated(milestone.id):
-            return False
+        if milestone.contingency_for:
+            return self.stand_ins(milestone.contingency_for) == [milestone.id]
         return not self.stand_ins(milestone.id)
 
-    def activated(self, name):
-        return bool(self.believed("milestone.activated", name))
-
     def stand_ins(self, name):
-        return [m.id for m in self.plan.milestones if m.contingency_for == name and self.activated(m.id)]
+        """The one that has taken its place, if any: of several the one whose activation is the newest."""
+        words = [(w.time, w.newest.id, m.id) for m in self.plan.milestones if m.contingency_for == name
+                 for w in self.believed("milestone.activated", m.id)]  # fmt: skip
+        return [max(words)[2]] if words else []
 
     def on_time(self, name):
         """C6: met by due and tolerance."""

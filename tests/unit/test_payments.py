@@ -48,3 +48,10 @@ def test_a_payment_in_another_currency_is_worth_what_its_invoice_is():
 def test_a_payment_in_another_currency_that_names_no_invoice_has_the_rate_of_its_day():
     assert in_dollars(paid("100.02", currency="USD", paid_on="2026-03-01")) == ["PAID_WHILE_HELD"]
     assert in_dollars(paid("184.00", currency="USD", paid_on="2026-03-02")) == []
+
+
+@pytest.mark.parametrize(("status", "code"), [("met", "PAID_WHILE_HELD"), ("notMet", "PAID_WITHOUT_RELEASE")])
+def test_a_payment_in_a_currency_without_a_rate_was_never_released(status, code):
+    story = Story().tell(registered(a_contract(a_milestone(requires=["met"]))), met(status=status))
+    assert story.tell(paid("0.00", "P-0", currency="USD")).position().exceptions == ()
+    assert [str(x) for x in story.tell(paid("1.00", currency="USD")).position().exceptions] == [code]

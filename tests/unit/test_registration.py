@@ -144,6 +144,13 @@ def test_of_an_advance_and_a_retention_that_are_not_there_nothing_is_said():
     assert faults(a_contract(value_cap="-1.00")) == "registration refused: value_cap: -1.00 is negative"
 
 
+def test_an_amendment_that_leaves_less_than_the_advance_comes_into_force():
+    advance = {"advance": {"amount": "60.00", "recoup_percent": "50"}}
+    story = Story().tell(registered(a_contract(**advance)))
+    less = a_contract(a_milestone("M1", "50.00"), version=2, amendment=an_amendment(), **advance)
+    assert story.tell(registered(less)).position().value == 5_000
+
+
 REGISTER = Source("register", "milepost", "register", "r")
 TRANSLATOR = Translator({"register": REGISTER, "pm": Source("pm", "redmine", "project", "p")})
 

@@ -24,7 +24,7 @@ def milestone_in_force(case: Case) -> Iterator[Finding]:
     if instead is not None and not is_activated(case):
         yield Finding(instead, f"it stands in for {instead} and has not been activated")
     else:
-        stand_in = case.contract.stand_in(case.milestone.id)
+        stand_in = case.contract.stand_in(instead or case.milestone.id)
         yield Finding(
             stand_in.milestone.id if stand_in else "",
             f"{stand_in.milestone.id if stand_in else 'a contingency milestone'} has taken over from it",

@@ -28,7 +28,7 @@ def paid_without_release(case: Case, _position: Position, since: Since) -> Conce
 
 def paid_while_held(case: Case, position: Position, since: Since) -> Concern:
     """Finance paid more than was released."""
-    amount = paid_to_date(case) - position.released
+    amount = max(0, paid_to_date(case) - position.released)
     return _found(case, since, "PAID_WHILE_HELD", amount, "finance paid more than is released")
 
 
