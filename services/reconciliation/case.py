@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from fractions import Fraction
 from functools import lru_cache
+from math import floor
 from typing import NamedTuple, Protocol
 
 from contracts_schema.plan import Milestone, Plan
 from contracts_schema.reasons import HoldReason
+from services.reconciliation.calendar import day_of
 from services.reconciliation.crosswalk import Index
-from services.reconciliation.invoices import Exact, Invoice, Ledger, counts, identity_of, oldest_first
+from services.reconciliation.invoices import Exact, Invoice, Ledger, counts, identity_of, oldest_first, worth
 from services.reconciliation.policy import Rules
 from services.reconciliation.receipt import Receipt, receipt
 from services.reconciliation.signatures import valid_signatures
@@ -32,6 +35,7 @@ from services.reconciliation.words import (
 )
 
 _NO_WAIVERS: frozenset[tuple[str, str]] = frozenset()
+_HALF = Fraction(1, 2)
 
 
 class Finding(NamedTuple):
@@ -146,7 +150,8 @@ def in_force(case: Case) -> bool:
 
 
 class Agreed(NamedTuple):
-    """What systems say the milestone is worth: minor units by currency, of every source, and the word that counts."""
+    """What systems say the milestone is worth: minor units by currency, of every source, and the word that counts. What
+    is said in another currency is worth what it was on the day of the word, where there is a rate (rule D3)."""
 
     words: tuple[Word, ...]
     chosen: Word | None
@@ -166,13 +171,23 @@ def _agreed_values(standing: Standing, plan: Plan, rules: Rules) -> Agreed:
         by_source.setdefault(slot.source, []).append(slot)
     words = []
     for source, group in by_source.items():
-        sums: dict[str, int] = {}
+        sums: dict[str, Exact] = {}
         for slot in group:
-            money = slot.body.value
-            sums[money.currency] = sums.get(money.currency, 0) + money.minor
-        newest = max(s.order[1] for s in group)
-        words.append(Word(source, tuple(sorted(sums.items())), newest, tuple(s.fact for s in group)))
+            minor, currency = _worth_agreed(slot, plan)
+            sums[currency] = sums.get(currency, 0) + minor
+        rounded = tuple(
+            (c, minor if isinstance(minor, int) else floor(minor + _HALF)) for c, minor in sorted(sums.items())
+        )
+        words.append(Word(source, rounded, max(s.order[1] for s in group), tuple(s.fact for s in group)))
     return Agreed(tuple(words), believed(words, rules, plan, "value"))
+
+
+def _worth_agreed(slot: Slot, plan: Plan) -> tuple[Exact, str]:
+    minor, currency = slot.body.value
+    if currency == plan.currency:
+        return minor, currency
+    known = worth(minor, currency, day_of(slot.order[1], plan.timezone), plan)
+    return (minor, currency) if known is None else (known, plan.currency)
 
 
 def _conflicts(case: Case) -> None:

@@ -106,6 +106,8 @@ def _touched(state: State, index: Index, facts: Sequence[Fact], rules: Rules) ->
         home = index.home(fact.address, fact.body)
         if fact.document is not None or home is Place.EVERYWHERE or type(fact.body) in ABOUT_MESSAGES:
             return None  # a vendor document may void parts elsewhere (rule F9)
+        if fact.address.contract is None and not isinstance(home, str):
+            return None  # its key is claimed no more: it may stand where it stood
         for at in [home] if isinstance(home, str) else taken_over_by(state, index, fact.kind, fact.address):
             kinds = KINDS_OF[type(fact.body)]
             for name in (at, *index.dependents.get(at, ())):

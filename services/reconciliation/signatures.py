@@ -13,15 +13,24 @@ from services.reconciliation.state import Slot
 def valid_signatures(
     slots: Iterable[Slot], plan: Plan, rules: Rules, value: int, went_back: int | None
 ) -> list[tuple[str, Slot]]:
-    """Each valid signature with its person: in a role asked for, within authority when signed, and not superseded by
-    a re-opening at the moment `went_back` (µs). `value` is the milestone's, in minor units (rule D4)."""
+    """Each valid signature with its person: in a role asked for, within authority when signed, not taken back, and not
+    superseded by a re-opening at the moment `went_back` (µs). `value` is the milestone's, in minor units (rule D4)."""
+    slots = list(slots)
+    withdrawn = [slot for slot in slots if slot.kind == "sign_off.withdrawn"]
     return [
         (rules.person(slot.source, slot.body.by), slot)
         for slot in slots
         if slot.kind == "sign_off.given"
         and (went_back is None or moment_of(slot.body.signed_at) > went_back)
         and _is_entitled(slot, plan, rules, value)
+        and not any(_takes_back(other, slot, rules) for other in withdrawn)
     ]
+
+
+def _takes_back(withdrawn: Slot, given: Slot, rules: Rules) -> bool:
+    """Whether the same person takes back what they signed in that role, by whatever system, name or key."""
+    one, other = rules.person(withdrawn.source, withdrawn.body.by), rules.person(given.source, given.body.by)
+    return one == other and withdrawn.body.role == given.body.role and withdrawn.order[1] > given.order[1]
 
 
 def _is_entitled(slot: Slot, plan: Plan, rules: Rules, value: int) -> bool:

@@ -82,4 +82,6 @@ def _homes(slot: Slot, state: State, index: Index) -> list[str]:
     home = index.home(slot.address, slot.body)
     if isinstance(home, str):
         return [home]
-    return list(index.milestones) if home is Place.EVERYWHERE else taken_over_by(state, index, slot.kind, slot.address)
+    if home is Place.EVERYWHERE:
+        return list(index.milestones)
+    return taken_over_by(state, index, slot.kind, slot.address, slot.stood)

@@ -39,6 +39,7 @@ class Slot(Struct, array_like=True):
     assessment (order, status). `parked` says why the fact waits. `edition` is the newest version of the vendor document
     that contained the subject (rule F9); `created` lists when the object under the key was created (rule F8). `said`
     gives, where a subject has a kind for its beginning and one for its end, the newest own time of each (rule A11).
+    `stood` is the milestone at which a person's hold or a dispute under a system's key stood before the plan changed.
     """
 
     source: str
@@ -59,6 +60,7 @@ class Slot(Struct, array_like=True):
     created: list[str] | None = None
     repeats: list[str] | None = None
     said: dict[str, int] | None = None
+    stood: str | None = None
 
     @property
     def fact(self) -> str:

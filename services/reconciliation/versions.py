@@ -113,6 +113,8 @@ def put_in_force(state: State, version: int) -> Index:
     """Put a version in force and carry over what was released under other names."""
     index = index_of(state.plans[version].plan)
     known = set(state.milestones)
+    if state.in_force:
+        _note_places(state, index_of(state.plans[state.in_force].plan))
     for name in index.milestones:
         state.milestones.setdefault(name, MilestoneState())
     if state.in_force == 0:
@@ -184,14 +186,28 @@ def _hand_over(state: State, index: Index, left: str, names: list[str]) -> None:
         old.replaced_by, old.released, old.carried = tuple(names), 0, None
 
 
-def taken_over_by(state: State, index: Index, kind: str, address: f.Address) -> list[str]:
-    """Where a person's hold or a dispute stands whose milestone was replaced: at all that have taken over from it. No
-    amendment lifts the one or resolves the other (law 4, rule D7)."""
-    name = address.milestone
-    if name is None or name in index.milestones or name not in state.milestones:
+def _note_places(state: State, index: Index) -> None:
+    """Note where each person's hold and dispute under a system's key stands in the plan that is left now."""
+    for slot in state.slots.values():
+        if slot.address.contract is None and slot.parked is None and _stays(slot.kind):
+            home = index.home(slot.address, slot.body)
+            slot.stood = home if isinstance(home, str) else slot.stood
+
+
+def _stays(kind: str) -> bool:
+    return FAMILY.get(kind, kind) in ("hold.placed", "dispute.opened")
+
+
+def taken_over_by(state: State, index: Index, kind: str, address: f.Address, stood: str | None = None) -> list[str]:
+    """Where a person's hold or a dispute stands that has no home in the plan: at all that have taken over from its
+    milestone, or, where its key is claimed no more or by several, where it `stood`. No amendment lifts the one or
+    resolves the other (law 4, rule D7)."""
+    name = address.milestone or stood
+    if name is None or name not in state.milestones or not _stays(kind):
         return []
-    stays = FAMILY.get(kind, kind) in ("hold.placed", "dispute.opened")
-    return [heir for heir in _heirs(state, name) if heir in index.milestones] if stays else []
+    if name in index.milestones:
+        return [name]
+    return [heir for heir in _heirs(state, name) if heir in index.milestones]
 
 
 def _heirs(state: State, name: str) -> Iterator[str]:

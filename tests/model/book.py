@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from model.amounts import NOTHING, Carried, amounts, covers, over_received
 from model.hearing import Doubt, Ear
-from model.known import content, day_of, homes, order
+from model.known import content, day_of, homes, order, subject
 from model.reasons import blocking
 from model.situation import PROOFS, Situation
 
@@ -52,6 +52,7 @@ class Book:
             set(),
             {},
         )  # all that were in force; of those that were replaced, who has taken over
+        self.stood = {}  # where what is under a system's key stood before the plan changed
         self.released, self.carried, self.known = {}, {}, set()
         self.last, self.commands, self.stands = {}, [], {}
 
@@ -194,10 +195,18 @@ class Book:
         late = not self.opened and 1 in self.plans
         if version == self.in_force and not late:
             return
+        if self.in_force:
+            under_keys = [x for x in self.facts if x.address.contract is None]
+            stood = {subject(x): homes(x, self.plan, self.heirs_of) for x in under_keys}
+            self.stood |= {what: found for what, found in stood.items() if found}
         self.in_force = version
         if late:
             self.open_accounts()
         self.hand_over()
+        names = {m.id for m in self.plan.milestones}
+        for what, found in self.stood.items():  # under keys that may tell no more
+            now = [x for name in found for x in ((name,) if name in names else self.heirs_of.get(name, ()))]
+            self.heirs_of[what] = tuple(dict.fromkeys(now))
 
     def open_accounts(self):
         """B8: what was released before Milepost counts as carried, also where version 1 comes after a later one."""

@@ -88,15 +88,15 @@ class Word:
 
 def homes(fact, plan, heirs=NOBODY):
     """§3.5, A10: the milestones that the fact is about; none while nobody, or more than one, could take it. A hold or
-    dispute of one that was replaced is about its heirs (law 4, D7)."""
+    dispute of one that was replaced is about its heirs; one whose key tells no more stays where it was (law 4, D7)."""
     address, every = fact.address, tuple(m.id for m in plan.milestones)
+    stays = kind_of(fact) in ("hold.placed", "dispute.opened")
     if address.contract is not None and address.milestone is not None:
-        stays = kind_of(fact) in ("hold.placed", "dispute.opened")
         return (address.milestone,) if address.milestone in every else heirs.get(address.milestone, ()) if stays else ()
     if address.contract is not None and fact.kind in f.CONTRACT_WIDE:
         return every
     found = candidates(address, fact.kind, fact.body, plan)
-    return found if len(found) == 1 else ()
+    return found if len(found) == 1 else heirs.get(subject(fact), ()) if stays else ()
 
 
 def candidates(address, kind, body, plan):

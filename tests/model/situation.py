@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from fractions import Fraction
+from math import floor
 
 from model.known import candidates, contradicts, day_of, homes, kind_of, order, words
 from model.papers import Invoices
@@ -146,14 +147,17 @@ class Situation:
         return said[best][0], len({day for day, _ in said.values()}) > 1
 
     def values(self, name):
-        """Each source's word on the value: amounts by currency, summed over lines; and the one that is believed."""
+        """Each source's word on the value: amounts by currency, summed over lines, where there is a rate of its day in
+        the contract's (D3); and the one that is believed."""
         said, spoken = {}, {}
         for word in self.said("value.agreed", name):
-            money = word.body.value
-            sums = said.setdefault(word.source, {})
-            sums[money.currency] = sums.get(money.currency, 0) + money.minor
+            money, sums = word.body.value, said.setdefault(word.source, {})
+            rate = self.invoices.rate(money.currency, day_of(word.time, self.plan.timezone))
+            coin = money.currency if rate is None else self.plan.currency
+            sums[coin] = sums.get(coin, Fraction(0)) + money.minor * (1 if rate is None else rate)
             spoken[word.source] = max(spoken.get(word.source, 0), word.time)
-        return said, self.highest("value", spoken)
+        rounded = {source: {c: floor(x + Fraction(1, 2)) for c, x in sums.items()} for source, sums in said.items()}
+        return rounded, self.highest("value", spoken)
 
     def received(self, name):
         """(lines of the believed source, conflict?) of the receipts under a milestone (C2, A9)."""
@@ -189,14 +193,23 @@ class Situation:
         found, back = {}, self.completion(name)[2]
         if "signed_off" not in self.milestones[name].requires:
             return found
-        for word in self.believed("sign_off.given", name):
+        words = self.believed("sign_off.given", name)
+        for word in words:
             body = word.body
-            if isinstance(body, f.SignOffGiven) and self.may_sign(word, name):
+            if isinstance(body, f.SignOffGiven) and self.may_sign(word, name) and not self.taken_back(word, words):
                 at = int(body.signed_at.timestamp() * 1_000_000)
                 if back is None or at > back:
                     signed = {(paper, sha.lower()) for paper, sha in body.evidence.items()}
                     found.setdefault(self.person(word.source, body.by), set()).update(signed)
         return found
+
+    def taken_back(self, word, words):
+        """D4: the same person has withdrawn it in that role since, in whatever system."""
+        return any(
+            isinstance(w.body, f.SignOffWithdrawn) and w.body.role == word.body.role and w.time > word.time
+            and self.person(w.source, w.body.by) == self.person(word.source, word.body.by)
+            for w in words
+        )  # fmt: skip
 
     def may_sign(self, word, name):
         """D4: the role asked for, and authority on the day of signing and up to the value."""
