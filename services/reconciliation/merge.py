@@ -44,13 +44,15 @@ class Seen:
         self._raw = bytearray(raw)
         self.unsettled = False  # one event id stands for statements on two subjects, wherever they are
 
-    def has(self, identity: bytes, content: bytes) -> bool:
-        """Whether this event has been met with this content: a repeat."""
-        return self._lies(identity + content)
-
-    def has_identity(self, identity: bytes) -> bool:
-        """Whether this event has been met with any content."""
-        return self._lies(identity)
+    def told(self, identity: bytes) -> list[bytes]:
+        """The contents with which this event has been met: the same again is a repeat, another a contradiction."""
+        raw, found = self._raw, []
+        at = raw.find(identity)
+        while at >= 0:
+            if at % 16 == 0:  # else it lies across two events, where it means nothing
+                found.append(bytes(raw[at + 8 : at + 16]))
+            at = raw.find(identity, at + 1)
+        return found
 
     def add(self, identity: bytes, content: bytes) -> None:
         """Remember one event."""
@@ -59,13 +61,6 @@ class Seen:
     def packed(self) -> bytes:
         """All of them, as the state keeps them."""
         return bytes(self._raw)
-
-    def _lies(self, part: bytes) -> bool:
-        """Whether an event begins with these bytes; they may also lie across two events, where they mean nothing."""
-        at = self._raw.find(part)
-        while at >= 0 and at % 16:
-            at = self._raw.find(part, at + 1)
-        return at >= 0
 
 
 def merge(state: State, seen: Seen, fact: f.Fact, origin: str, index: Index | None) -> Merged:
@@ -77,9 +72,10 @@ def merge(state: State, seen: Seen, fact: f.Fact, origin: str, index: Index | No
         return Merged.DUPLICATE
     slot = state.slots.get(subject := subject_of(fact))
     confirmed = _note_edition(state, slot, fact)
-    if seen.has(identity, content) or _is_same_doubt(slot, fact):
+    told = seen.told(identity)
+    if content in told or _is_same_doubt(slot, fact):
         return Merged.APPLIED if confirmed else Merged.DUPLICATE
-    id_clash = seen.has_identity(identity) and type(fact.body) is not f.MessageUnreadable  # which states nothing
+    id_clash = bool(told) and type(fact.body) is not f.MessageUnreadable  # which states nothing
     seen.add(identity, content)
     if slot is None:
         slot = state.slots[subject] = _new_slot(fact, content)

@@ -108,7 +108,7 @@ class _Turn:
 
     def _register(self, fact: Fact, origin: str) -> None:
         identity, content = identity_of(fact), content_of(fact)
-        if self.seen.has(identity, content):
+        if content in self.seen.told(identity):
             self.reaction.outcomes.append(Outcome(origin, Merged.DUPLICATE, fact.address))
             return
         result = register(self.state, fact)

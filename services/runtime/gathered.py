@@ -35,6 +35,7 @@ class Report(Struct):
     woken: int = 0
     rouses: bool = False  # a contract is to be looked at again at once
     defects: list[tuple[str, str]] = []
+    facts: Counter[str] = field(default_factory=Counter)  # how many ended how
 
 
 class Gathered:
@@ -126,8 +127,8 @@ class Gathered:
         self.changes.wakes.append((contract, 0, UNPARK))
 
     def _counts(self) -> dict[str, int]:
-        counts: dict[str, int] = {"read": len(self._records), "ignored": len(self.report.ignored)}
-        counts |= Counter([str(outcome.merged) for outcome in self.report.outcomes])
+        self.report.facts = Counter([str(outcome.merged) for outcome in self.report.outcomes])
+        counts: dict[str, int] = {"read": len(self._records), "ignored": len(self.report.ignored), **self.report.facts}
         counts["quarantined_records"] = len(self.report.quarantined)
         set_aside = {f"{q.topic}/{q.partition}/{q.offset}": q.fault for q in self.changes.quarantine}
         counts |= record_totals(self._records.keys(), set_aside, self.report.outcomes, self.report.ignored)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 from contracts_schema.errors import TransientError
 from contracts_schema.failpoints import failpoint
@@ -78,14 +80,14 @@ class Holdings:
 
     def ranges(self, records: Sequence[Record], now: int) -> list[OffsetRange]:
         """What a batch of these records moves on. No record's timestamp counts beyond `now` (µs) as read."""
-        found: dict[Partition, OffsetRange] = {}
-        for r in records:
-            place = Partition(r.topic, r.partition)
-            known = found.get(place)
-            first, read_to = (r.offset, 0) if known is None else (known.first, known.read_to)
-            newest = max(read_to, min(r.timestamp * 1000, now))
-            found[place] = OffsetRange(self.cluster, place, first, r.offset + 1, newest)
-        return list(found.values())
+        by_place: dict[tuple[str, int], list[Record]] = {}
+        for place, run in groupby(records, attrgetter("topic", "partition")):
+            by_place.setdefault(place, []).extend(run)
+        return [self._range(Partition(*place), mine, now) for place, mine in by_place.items()]
+
+    def _range(self, place: Partition, records: Sequence[Record], now: int) -> OffsetRange:
+        newest = max(r.timestamp for r in records) * 1000
+        return OffsetRange(self.cluster, place, records[0].offset, records[-1].offset + 1, max(0, min(newest, now)))
 
     def _suspect(self, partition: Partition, found: Taken) -> None:
         if found.attempts >= SUSPICIOUS:

@@ -34,8 +34,8 @@ def record_totals(
     for origin in ignored:
         ends.setdefault(origin, IGNORED)
     for outcome in outcomes:
-        end = outcome.merged
-        if _RANK[end] < _RANK.get(ends.get(outcome.origin, ""), len(ENDS)):
-            ends[outcome.origin] = end
+        before = ends.setdefault(outcome.origin, outcome.merged)
+        if before is not outcome.merged and _RANK[outcome.merged] < _RANK[before]:
+            ends[outcome.origin] = outcome.merged
     counted = Counter(end for origin, end in ends.items() if origin in read)
     return {PREFIX + end: n for end, n in counted.items()}

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 
 from contracts_schema.errors import TransientError
@@ -226,7 +225,7 @@ class Worker:
 
 def tell(report: Report, telemetry: Telemetry) -> None:
     """Count what one transaction did."""
-    for outcome, facts in Counter([str(o.merged) for o in report.outcomes]).items():
+    for outcome, facts in report.facts.items():
         telemetry.count("milepost_facts_total", facts, outcome=outcome)
     telemetry.count("milepost_records_ignored_total", len(report.ignored))
     telemetry.count("milepost_records_quarantined_total", len(report.quarantined))

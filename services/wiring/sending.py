@@ -143,10 +143,10 @@ class Desk:
     async def _known(self, fact: Fact) -> Verdict | None:
         """A verdict on an event that the contract has met already: it is not sent again."""
         state = await load(self._store, fact.address.contract or "")
-        seen = Seen(state.seen if state else b"")
-        if not seen.has_identity(identity_of(fact)):
+        told = Seen(state.seen if state else b"").told(identity_of(fact))
+        if not told:
             return None
-        if not seen.has(identity_of(fact), content_of(fact)):
+        if content_of(fact) not in told:
             raise Refused(f"event id {fact.id!r} was used before for something else; leave --id out, or choose another")
         return _verdict("duplicate", "it was said before", fact, state)
 

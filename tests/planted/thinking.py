@@ -10,8 +10,8 @@ DECIDE = "tests/unit/test_decide.py::test_"
 BUGS = (
     Bug(
         "repeats are known by their event alone", ROOM + "merge.py",
-        "    if seen.has(identity, content) or _is_same_doubt(slot, fact):\n",
-        "    if seen.has_identity(identity) or _is_same_doubt(slot, fact):\n",
+        "    if content in told or _is_same_doubt(slot, fact):\n",
+        "    if told or _is_same_doubt(slot, fact):\n",
         "a contradiction is no repeat",
         (MERGE + "one_id_with_two_statements_contradicts_until_a_newer_one",
          MERGE + "any_order_of_statements_gives_the_same_slots"),

@@ -76,12 +76,12 @@ def test_a_repeat_of_all_statements_changes_no_slot_and_is_known_as_one(statemen
 
 def test_an_event_is_known_by_where_it_begins_and_not_by_bytes_that_lie_across_two():
     seen = Seen(bytes(8) + b"12345678" + b"abcdefgh" + bytes(8))
-    assert seen.has_identity(bytes(8))
-    assert not seen.has_identity(b"12345678")
-    assert not seen.has(b"12345678", b"abcdefgh")
+    assert seen.told(bytes(8)) == [b"12345678"]
+    assert seen.told(b"12345678") == []
     seen.add(b"12345678", b"abcdefgh")
-    assert seen.has(b"12345678", b"abcdefgh")
-    assert Seen(seen.packed()).has_identity(b"12345678")
+    seen.add(b"12345678", b"another.")
+    assert seen.told(b"12345678") == [b"abcdefgh", b"another."]
+    assert Seen(seen.packed()).told(b"12345678") == [b"abcdefgh", b"another."]
 
 
 def assessed(time=0, event="e", status="met", **more):
