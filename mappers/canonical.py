@@ -1,4 +1,4 @@
-"""Dialect `milepost`: our own CloudEvents 1.0, structured (JSON) or binary (`ce_` headers) mode.
+"""Dialect `milepost`: our own CloudEvents (`cloudevents.py`) to facts.
 
 Any system can speak it directly. `type` is `milepost.<kind>.v1`; `data` bears the address and the fields of the fact
 (`contracts_schema.facts`). A version of a type that is not known is unreadable, never guessed.
@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, NamedTuple, get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
@@ -20,11 +19,11 @@ from contracts_schema.errors import Refused, Unreadable
 from contracts_schema.faults import Fault, Path, fault, refusal
 from contracts_schema.money import from_wire
 from contracts_schema.records import Record, Source, is_identifier
-from mappers.strict_json import parse
-from mappers.values import micros, shown
+from mappers import cloudevents
+from mappers.cloudevents import Envelope, Event, Told
+from mappers.values import shown
 
 _TYPE = re.compile(r"milepost\.([a-z_]+\.[a-z_]+)\.v([0-9]{1,6})")
-_STRUCTURED = "application/cloudevents+json"
 _ADDRESS = ("contract", "milestone", "ref", "version")
 _BODIES: dict[str, type[f.Body]] = {
     str(body.__struct_config__.tag): body
@@ -39,35 +38,12 @@ _REMEDIES = (
     ("Expected `array`, got `null`", 'is no amount, as {"amount": "1.00", "currency": "EUR"}'),
     ("Expected `str` matching regex '^[^", "is not a text of 1 to 300 visible characters"),
     ("Expected `str` matching", 'is not a decimal text within its bounds, as "2.5"'),
+    ("Expected `str`, got `", "is no text in quotes"),
     ("Invalid RFC3339 encoded date", "is no date of the form 2026-12-31"),
     ("Invalid enum", "is none of "),
 )
 
 KeyReader = Callable[[str, str], str]  # (source, key) to the key as that source's mapper normalises it (rule B5)
-
-
-class Event(NamedTuple):
-    """One CloudEvent: `time` in microseconds, `data` as it was decoded."""
-
-    id: str
-    type: str
-    time: int
-    data: dict[str, Any]
-
-
-def is_canonical(record: Record) -> bool:
-    """Whether the record says of itself that it is a CloudEvent."""
-    return record.has("ce_type") or record.has("ce_specversion") or _is_structured(record)
-
-
-def _is_structured(record: Record) -> bool:
-    return (record.header("content-type") or "").startswith(_STRUCTURED)
-
-
-def _is_binary(record: Record) -> bool:
-    if record.has("ce_id"):
-        return True
-    return not _is_structured(record) and (record.has("ce_type") or record.has("ce_specversion"))
 
 
 def translate(record: Record, source: Source, read_key: KeyReader) -> tuple[f.Fact, ...]:
@@ -96,56 +72,14 @@ def _kind_of(name: str) -> tuple[str, bool]:
 
 
 def _event(record: Record, source: Source, read_key: KeyReader) -> Event:
-    envelope: Mapping[str, Any] = {}
-    data: object = None
+    told: list[Told] = []
     try:
-        envelope, data = _binary(record) if _is_binary(record) else _structured(record)
-        return _checked(envelope, data, record)
+        told = [cloudevents.read(record)]
+        return cloudevents.checked(told[0], record)
     except ValueError as error:
-        doubts = _doubts_of_envelope(envelope, data, record, source, read_key)
+        told = error.told if isinstance(error, cloudevents.Batch) else told
+        doubts = [doubt for one in told for doubt in _doubts_of_envelope(*one, record, source, read_key)]
         raise Unreadable(f"no CloudEvent: {error}", doubts) from None
-
-
-def _structured(record: Record) -> tuple[Mapping[str, Any], object]:
-    envelope = parse(record.value or b"")
-    if not isinstance(envelope, dict):
-        raise ValueError(f"it is not a JSON object but {type(envelope).__name__}")  # noqa: TRY004 -- one family
-    return envelope, envelope.get("data")
-
-
-def _binary(record: Record) -> tuple[Mapping[str, Any], object]:
-    names = ("specversion", "id", "source", "type", "time")
-    envelope = {name: text for name in names if (text := record.header(f"ce_{name}")) is not None}
-    return envelope, parse(record.value or b"")
-
-
-def _checked(envelope: Mapping[str, Any], data: object, record: Record) -> Event:
-    if envelope.get("specversion") != "1.0":
-        raise ValueError(f"specversion {shown(envelope.get('specversion'))} is not 1.0")
-    for name in ("id", "source", "type"):
-        if not is_identifier(envelope.get(name)):
-            raise ValueError(f"{name} {shown(envelope.get(name))} is not a text of 1 to 300 visible characters")
-    if not isinstance(data, dict):
-        raise ValueError("data is not a JSON object")  # noqa: TRY004 -- one family for callers
-    return Event(envelope["id"], envelope["type"], _time_of(envelope, record), data)
-
-
-def _time_of(envelope: Mapping[str, Any], record: Record) -> int:
-    time = envelope.get("time")
-    if time is not None and not isinstance(time, str):
-        raise ValueError(f"time {shown(time)} is not an RFC 3339 text")
-    return record.timestamp * 1000 if time is None else _moment(time)
-
-
-def _moment(text: str) -> int:
-    """Microseconds of an RFC 3339 text, which always bears its zone."""
-    try:
-        moment = datetime.fromisoformat(text) if len(text) >= 20 and text[10] in "Tt " else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise ValueError(f"time {text[:80]!r} is not RFC 3339, as in 2026-03-01T08:00:00Z")
-    return micros(moment)
 
 
 def _fact(event: Event, kind: str, known: bool, source: Source, read_key: KeyReader) -> f.Fact:
@@ -222,7 +156,7 @@ def _doubts(event: Event, kind: str | None, record: Record, source: Source, read
 
 
 def _doubts_of_envelope(
-    envelope: Mapping[str, Any], data: object, record: Record, source: Source, read_key: KeyReader
+    envelope: Envelope, data: object, record: Record, source: Source, read_key: KeyReader
 ) -> tuple[f.Doubt, ...]:
     """The doubt of an event whose own attributes cannot be read, where its data still say what it is about."""
     if not isinstance(data, dict):
@@ -230,7 +164,7 @@ def _doubts_of_envelope(
     name = envelope.get("id") if is_identifier(envelope.get("id")) else sha256(record.value or b"").hexdigest()
     kind = _TYPE.fullmatch(str(envelope.get("type")))
     try:
-        time = _time_of(envelope, record)
+        time = cloudevents.time_of(envelope, record)
     except ValueError:
         time = record.timestamp * 1000
     return _doubts(Event(str(name), "", time, data), kind[1] if kind else None, record, source, read_key)

@@ -18,6 +18,7 @@ BYTES_MAX = 1024 * 1024  # about what a topic takes: an order of hundreds of lin
 DEPTH_MAX = 32
 
 _key_end = re.compile(rb'"[ \t\r\n]*:')
+_MARK = b"\xef\xbb\xbf"  # of UTF-8, which says nothing
 _CONTAINERS = frozenset({dict, list})
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -32,6 +33,10 @@ def parse(raw: bytes, bytes_max: int = BYTES_MAX) -> Any:
     """
     if len(raw) > bytes_max:
         raise ValueError(f"it has {len(raw)} bytes, more than the {bytes_max} that are read")
+    if not raw:
+        raise ValueError("it is empty: there is no value")
+    if raw.startswith(_MARK):
+        raw = raw[len(_MARK) :]
     try:
         value = _decode(raw)
     except UnicodeDecodeError:

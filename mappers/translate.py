@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from contracts_schema.errors import MessageError, Unreadable
 from contracts_schema.facts import Fact
 from contracts_schema.records import Record, Source, is_identifier
-from mappers import canonical
+from mappers import canonical, cloudevents
 
 # Dialect to its module: `translate(record, source)` and `normalise_key(key)`. Loaded where a source speaks it.
 DIALECTS: Mapping[str, str] = {
@@ -20,6 +20,7 @@ DIALECTS: Mapping[str, str] = {
     "ubl": "mappers.supplier_portal.ubl",
 }
 BYTES_MAX = 8 * 1024 * 1024  # what the topic of a supplier portal takes
+_GZIP = b"\x1f\x8b"
 Translate = Callable[[Record, Source], tuple[Fact, ...]]
 
 
@@ -40,7 +41,9 @@ class Translator:
         """
         if len(record.value or b"") > BYTES_MAX:
             raise Unreadable(f"it has {len(record.value or b'')} bytes; at most {BYTES_MAX} are read")
-        ours = source.dialect == "milepost" or canonical.is_canonical(record)
+        if record.value is not None and record.value.startswith(_GZIP):
+            raise Unreadable("it is a gzip file; Kafka's own compression does the same and is read")
+        ours = source.dialect == "milepost" or cloudevents.is_event(record)
         try:
             if ours:
                 return canonical.translate(record, source, self.read_key)

@@ -63,7 +63,7 @@ XML = {
     "nothing but an instruction": (lambda: b'<?xml-stylesheet href="http://127.0.0.1:9/x.xsl"?>', "well-formed"),
     "inclusion": (
         lambda: b'<a xmlns:x="http://www.w3.org/2001/XInclude"><x:include href="/etc/passwd"/></a>', "no UBL"),
-    "compressed": (lambda: gzip.compress(ROOT), "the bytes are no UTF-8"),
+    "compressed": (lambda: gzip.compress(ROOT), "gzip"),
 }  # fmt: skip
 JSON = {
     "key twice": (lambda: event().replace(b'"by"', b'"role": "x", "by"', 1), "stands twice"),
@@ -71,14 +71,13 @@ JSON = {
     "NaN": (lambda: text_in("by", b"NaN"), "not JSON"),
     "Infinity": (lambda: text_in("by", b"-Infinity"), "not JSON"),
     "ten to the 400th": (lambda: text_in("by", b"1e400"), "out of range"),
-    "as many digits": (lambda: text_in("by", b"9" * 400), "Expected `str`, got `int`"),
+    "as many digits": (lambda: text_in("by", b"9" * 400), "no text in quotes"),
     "a million digits": (lambda: text_in("by", b"9" * 10**6), "out of range"),
     "deep lists": (lambda: text_in("by", b"[" * 10**5 + b"]" * 10**5), "nested deeper"),
     "deep objects": (lambda: text_in("by", b'{"a":' * 10**5 + b"1" + b"}" * 10**5), "nested deeper"),
     "lone surrogate": (lambda: text_in("by", b'"\\ud800"'), "not JSON"),
     "lone surrogate in a key": (lambda: event().replace(b'"by"', b'"\\udfff": 1, "by"', 1), "not JSON"),
     "NUL": (lambda: text_in("by", b'"a\\u0000b"'), "NUL"),
-    "byte order mark": (lambda: b"\xef\xbb\xbf" + event(), "not JSON"),
     "UTF-16": (lambda: event().decode().encode("utf-16"), "not JSON"),
     "not UTF-8": (lambda: text_in("by", b'"\xff"'), "not UTF-8"),
     "overlong UTF-8": (lambda: text_in("by", b'"\xc0\xaf"'), "not UTF-8"),
@@ -92,7 +91,7 @@ JSON = {
     "text of no width": (lambda: event(by="ja\u200bne"), "by"),
     "text with a soft hyphen": (lambda: event(by="ja\xadne"), "by"),
     "huge": (lambda: b'"' + b"x" * 9_000_000 + b'"', "at most"),
-    "compressed": (lambda: gzip.compress(bytes(10**7)), "not JSON"),
+    "compressed": (lambda: gzip.compress(bytes(10**7)), "gzip"),
     "two documents": (lambda: event() + event(), "not JSON"),
-    "nothing": (lambda: b"", "not JSON"),
+    "nothing": (lambda: b"", "is empty"),
 }  # fmt: skip

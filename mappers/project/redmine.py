@@ -184,7 +184,9 @@ def _is_met(thing: Thing, status: Thing, source: Source) -> bool:
         return False
     closed = _flag(status, "is_closed") if "is_closed" in status else thing.get("closed_on") is not None
     if closed:
-        raise ValueError(f"the closed status {name!r} is listed neither as met nor as open")
+        raise ValueError(
+            f"the closed status {name!r} is listed neither as met nor as open (statuses of this source, configuration)"
+        )
     return False
 
 
@@ -231,7 +233,9 @@ def _changed_at(thing: Thing, seen_at: int | None, source: Source) -> int:
 
     An object seen after its second had ended cannot change within it any more, so all later looks at it are one.
     """
-    changed_at = values.vendor_moment(thing.get("updated_on"), source.timezone)
+    if thing.get("updated_on") is None:
+        raise ValueError("it has no updated_on: when this was so is unknown")
+    changed_at = values.vendor_moment(thing["updated_on"], source.timezone)
     if changed_at % _SECOND or seen_at is None:
         return changed_at
     return changed_at + min(max(seen_at - changed_at, 0), _SECOND - 1)

@@ -179,7 +179,7 @@ def test_events_about_anything_else_and_empty_pages_are_ignored():
         ({"type": "???", "data": {}}, "no type of event"),
         ({"version": a_version(status="frozen")}, "'frozen'"),
         ({"version": a_version(id=0)}, "no number"),
-        ({"version": a_version(updated_on=None)}, "no date and time"),
+        ({"version": a_version(updated_on=None)}, "no updated_on"),
         ({"version": a_version(due_date="soon")}, "no date"),
         ({"version": a_version(deleted="yes")}, "not true or false"),
         ({"issue": an_issue(done_ratio=101)}, "done_ratio"),
