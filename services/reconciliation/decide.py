@@ -118,7 +118,7 @@ def _position(
     """The position with everything released that goes out in this revision; `room` is what that leaves of the cap, and
     `above` what of this milestone lies above it."""
     most = min(allowance.allowed, released - above)
-    over, carried = _is_over(case, most), case.state.carried.out if case.state.carried else None
+    over, carried = _is_over(case, most), (case.state.carried.out if case.state.carried else 0) or None
     within_cap = _within_cap(allowance, released, room)
     reasons = _reasons(case, found, allowance, within_cap, released, released - most if over else None)
     return Position(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -87,7 +87,7 @@ def completion(standing: Standing, milestone: Milestone, plan: Plan, rules: Rule
     group = by_source[chosen.source]
     status, percent = chosen.value
     return Completion(
-        status, percent, _met_on(group, plan) if status == "met" else None, _went_back(group), chosen.facts,
+        status, percent, _met_on(group, plan) if status == "met" else None, _went_back(group, milestone), chosen.facts,
         conflict("completion", chosen, words, _same_completion),
     )  # fmt: skip
 
@@ -151,20 +151,36 @@ def _run_began(slot: Slot) -> Order | None:
     return began
 
 
-def _went_back(slots: list[Slot]) -> int | None:
-    """When all objects together last went from met to something less (rule D4)."""
-    events = sorted((order, n, status) for n, s in enumerate(slots) for order, status in s.history or ())
+def _went_back(slots: list[Slot], milestone: Milestone) -> int | None:
+    """When the milestone last went from met to something less (rule D4): one of its objects did, or a new one came that
+    is not met."""
+    events = sorted(event for n, slot in enumerate(slots) for event in _in_time(n, slot))
     if len(events) < 2:
         return None
-    current: dict[int, str | None] = {}
+    current: dict[int, str] = {}
     was_met, back = False, None
-    for order, n, status in events:
-        current[n] = status
-        met = len(current) == len(slots) and all(s == "met" for s in current.values())
+    for at, n, _, status in events:
+        current.pop(n, None)
+        if status is not None:
+            current[n] = status
+        met = _all_met(current.values()) and not _silent_objects([slots[n] for n in current], milestone)
         if was_met and not met:
-            back = order[1]
+            back = at
         was_met = met
     return back
+
+
+def _all_met(statuses: Collection[str]) -> bool:
+    return bool(statuses) and all(status == "met" for status in statuses)
+
+
+def _in_time(n: int, slot: Slot) -> Iterator[tuple[int, int, int, str | None]]:
+    """The assessments of one object in their order, each with a moment that does not run back: a numbered one may bear
+    any time."""
+    at = 0
+    for place, (order, status) in enumerate(slot.history or ()):
+        at = max(at, order[1])
+        yield at, n, place, status
 
 
 class Day(NamedTuple):

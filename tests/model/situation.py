@@ -69,34 +69,43 @@ class Situation:
     # -- completion: D12, A4 -------------------------------------------------------------------------------------------
 
     def objects(self, milestone):
-        """Each source's objects under a milestone that have a word: (status, percent, met on, went back, time)."""
+        """Each source's objects under a milestone: (status, percent, met on, time, the word)."""
         found = {}
         for word in self.said("milestone.assessed", milestone.id):
             found.setdefault(word.source, {})[word.address] = self.progress(word)
         return found
 
     def progress(self, word):
-        """One object: its status; met on the day that the present run of `met` says, or of the run's first word; when
-        it last went back from met (D4)."""
-        run, back, before = [], None, None
+        """One object: its status; met on the day that the present run of `met` says, or of the run's first word."""
+        run = []
         for fact in word.facts:
-            if fact.body.status == "met":
-                run.append(fact)
-            else:
-                back = fact.time if before == "met" else back
-                run = []
-            before = fact.body.status
+            run = [*run, fact] if fact.body.status == "met" else []
         met_on = None
         if run:
             said = [x.body.met_on for x in run if x.body.met_on is not f.UNSET]
             met_on = (said[-1] if said else None) or day_of(run[0].time, self.plan.timezone)
-        return word.body.status, word.field("percent"), met_on, back, word.time
+        return word.body.status, word.field("percent"), met_on, word.time, word
+
+    def went_back(self, milestone, words):
+        """D4: when the milestone last went from met to something less, as its objects spoke one after the other. A
+        numbered word comes after those before it, whatever time it bears."""
+        said = []
+        for word in words:
+            times = [fact.time for fact in word.facts]
+            said += [(max(times[: n + 1]), word.address, fact.body.status) for n, fact in enumerate(word.facts)]
+        now, before, back = {}, False, None
+        for moment, address, status in sorted(said, key=lambda x: x[0]):
+            now = {a: s for a, s in now.items() if a != address} | ({address: status} if status else {})
+            met = set(now.values()) == {"met"} and not self.silent(milestone, now)
+            back = moment if before and not met else back
+            before = met
+        return back
 
     def completion(self, name):
         """D12: (status, met on, went back, conflict?) in the word of the highest authority that has spoken."""
         milestone, spoken, said, back = self.milestones[name], {}, {}, {}
         for source, objects in self.objects(milestone).items():
-            back[source] = max((o[3] for o in objects.values() if o[3] is not None), default=None)
+            back[source] = self.went_back(milestone, [o[4] for o in objects.values()])
             with_word = {address: o for address, o in objects.items() if o[0] is not None}
             if with_word:
                 silent = self.silent(milestone, with_word)
@@ -104,7 +113,7 @@ class Situation:
                 met_on = max((o[2] for o in with_word.values() if o[2]), default=None) if status == "met" else None
                 least = min(with_word.values(), key=lambda o: LEAST_FIRST.index(o[0]))
                 said[source] = (status, least[1], met_on)
-                spoken[source] = max(o[4] for o in with_word.values())
+                spoken[source] = max(o[3] for o in with_word.values())
         best = self.highest("completion", spoken)
         if best is None:
             return "scheduled", None, None, False

@@ -36,6 +36,8 @@ def test_the_rest_of_an_invoice_is_payable_at_each_successor():
     assert (story.released("M1a"), story.released("M1b")) == (6_000, 4_000)
     payable = {c["milestone"]: c["targets"][0]["payable_to_date"]["amount"] for c in story.commands if c["targets"]}
     assert payable == {"M1": "40.00", "M1a": "20.00", "M1b": "40.00"}
+    carried = {c["milestone"]: c["carried"]["amount"] for c in story.commands if "carried" in c}
+    assert carried == {"M1a": "40.00"}  # to M1b nothing has come
 
 
 def test_what_was_paid_is_not_payable_again_where_another_successor_has_the_invoice():

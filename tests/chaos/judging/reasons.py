@@ -32,22 +32,33 @@ def status_of(at):
     """The least status of all assessed objects; issues that are registered and silent count as scheduled (rule D12)."""
     objects = assessed(at)
     statuses = [slot.body["status"] for slot in objects] or ["scheduled"]
+    return min(statuses + silent(at, objects), key=LEAST_FIRST.index)
+
+
+def silent(at, objects):
+    """A word for each registered issue that has not spoken, where another has."""
     spoken = {key for slot in objects for key in slot.address[3][:1]}
-    if any(key.startswith("issue:") for key in spoken):
-        keys = at.milestone["refs"].get(objects[0].source, ())
-        statuses += ["scheduled" for key in keys if key.startswith("issue:") and key not in spoken]
-    return min(statuses, key=LEAST_FIRST.index)
+    if not any(key.startswith("issue:") for key in spoken):
+        return []
+    keys = at.milestone["refs"].get(objects[0].source, ())
+    return ["scheduled" for key in keys if key.startswith("issue:") and key not in spoken]
 
 
 def went_back(at):
-    """The moment at which all objects together were last taken back from met; -1 where they never were (rule D4)."""
-    objects, last, before = assessed(at), -1, False
-    history = [(order, n, status) for n, slot in enumerate(objects) for order, status in slot.history]
-    newest = {}
-    for order, n, status in sorted(history, key=lambda told: told[:2]):
+    """The moment at which the milestone was last taken back from met, as its objects spoke; -1 where it never was (rule
+    D4). Numbered words follow each other whatever their times."""
+    last, before, told, newest = -1, False, [], {}
+    of = {slot.source for slot in assessed(at)}
+    objects = [s for s in at.slots if s.kind == "milestone.assessed" and s.source in of]
+    for n, slot in enumerate(objects):
+        times = [order[1] for order, _ in slot.history]
+        told += [(max(times[: m + 1]), n, m, status) for m, (_, status) in enumerate(slot.history)]
+    for moment, n, _, status in sorted(told):
         newest[n] = status
-        met = len(newest) == len(objects) and set(newest.values()) == {"met"}
-        last = order[1] if before and not met else last
+        words = [status for status in newest.values() if status is not None]
+        words += silent(at, [objects[n] for n, status in newest.items() if status is not None])
+        met = set(words) == {"met"}
+        last = moment if before and not met else last
         before = met
     return last
 
@@ -55,7 +66,12 @@ def went_back(at):
 def signatures(at):
     """The valid signatures, each with its person (rule D4)."""
     back, asked = went_back(at), at.plan["sign_off"]
-    signed = [s for s in at.of("sign_off.given", "sign_off") if micros(s.body["signed_at"]) > back]
+    given = [s for s in at.of("sign_off.given", "sign_off") if micros(s.body["signed_at"]) > back]
+    over = [
+        (at.person(s.source, s.body["by"]), s.body["role"], s.order[1]) for s in at.of("sign_off.withdrawn", "sign_off")
+    ]
+    signed = [s for s in given if not any(
+        w[:2] == (at.person(s.source, s.body["by"]), s.body["role"]) and w[2] > s.order[1] for w in over)]  # fmt: skip
     valid = [s for s in signed if not asked["roles"] or s.body["role"] in asked["roles"]]
     return [(at.person(s.source, s.body["by"]), s) for s in valid if not asked["authority"] or _is_entitled(at, s)]
 
