@@ -74,7 +74,8 @@ def _doubt_parts(doubt: Slot, placed: Mapping[str, Standing]) -> None:
 
 def _homes(slot: Slot, state: State, index: Index) -> list[str]:
     if slot.kind == "message.unreadable":
-        return list(index.doubtful(slot.address))
+        kind = slot.body.scope or ""  # an unreadable hold or dispute stands where a readable one would
+        return list(index.doubtful(slot.address)) or taken_over_by(state, index, kind, slot.address)
     if slot.kind == "document.renewed":
         return []  # it tells what is void, and nothing of its own
     if slot.kind == "message.redriven":  # its doubts may have fallen on other milestones than what it says now

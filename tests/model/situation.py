@@ -4,7 +4,7 @@ from datetime import timedelta
 from fractions import Fraction
 from math import floor
 
-from model.known import candidates, contradicts, day_of, homes, kind_of, order, words
+from model.known import ENDS, candidates, contradicts, day_of, homes, kind_of, order, words
 from model.papers import Invoices
 
 from contracts_schema import facts as f
@@ -291,7 +291,9 @@ class Situation:
         """The milestones that an unreadable message may be about; of a document as a whole, those where a part of an
         older version stands (F9)."""
         if not doubt.document:
-            return candidates(doubt.address, doubt.scope, None, self.plan)
+            found = candidates(doubt.address, doubt.scope, None, self.plan)
+            stays = ENDS.get(doubt.scope, doubt.scope) in ("hold.placed", "dispute.opened")
+            return found or (self.heirs.get(doubt.address.milestone, ()) if stays else ())
         parts = [w for w in self.words if (w.source, w.newest.document) == (doubt.source, doubt.document)]
         return [name for word in parts for name in word.milestones]
 

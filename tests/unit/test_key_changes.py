@@ -1,7 +1,7 @@
 """A person's hold or dispute under a system's key, and a plan that changes what the key is of (law 4, D7)."""
 
 import pytest
-from builders import Event, Story, a_contract, a_milestone, an_amendment, lifted_by, met, registered
+from builders import Event, Story, a_contract, a_milestone, an_amendment, disputed, lifted_by, met, registered, said
 
 KEYS = {"refs": {"office": ["k:1"]}}
 M1, M2 = (a_milestone(name, requires=["met"]) for name in ("M1", "M2"))
@@ -45,6 +45,16 @@ def test_it_goes_to_all_that_replace_its_milestone():
     story.tell(amended(*[a_milestone(n, "50.00", requires=["met"], replaces=["M1"]) for n in ("M1a", "M1b")]))
     story.tell(met("M1a"), lifted_by(milestone="M1a"))
     assert (story.reasons("M1a"), story.reasons("M1b")) == (["DISPUTED"], ["MANUAL_HOLD", "NOT_MET"])
+
+
+def test_what_may_have_been_a_dispute_goes_to_all_that_replace_its_milestone():
+    unreadable = said("portal", "dispute.opened", dispute="D-1", by="sam", reason="r", amount="much")
+    story = Story().tell(registered(a_contract(M1)), unreadable)
+    heirs = [a_milestone(n, "50.00", requires=["met"], replaces=["M1"]) for n in ("M1a", "M1b")]
+    story.tell(amended(*heirs), met("M1a"), met("M1b"))
+    assert (story.reasons("M1a"), story.reasons("M1b")) == (["SOURCE_UNREADABLE"], ["SOURCE_UNREADABLE"])
+    story.tell(disputed("10.00", "M1a", "portal"))
+    assert (story.released("M1a"), story.reasons("M1b")) == (4_000, ["SOURCE_UNREADABLE"])
 
 
 def test_what_comes_under_an_ambiguous_key_is_parked_and_stood_nowhere():
