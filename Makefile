@@ -6,10 +6,11 @@ BIN := .venv/bin
 LONGEST_TEST_S := 900
 PYTEST := $(BIN)/python -m pytest -o faulthandler_timeout=$(LONGEST_TEST_S) -o faulthandler_exit_on_timeout=true \
 	--ignore=tests/bench
+BENCH := $(BIN)/python tests/bench/run.py --events 300000
 SERVERS := kafka or postgres or tryton or redmine
 
 .PHONY: help install demo test check format-check lint types imports tests-alone tests-with-servers fmt bench bench-all \
-	pins mutation mutation-changed fuzz laws-long simulation chaos planted
+	bench-million pins mutation mutation-changed fuzz laws-long simulation chaos planted
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,7 +50,12 @@ bench: install ## measure the worker beside a plain handler, on real servers
 	$(BIN)/python tests/bench/run.py
 
 bench-all: install ## measure it beside everything one could pick instead; writes the tables of tests/bench/README.md
-	$(BIN)/python tests/bench/run.py --events 300000 --contenders all --latency all --floors --readme
+	$(BENCH) --contenders all --latency all --floors --readme keyed-by-contract
+	$(BENCH) --contenders milepost,milepost-2,streams --keyed source --latency none --readme keyed-by-source
+	$(BENCH) --contenders milepost,milepost-2,streams --milestones 30 --latency none --readme thirty-milestones
+
+bench-million: install ## the same events beside 1,000,000 contracts instead of 2,000 (an hour; 20 GB of disk)
+	$(BENCH) --contenders milepost-2 --contracts 1000000 --about 2000 --latency none --rounds 1 --readme million
 
 mutation: install ## which small faults in the pure rooms would no test notice (half an hour)
 	$(BIN)/python tests/mutation/run.py

@@ -41,7 +41,7 @@ class Worker:
 async def register(stage: Stage, prefix: str, config: Path, contracts: int, milestones: int, dsn: str) -> None:
     """Contracts are registered and their first commands are out."""
     await stage.send(prefix, workload.registrations(contracts, milestones))
-    connection, worker = await asyncpg.connect(dsn), Worker(config)
+    connection, workers = await asyncpg.connect(dsn), [Worker(config, n) for n in range(2)]
 
     async def registered() -> bool:
         if await connection.fetchval("SELECT count(*) FROM contract") < contracts or not await quiet(connection):
@@ -49,9 +49,10 @@ async def register(stage: Stage, prefix: str, config: Path, contracts: int, mile
         return await connection.fetchval("SELECT count(*) FROM wake WHERE cause = 'unparked'") == 0
 
     try:
-        await until(registered, "registrations are decided")
+        await until(registered, "registrations are decided", limit_s=3_600)
     finally:
-        worker.stop()
+        for worker in workers:
+            worker.stop()
         await connection.close()
 
 
@@ -62,7 +63,7 @@ async def quiet(connection: asyncpg.Connection) -> bool:
 
 async def run(
     stage: Stage, prefix: str, events: list[workload.Event], true: dict[str, Decimal], *, contracts: int,
-    milestones: int = 3, workers: int = 1,
+    milestones: int = 3, workers: int = 1, **_,
 ) -> Outcome:  # fmt: skip
     """Preloaded events through some workers. As with the others, time begins when a third of the events is committed;
     it ends when all are committed and all commands out."""
@@ -116,7 +117,8 @@ async def differing(connection: asyncpg.Connection, true: dict[str, Decimal]) ->
 
     rules = make_rules({n: s["role"] for n, s in workload.SOURCES.items()}, {}, Policy())
     found = {}
-    for row in await connection.fetch("SELECT id, state FROM contract"):
+    contracts = sorted({name.partition("/")[0] for name in true})
+    for row in await connection.fetch("SELECT id, state FROM contract WHERE id = ANY($1)", contracts):
         for s in standings(decode_state(row["state"]), rules):
             held = [r for r in s.position.reasons if r.code != "OVER_RELEASED"]
             found[f"{row['id']}/{s.position.milestone}"] = Decimal(0 if held else s.position.allowed) / 100

@@ -41,12 +41,12 @@ async def plain(stage: Stage, prefix: str, events: list[workload.Event], true: d
 
 
 async def kafka_streams(
-    stage: Stage, prefix: str, events: list[workload.Event], true: dict[str, Decimal], **_
+    stage: Stage, prefix: str, events: list[workload.Event], true: dict[str, Decimal], *, keyed: str = "contract", **_
 ) -> Outcome:
     """Kafka Streams with exactly_once_v2 and RocksDB, two threads, warm: from a third of the records to the end."""
-    await stage.topics(prefix, (*EVENT_TOPICS, "commands"))
+    await stage.topics(prefix, (*EVENT_TOPICS, "by.contract", "commands"))
     await stage.send(prefix, events)
-    command = streams_command(stage, prefix, len(events), commit_ms=100)
+    command = streams_command(stage, prefix, len(events), commit_ms=100, keyed=keyed)
     told, used, memory = await performed(stage, command, len(events))
     return await outcome(stage, prefix, warm_rate(told, len(events)), used, memory, true, scale=100)
 
@@ -93,13 +93,13 @@ async def outcome(
     return Outcome(rate, cpu, memory, *judged(await stage.read(f"{prefix}.commands"), true, scale))
 
 
-def streams_command(stage: Stage, prefix: str, count: int, commit_ms: int) -> list[str]:
+def streams_command(stage: Stage, prefix: str, count: int, commit_ms: int, keyed: str = "contract") -> list[str]:
     """How the contender in Java is started; it is built on first use."""
     java = find_java()
     jars, state = streams_jars(java), stage.folder / f"{prefix}.state"
     return [
         java, "-Xmx1g", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", f"{jars}{os.sep}*", "Contender",
-        stage.kafka.bootstrap, prefix, str(state), str(count), "2", str(commit_ms),
+        stage.kafka.bootstrap, prefix, str(state), str(count), "2", str(commit_ms), keyed,
     ]  # fmt: skip
 
 

@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 README = Path(__file__).with_name("README.md")
-MARKS = ("<!-- figures: written by make bench-all -->", "<!-- end of figures -->")
 
 
 def summed(runs: dict[str, list[Outcome]]) -> dict[str, dict[str, float]]:
@@ -62,20 +61,23 @@ def written(path: Path, ratios: dict[str, float], figures: dict[str, float], con
     path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def put_into_readme(contenders: dict[str, dict], ratios: dict[str, float], figures: dict[str, float], how: str) -> None:
-    """Replace the tables of README.md."""
+def put_into_readme(
+    block: str, contenders: dict[str, dict], ratios: dict[str, float], figures: dict[str, float], how: str
+) -> None:
+    """Replace the tables of one block of README.md."""
+    marks = (f"<!-- {block}: written by make bench-all -->", f"<!-- end of {block} -->")
     rows = [f"| {name} | {' | '.join(cells(found))} |" for name, found in contenders.items()]
     lines = [
-        MARKS[0], "", f"{machine()}. {how}", "",
+        marks[0], "", f"{machine()}. {how}", "",
         f"| contender | {' | '.join(COLUMNS)} |", "|---|" + "---:|" * len(COLUMNS), *rows, "",
         "```mermaid", "xychart-beta", '    title "records a second"',
         f"    x-axis [{', '.join(json.dumps(name) for name in contenders)}]",
         f"    bar [{', '.join(str(round(found['events_s'])) for found in contenders.values())}]", "```", "",
         "| figure | value |", "|---|---:|",
-        *(f"| {name} | {number(value)} |" for name, value in (ratios | figures).items()), "", MARKS[1],
+        *(f"| {name} | {number(value)} |" for name, value in (ratios | figures).items()), "", marks[1],
     ]  # fmt: skip
     text = README.read_text(encoding="utf-8")
-    begin, end = text.index(MARKS[0]), text.index(MARKS[1]) + len(MARKS[1])
+    begin, end = text.index(marks[0]), text.index(marks[1]) + len(marks[1])
     README.write_text(text[:begin] + "\n".join(lines) + text[end:], encoding="utf-8")
 
 

@@ -1,10 +1,10 @@
 """The bench: Milepost and what one could pick instead, on one real Kafka and one real Postgres (fsync on).
 
-    python tests/bench/run.py [--events 60000] [--contracts 2000] [--milestones 3] [--plain 3000] [--rounds 3]
-                              [--contenders milepost,plain] [--readme]
+    python tests/bench/run.py [--events 60000] [--contracts 2000] [--about 2000] [--milestones 3] [--keyed contract]
+                              [--rounds 3] [--contenders milepost,plain] [--plain 3000] [--readme BLOCK]
 
 Ratios of one run are what counts; absolute numbers belong to the machine. The contenders take turns. Prints tables and
-writes bench.json; `--readme` puts the tables into tests/bench/README.md.
+writes bench.json; `--readme` puts the tables into the block of that name in tests/bench/README.md.
 """
 
 import argparse
@@ -53,13 +53,15 @@ async def contest(stage: Stage, options: argparse.Namespace, console: Console) -
     """Every contender in every round, on the same events; the plain one has fewer of them."""
     runs: dict[str, list[Outcome]] = {}
     size = {"contracts": options.contracts, "milestones": options.milestones}
-    events = workload.events(options.events, **size)
-    few = workload.events(min(options.plain, options.events), **size)
+    key = workload.keyed_by_source if options.keyed == "source" else list
+    spoken_of = size | {"contracts": options.about or options.contracts}
+    events = key(workload.events(options.events, **spoken_of))
+    few = key(workload.events(min(options.plain, options.events), **spoken_of))
     for n in range(options.rounds):
         for name in options.contenders.split(","):
             perform, how = CONTENDERS[name]
             mine = few if name == "plain" else events
-            outcome = await perform(stage, f"{name}{n}", mine, truth(mine), **size, **how)
+            outcome = await perform(stage, f"{name}{n}", mine, truth(mine), keyed=options.keyed, **size, **how)
             runs.setdefault(name, []).append(outcome)
             console.print(f"round {n + 1}: {name} {outcome.events_s:,.0f} records/s")
     return runs
@@ -125,9 +127,11 @@ async def measure(stage: Stage, options: argparse.Namespace, console: Console) -
     report.shown(console, named, ratios | figures)
     report.written(Path("bench.json"), ratios, figures, contenders)
     if options.readme:
-        size = f"{options.events:,} records about {options.contracts:,} contracts of {options.milestones} milestones"
-        how = f"{size}, {options.rounds} rounds, {options.partitions} partitions a topic."
-        report.put_into_readme(named, ratios, figures, how)
+        of = f"{options.about:,} of " if options.about else ""
+        contracts = f"{of}{options.contracts:,} contracts of {options.milestones} milestones"
+        size = f"{options.events:,} records about {contracts}"
+        how = f"{size}, {options.rounds} rounds, {options.partitions} partitions a topic, keyed by {options.keyed}."
+        report.put_into_readme(options.readme, named, ratios, figures, how)
 
 
 def main() -> None:
@@ -135,6 +139,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=60_000)
     parser.add_argument("--contracts", type=int, default=CONTRACTS)
+    parser.add_argument("--about", type=int, help="events are about so many of the contracts (default: all)")
     parser.add_argument("--milestones", type=int, default=MILESTONES, help="of each contract")
     parser.add_argument("--plain", type=int, default=3_000, help="records of the plain handler")
     parser.add_argument("--rounds", type=int, default=3)
@@ -142,7 +147,8 @@ def main() -> None:
     parser.add_argument("--contenders", default=STANDARD, help=f"of {', '.join(CONTENDERS)}; all: every one")
     parser.add_argument("--latency", choices=("none", "100", "all"), default="100")
     parser.add_argument("--floors", action="store_true")
-    parser.add_argument("--readme", action="store_true")
+    parser.add_argument("--keyed", choices=("contract", "source"), default="contract", help="the key of the records")
+    parser.add_argument("--readme", metavar="BLOCK", help="of tests/bench/README.md, to be written anew")
     options = parser.parse_args()
     if options.contenders == "all":
         options.contenders = ",".join(CONTENDERS)

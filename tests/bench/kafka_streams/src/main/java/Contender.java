@@ -20,7 +20,8 @@ import org.apache.kafka.streams.state.Stores;
  * The bench's rule in Kafka Streams: exactly_once_v2, one persistent (RocksDB) store with its changelog.
  *
  * Arguments: bootstrap, prefix of topics and application, state folder, records to handle (0: until killed), threads,
- * milliseconds between commits. Prints a line of JSON at a third of the records and one when all are handled and
+ * milliseconds between commits, and "contract" or "source": the key of the records. What sources have keyed by
+ * themselves goes through a topic keyed by contract first, as repartitioning does. Prints a line of JSON at a third of the records and one when all are handled and
  * committed, with milliseconds since 1970.
  */
 public final class Contender {
@@ -32,7 +33,7 @@ public final class Contender {
         String prefix = arguments[1];
         long count = Long.parseLong(arguments[3]);
         CountDownLatch done = new CountDownLatch(1);
-        KafkaStreams streams = new KafkaStreams(topology(prefix, count, done), settings(arguments));
+        KafkaStreams streams = new KafkaStreams(topology(prefix, count, done, arguments[6]), settings(arguments));
         Runtime.getRuntime().addShutdownHook(new Thread(streams::close));
         streams.start();
         done.await();
@@ -57,10 +58,17 @@ public final class Contender {
         return p;
     }
 
-    static Topology topology(String prefix, long count, CountDownLatch done) {
+    static Topology topology(String prefix, long count, CountDownLatch done, String keyed) {
         Topology topology = new Topology();
         topology.addSource("in", TOPICS.stream().map(t -> prefix + "." + t).toArray(String[]::new));
-        topology.addProcessor("rule", () -> new Rule(count, done), "in");
+        String home = "in";
+        if (keyed.equals("source")) {
+            topology.addProcessor("home", Home::new, "in");
+            topology.addSink("sent home", prefix + ".by.contract", "home");
+            home = "at home";
+            topology.addSource(home, prefix + ".by.contract");
+        }
+        topology.addProcessor("rule", () -> new Rule(count, done), home);
         topology.addStateStore(Stores.keyValueStoreBuilder(
             Stores.persistentKeyValueStore("milestones"), Serdes.String(), Serdes.ByteArray()), "rule");
         topology.addSink("out", prefix + ".commands", "rule");
@@ -70,6 +78,25 @@ public final class Contender {
     static void say(String what) {
         System.out.println("{\"" + what + "\": " + System.currentTimeMillis() + "}");
         System.out.flush();
+    }
+
+    /** One record goes where its contract is at home. */
+    static final class Home implements Processor<String, byte[], String, byte[]> {
+        private ProcessorContext<String, byte[]> context;
+
+        @Override
+        public void init(ProcessorContext<String, byte[]> given) {
+            context = given;
+        }
+
+        @Override
+        public void process(Record<String, byte[]> record) {
+            try {
+                context.forward(record.withKey(JSON.readTree(record.value()).get("data").get("contract").textValue()));
+            } catch (java.io.IOException fault) {
+                throw new java.io.UncheckedIOException(fault);
+            }
+        }
     }
 
     /** One record, one look at its milestone, at most one command. */
