@@ -18,7 +18,7 @@ from contracts_schema.errors import ConfigurationError, MilepostError
 
 UPGRADE_LOCK = 0x6D70_7570  # one upgrade at a time in a database
 CONNECT_S = 10.0
-STATEMENT_S = 600.0
+STATEMENT_S = 6 * 3600.0  # some migrations copy the log
 
 
 async def upgrade(dsn: str, lock_timeout_s: float = 10.0) -> list[str]:
@@ -35,7 +35,9 @@ async def upgrade(dsn: str, lock_timeout_s: float = 10.0) -> list[str]:
         with answers():
             return await asyncpg.connect(dsn, timeout=CONNECT_S, command_timeout=STATEMENT_S, statement_cache_size=0)
 
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=connect, poolclass=NullPool, isolation_level="READ COMMITTED"
+    )
     try:
         async with engine.begin() as connection:
             return await connection.run_sync(_upgrade, int(lock_timeout_s * 1000))

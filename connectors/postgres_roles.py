@@ -1,8 +1,8 @@
 """Who may do what in the database: a role for each kind of process, with the rights that it needs and no more.
 
 The roles cannot log in; whoever runs a process gives its login the role (`grant milepost_worker to alice`). What is
-recorded may be changed by none of them: the log (`revision`), the bytes in quarantine, the content of a rulebook, and
-what the gate refused. The owner of the tables is refused too, by triggers (migration 0007).
+recorded may be changed by none of them: the log (`revision`, whose parts none may name), the bytes in quarantine, the
+content of a rulebook, and what the gate refused. The owner of the tables is refused too, by triggers (migration 0007).
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 from alembic import command
 from log_checks import check_said
+from servers.postgres import database_name
 from sqlalchemy.ext.asyncio import create_async_engine
 from worker_process import carried
 from workload import events, registrations
@@ -16,10 +17,19 @@ from connectors.migrations import upgrade
 from connectors.postgres import PostgresSettings, PostgresStore
 from connectors.schema import shipped_revisions
 from contracts_schema.errors import ConfigurationError
+from contracts_schema.rows import Changes, LogRow, StateRow
+from services.settings import load
+from services.wiring.history import verify_contracts
 
 CONTRACTS = 10
 RECORDS = [*registrations(CONTRACTS), *events(800, CONTRACTS)]
-TABLES = "select tablename::text from pg_tables where schemaname = current_schema() and tablename <> 'alembic_version'"
+TABLES = """
+    select relname::text from pg_class where relnamespace = current_schema()::regnamespace
+    and relkind in ('r', 'p') and not relispartition and relname <> 'alembic_version'
+"""
+AWAITED = "select from pg_locks where relation = 'revision'::regclass and not granted"
+AUDITOR = "do $$ begin create role test_auditor; exception when duplicate_object then null; end $$"
+STRICTER = "default_transaction_isolation = 'repeatable read'"  # in which one sees nothing that comes later
 NEWER = ("create table brought_by_9999 (n integer)", "update alembic_version set version_num = '9999'")
 OLDER = ("drop table brought_by_9999", f"update alembic_version set version_num = '{shipped_revisions()[-1]}'")
 
@@ -94,6 +104,36 @@ async def test_the_newest_migration_is_undone_and_done_again_under_a_running_wor
     assert await upgrade(site.dsn) == shipped_revisions()[-1:]
     await carried(site, len(RECORDS))
     assert len(await site.commands()) == CONTRACTS
+    proven = await verify_contracts(load(site.config), (), lambda *_: None)
+    assert (proven.contracts, proven.faults) == (CONTRACTS, [])
+
+
+async def test_what_is_written_while_the_log_is_copied_is_copied_too(postgres_dsn):
+    await upgrade(postgres_dsn)
+    async with PostgresStore(PostgresSettings(dsn=postgres_dsn)) as store:
+        await written_meanwhile(store, "C-1", downgraded(postgres_dsn, "0007"))
+        await run(postgres_dsn, f'alter database "{database_name(postgres_dsn)}" set {STRICTER}')
+        await written_meanwhile(store, "C-2", upgrade(postgres_dsn))
+
+
+async def written_meanwhile(store, contract, moves):
+    """An entry is committed when the log was copied already and the end of all batches is awaited."""
+    row = LogRow(contract, 1, b"entry", b"", b"head")
+    async with store.batch() as batch:
+        await batch.write(Changes(states=[StateRow(contract, 1, b"")], log=[row]))
+        moving = asyncio.create_task(moves)
+        while not moving.done() and not await store._database.fetch(AWAITED):
+            await asyncio.sleep(0.02)
+    await moving
+    assert await store.log(contract) == [row]
+
+
+async def test_who_may_read_the_log_may_still_when_it_was_moved(postgres_dsn):
+    await upgrade(postgres_dsn)
+    await run(postgres_dsn, AUDITOR, "grant select on revision to test_auditor")
+    await downgraded(postgres_dsn, "0007")
+    await upgrade(postgres_dsn)
+    await run(postgres_dsn, "set role test_auditor", "select from revision")
 
 
 async def test_a_program_that_does_not_know_the_floor_does_not_start(site):
