@@ -1,5 +1,6 @@
 """The command line on a store in memory: what is sent is carried through the hallway at once, as a worker would."""
 
+import asyncio
 import json
 import sys
 from contextlib import asynccontextmanager
@@ -146,3 +147,14 @@ class Desk:
         named |= {"ce_time": time} if time else {}
         encoded = tuple((name, text.encode()) for name, text in named.items())
         return await self.tell(topic, data.get("contract", "").encode() or None, encoded, json.dumps(data).encode())
+
+
+def say(desk, *event, **more):
+    """A canonical event, said outside of a loop."""
+    return asyncio.run(desk.say(*event, **more))
+
+
+def met(desk, milestone="M1", event="met-1", **more):
+    return say(
+        desk, "pm", "milestone.assessed", {"contract": "C-1", "milestone": milestone, "status": "met"}, event, **more
+    )

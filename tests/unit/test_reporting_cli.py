@@ -8,25 +8,11 @@ from pathlib import Path
 import pytest
 from builders import Story, a_contract, a_milestone, met, paid
 from builders import registered as registered_at
-from desk import Desk
 
 from services.reporting.csv_text import line, safe
 from services.reporting.dossier import dossier
 from services.reporting.sections import NAMES
 from services.reporting.tables import COLUMNS, facts
-
-
-@pytest.fixture
-def desk(tmp_path, capsys, monkeypatch):
-    desk = Desk(tmp_path, capsys)
-    desk.install(monkeypatch)
-    return desk
-
-
-@pytest.fixture
-def registered(desk):
-    desk("contract", "apply", desk.plan())
-    return desk
 
 
 def sections(desk, *words, code=0):

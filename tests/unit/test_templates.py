@@ -5,7 +5,7 @@ import json
 
 import pytest
 import yaml
-from desk import CONFIG, Desk
+from desk import CONFIG
 
 from contracts_schema.registration import check_registration
 from contracts_schema.template import expand, merged
@@ -22,13 +22,6 @@ value_cap: "1000.00"
 """
 FAT = "template: fat-sat-handover\n" + PARTIES
 TEMPLATES = Templates(None)
-
-
-@pytest.fixture
-def desk(tmp_path, capsys, monkeypatch):
-    desk = Desk(tmp_path, capsys)
-    desk.install(monkeypatch)
-    return desk
 
 
 def expanded(desk, text, code=0):
