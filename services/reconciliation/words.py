@@ -154,9 +154,9 @@ def _run_began(slot: Slot) -> Order | None:
 def _went_back(slots: list[Slot], milestone: Milestone) -> int | None:
     """When the milestone last went from met to something less (rule D4): one of its objects did, or a new one came that
     is not met."""
+    if len(slots) == 1:
+        return None if _silent_objects(slots, milestone) else _object_went_back(slots[0])
     events = sorted(event for n, slot in enumerate(slots) for event in _in_time(n, slot))
-    if len(events) < 2:
-        return None
     current: dict[int, str] = {}
     was_met, back = False, None
     for at, n, _, status in events:
@@ -164,6 +164,17 @@ def _went_back(slots: list[Slot], milestone: Milestone) -> int | None:
         if status is not None:
             current[n] = status
         met = _all_met(current.values()) and not _silent_objects([slots[n] for n in current], milestone)
+        if was_met and not met:
+            back = at
+        was_met = met
+    return back
+
+
+def _object_went_back(slot: Slot) -> int | None:
+    """The same of the only object, as most milestones have one."""
+    at, was_met, back = 0, False, None
+    for order, status in slot.history or ():
+        at, met = max(at, order[1]), status == "met"
         if was_met and not met:
             back = at
         was_met = met
