@@ -95,14 +95,23 @@ def _fact(event: Event, kind: str, known: bool, source: Source, read_key: KeyRea
 
 def _address(data: Mapping[str, Any], read_key: KeyReader) -> f.Address:
     contract, milestone, ref = data.get("contract"), data.get("milestone"), data.get("ref")
+    if type(contract) is str and (milestone is None or type(milestone) is str):
+        return _own_address(contract, milestone)
     if contract is not None:
-        for name, value in (("contract", contract), ("milestone", milestone)):
-            if value is not None and not is_identifier(value):
-                raise ValueError(f"{name} {shown(value)} is not a text of 1 to 300 visible characters")
-        return f.Address(contract, milestone)
+        name, value = ("milestone", milestone) if type(contract) is str else ("contract", contract)
+        raise ValueError(f"{name} {shown(value)} is not a text of 1 to 300 visible characters")
     if isinstance(ref, dict) and is_identifier(ref.get("source")) and is_identifier(ref.get("key")):
         return f.Address(None, None, ref["source"], (read_key(ref["source"], ref["key"]),))
     raise ValueError("it has no address: neither contract and milestone nor ref {source, key}")
+
+
+@lru_cache(maxsize=16_384)
+def _own_address(contract: str, milestone: str | None) -> f.Address:
+    """By our own ids. Much is said of one milestone: one object serves all of it."""
+    for name, value in (("contract", contract), ("milestone", milestone)):
+        if value is not None and not is_identifier(value):
+            raise ValueError(f"{name} {shown(value)} is not a text of 1 to 300 visible characters")
+    return f.Address(contract, milestone)
 
 
 def _body(kind: str, data: Mapping[str, Any], source: Source) -> f.AnyBody:

@@ -55,7 +55,8 @@ def read(record: Record) -> Told:
         ValueError: it can be read in neither mode.
     """
     headers = _headers(record)
-    return _binary(record, headers) if _is_binary(headers) else _structured(record, headers)
+    stated = _format(headers)
+    return _binary(record, headers) if _is_binary(headers, stated) else _structured(record, stated)
 
 
 def checked(told: Told, record: Record) -> Event:
@@ -106,19 +107,19 @@ def _headers(record: Record) -> _Headers:
 
 
 def _format(headers: _Headers) -> str:
-    return _media_type((headers.get("content-type") or b"")[:200])
+    return _media_type(headers.get("content-type") or b"")
 
 
 @lru_cache(maxsize=64)
 def _media_type(content_type: bytes) -> str:
     """In lower case and without parameters."""
-    return content_type.decode("utf-8", "replace").partition(";")[0].strip().lower()
+    return content_type[:200].decode("utf-8", "replace").partition(";")[0].strip().lower()
 
 
-def _is_binary(headers: _Headers) -> bool:
+def _is_binary(headers: _Headers, stated: str) -> bool:
     if "ce_id" in headers:
         return True
-    return not _format(headers).startswith(_ANY_FORMAT) and ("ce_type" in headers or "ce_specversion" in headers)
+    return not stated.startswith(_ANY_FORMAT) and ("ce_type" in headers or "ce_specversion" in headers)
 
 
 def _binary(record: Record, headers: _Headers) -> Told:
@@ -133,8 +134,7 @@ def _text(raw: bytes | None) -> str | None:
         return None
 
 
-def _structured(record: Record, headers: _Headers) -> Told:
-    stated = _format(headers)
+def _structured(record: Record, stated: str) -> Told:
     if stated.startswith(_ANY_FORMAT) and not stated.endswith("+json"):
         raise ValueError(f"content-type {shown(stated)} is not read; {_STRUCTURED} is")
     envelope = parse(record.value or b"")

@@ -18,6 +18,7 @@ from services.reconciliation.subject import content_of, identity_of
 
 _DAY = timedelta(days=1)
 _DAY_US = 86_400_000_000
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 def admit(facts: tuple[f.Fact, ...], recorded_at: int, rules: Rules) -> None:
@@ -53,7 +54,7 @@ def _implausible(fact: f.Fact, recorded_at: int) -> str | None:
 
 
 def _is_ahead(said: date, time: int) -> bool:
-    return said > (datetime_of(time) + _DAY).date()
+    return said.toordinal() > _EPOCH + time // _DAY_US + 1
 
 
 def _doubt(fact: f.Fact) -> f.Doubt:

@@ -175,6 +175,9 @@ def _is_told_by(slot: Slot, event: str) -> bool:
 
 def _fold_fields(slot: Slot, fact: f.Fact, order: Order, newer: bool) -> None:
     """Each field keeps its own newest word (rule A4)."""
+    if newer and slot.older is None and _left_out(fact.body) == _left_out(slot.body):
+        slot.body = fact.body
+        return
     older = dict(slot.older or {})
     changed: dict[str, Any] = {}
     for name in type(slot.body).__struct_fields__:
@@ -188,6 +191,11 @@ def _fold_fields(slot: Slot, fact: f.Fact, order: Order, newer: bool) -> None:
     newest = order if newer else slot.order
     slot.body = structs.replace(slot.body, **changed) if changed else slot.body
     slot.older = {name: o for name, o in older.items() if o != newest} or None
+
+
+def _left_out(body: f.AnyBody) -> list[bool]:
+    """Of each field, whether nothing was said about it."""
+    return [said is UNSET for said in structs.astuple(body)]
 
 
 def _note(slot: Slot, fact: f.Fact, order: Order) -> None:
