@@ -9,10 +9,15 @@ from servers.kafka_topics import make_topics
 from connectors.kafka import FeedSettings, KafkaConnection, KafkaFeed, KafkaPublisher
 from connectors.memory_feed import MemoryFeed, MemoryPublisher, MemoryTopics
 from contracts_schema.errors import TransientError
-from contracts_schema.rows import Partition
+from contracts_schema.rows import Partition, PublishRow
 
 PARTITIONS = 3
 QUICK = {"session_s": 6, "heartbeat_s": 0.2, "rebalance_s": 20, "drain_s": 10}
+
+
+def numbered(topic, numbers, keys=7):
+    """Rows that count, under a few keys."""
+    return [PublishRow(topic, b"key-%d" % (n % keys), (), b"%d" % n) for n in numbers]
 
 
 class Reader:

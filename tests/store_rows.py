@@ -1,5 +1,6 @@
 """Rows for tests of stores, and the shortest ways to put them there."""
 
+import asyncpg
 from msgspec.structs import replace
 
 from contracts_schema.rows import (
@@ -38,6 +39,15 @@ def quarantined(record="q", sentence="no JSON", value=b"\x00\xff", fault="unread
     headers = (("milepost-kind", b"account.invoice"), ("odd", None), ("odd", b"\xff"))
     return Quarantined(record, "erp-eu", CLUSTER, "erp.events", 0, 7, 1_700_000_000_000, b"key", headers, value,
                        fault, sentence, 2, "ab" * 32)  # fmt: skip
+
+
+async def sql(dsn, statement, *args):
+    """One statement beside the store."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await connection.fetch(statement, *args)
+    finally:
+        await connection.close()
 
 
 async def commit(store, changes):

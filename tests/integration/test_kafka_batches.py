@@ -1,22 +1,13 @@
 """While much waits, a batch keeps to few numbers of partitions, so that it meets few contracts; one broker of a list is
 enough to begin with."""
 
-import pytest
-from reading import PARTITIONS, KafkaHall
+from reading import PARTITIONS
 from servers.process import free_port
 
 from connectors.kafka import KafkaConnection
 from contracts_schema.rows import PublishRow
 
 CONTRACTS, FACTS, BATCH = 60, 3_000, 100
-
-
-@pytest.fixture
-async def hall(kafka):
-    hall = KafkaHall(kafka)
-    await hall.start()
-    yield hall
-    await hall.close()
 
 
 async def batches(hall):

@@ -1,21 +1,12 @@
 """Leases, and looks that are put off, on a real Postgres whose clock may be set back meanwhile."""
 
 import asyncpg
-import pytest
 
-from connectors.migrations import upgrade
-from connectors.postgres import PostgresSettings, PostgresStore
+from connectors.postgres import PostgresSettings
 from connectors.postgres.gate import PostgresWanted
 from connectors.postgres.pool import Database
 from contracts_schema.payables import Finished
 from services.gate.drive import Manner
-
-
-@pytest.fixture
-async def store(postgres_dsn):
-    await upgrade(postgres_dsn)
-    async with PostgresStore(PostgresSettings(dsn=postgres_dsn)) as store:
-        yield store
 
 
 async def set_back(dsn, name, by):
