@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from fractions import Fraction
 from functools import lru_cache
-from math import floor
 from typing import NamedTuple, Protocol
 
 from contracts_schema.plan import Milestone, Plan
 from contracts_schema.reasons import HoldReason
-from services.reconciliation.calendar import day_of
+from services.reconciliation.agreed import Agreed, agreed
 from services.reconciliation.crosswalk import Index
-from services.reconciliation.invoices import Exact, Invoice, Ledger, counts, identity_of, oldest_first, worth
+from services.reconciliation.invoices import Exact, Invoice, Ledger, counts, identity_of, oldest_first
 from services.reconciliation.policy import Rules
 from services.reconciliation.receipt import Receipt, receipt
 from services.reconciliation.signatures import valid_signatures
@@ -27,15 +25,11 @@ from services.reconciliation.words import (
     Completion,
     Conflict,
     Day,
-    Word,
-    believed,
     completion,
-    conflict,
     scheduled,
 )
 
 _NO_WAIVERS: frozenset[tuple[str, str]] = frozenset()
-_HALF = Fraction(1, 2)
 
 
 class Finding(NamedTuple):
@@ -149,52 +143,12 @@ def in_force(case: Case) -> bool:
     return case.contract.stand_in(case.milestone.id) is None
 
 
-class Agreed(NamedTuple):
-    """What systems say the milestone is worth: minor units by currency, of every source, and the word that counts. What
-    is said in another currency is worth what it was on the day of the word, where there is a rate (rule D3)."""
-
-    words: tuple[Word, ...]
-    chosen: Word | None
-
-    def conflict(self, case: Case) -> Conflict | None:
-        """The registered value is a word of its own: who differs from it is in conflict (rule A9)."""
-        registered = Word("register", ((case.plan.currency, case.value),), 0, ())
-        return conflict("value", registered, self.words) if self.words else None
-
-
-def _agreed_values(standing: Standing, plan: Plan, rules: Rules) -> Agreed:
-    slots = of(standing, "value.agreed")
-    if not slots:
-        return Agreed((), None)
-    by_source: dict[str, list[Slot]] = {}
-    for slot in slots:
-        by_source.setdefault(slot.source, []).append(slot)
-    words = []
-    for source, group in by_source.items():
-        sums: dict[str, Exact] = {}
-        for slot in group:
-            minor, currency = _worth_agreed(slot, plan)
-            sums[currency] = sums.get(currency, 0) + minor
-        rounded = tuple(
-            (c, minor if isinstance(minor, int) else floor(minor + _HALF)) for c, minor in sorted(sums.items())
-        )
-        words.append(Word(source, rounded, max(s.order[1] for s in group), tuple(s.fact for s in group)))
-    return Agreed(tuple(words), believed(words, rules, plan, "value"))
-
-
-def _worth_agreed(slot: Slot, plan: Plan) -> tuple[Exact, str]:
-    minor, currency = slot.body.value
-    if currency == plan.currency:
-        return minor, currency
-    known = worth(minor, currency, day_of(slot.order[1], plan.timezone), plan)
-    return (minor, currency) if known is None else (known, plan.currency)
-
-
 def _conflicts(case: Case) -> None:
     """Every field about which systems differ (rule A9)."""
+    about_value = case.agreed.conflict(case.value, case.plan.currency)
     found = [
-        case.completion.conflict, case.due.conflict, case.forecast.conflict, case.baseline.conflict,
-        case.agreed.conflict(case), case.receipt.conflict, *[i.conflict for i in case.invoices],
+        case.completion.conflict, case.due.conflict, case.forecast.conflict, case.baseline.conflict, about_value,
+        case.receipt.conflict, *[i.conflict for i in case.invoices],
     ]  # fmt: skip
     case.conflicts = [c for c in found if c is not None]
 
@@ -224,7 +178,7 @@ def _days(case: Case) -> None:
 
 
 def _agreed(case: Case) -> None:
-    case.agreed = _agreed_values(case.standing, case.plan, case.rules)
+    case.agreed = agreed(case.standing, case.plan, case.rules)
 
 
 def _invoices(case: Case) -> None:

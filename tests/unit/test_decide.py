@@ -274,3 +274,12 @@ def test_a_precursor_that_was_replaced_counts_as_met_when_the_stand_in_of_its_su
     assert story.reasons("M2") == ["PRECURSOR_OPEN"]
     story.tell(said("office", "milestone.activated", "M4", by="olga", rationale="fallback"))
     assert story.released("M2") == 10_000
+
+
+def test_a_value_in_another_currency_is_compared_at_its_rate_and_shown_as_it_was_said():
+    rates = [{"from": "USD", "rate": "0.5", "valid_from": "2026-01-01"}]
+    story = Story().tell(registered(a_contract(a_milestone(requires=["met"]), rates=rates)))
+    assert story.tell(said("erp", "value.agreed", value="200.00", currency="USD")).reasons() == ["NOT_MET"]
+    story.tell(said("erp", "value.agreed", value="202.00", currency="USD"))
+    (conflict,) = story.position().conflicts
+    assert [word.value for word in conflict.words] == [(("EUR", 10_000),), (("USD", 20_200),)]

@@ -77,3 +77,9 @@ def test_where_nothing_was_accepted_or_invoiced_since_the_blocking_reason_says_i
     assert reasons == [("NOT_RECEIVED", 2_000), ("NOT_INVOICED", 2_000)]
     story.tell(received("90", milestone="M1a"))
     assert story.reasons("M1a") == ["NOT_INVOICED", "PARTLY_ACCEPTED"]
+
+
+def test_that_an_invoice_was_paid_under_another_milestone_is_what_the_reason_says():
+    story = paid_in_part().tell(split(), received("100", milestone="M1b"), part("40.00", "M1b"))
+    (reason,) = story.position("M1b").reasons
+    assert reason.detail == "what is invoiced here was paid by what was carried elsewhere"

@@ -32,11 +32,11 @@ def milestone_in_force(case: Case) -> Iterator[Finding]:
 
 
 def value_as_registered(case: Case) -> Iterator[Finding]:
-    """The order must say the registered value; the registered one is what counts (rule D3)."""
+    """The order must say the registered value, at the rate of its day; the registered one is what counts (rule D3)."""
     chosen, currency = case.agreed.chosen, case.plan.currency
     if chosen is None or case.milestone.value is None:
         return
-    sums = dict(chosen.value)
+    sums = case.agreed.worth[chosen.source]
     if sums.keys() == {currency} and sums[currency] != case.value:
         said, ours = format_amount(sums[currency], currency), format_amount(case.value, currency)
         yield Finding(chosen.source, f"{chosen.source} says {said}, registered are {ours} {currency}", chosen.facts)
@@ -46,7 +46,7 @@ def one_currency(case: Case) -> Iterator[Finding]:
     """Order and standing invoices are in the contract's currency, or there is a rate (rule D3)."""
     currency, chosen = case.plan.currency, case.agreed.chosen
     if chosen is not None:
-        for other in sorted(dict(chosen.value).keys() - {currency}):
+        for other in sorted(case.agreed.worth[chosen.source].keys() - {currency}):
             yield Finding(other, f"{chosen.source} states the value in {other}, not in {currency}", chosen.facts)
     for invoice in case.invoices:
         if invoice.stands and invoice.worth is None:

@@ -13,9 +13,9 @@ from services.reconciliation.money import newly_invoiced
 def invoiced(case: Case) -> Iterator[Finding]:
     """Where an invoice is required, what counts adds up to more than nothing (rule C3). Zero is never all."""
     if case.requires("invoiced") and (case.invoiced <= 0 or _is_all_paid(case)) and not _is_settled_before(case):
-        yield Finding(
-            "invoiced", "no invoice that counts has arrived", tuple(f for i in case.invoices for f in i.facts)
-        )
+        paid = "what is invoiced here was paid by what was carried elsewhere"
+        detail = "no invoice that counts has arrived" if case.invoiced <= 0 else paid
+        yield Finding("invoiced", detail, tuple(f for i in case.invoices for f in i.facts))
 
 
 def _is_all_paid(case: Case) -> bool:
