@@ -154,9 +154,9 @@ def _count(order_line: Thing, moves: list[Thing], unit: str) -> _Count:
         if read.word(move, "state") != "done" or not _is_of(move, order_line):
             continue
         if _unit(move) != unit:
-            line_ = values.shown(order_line.get("id"))
+            own = values.shown(order_line.get("id"))
             raise ValueError(
-                f"line {line_}: a move counts in {_unit(move)!r} and the line in {unit!r}; nothing is converted"
+                f"line {own}: a move counts in {_unit(move)!r} and the line in {unit!r}; nothing is converted"
             )
         on = read.day(move.get("effective_date"))
         if on is None:
