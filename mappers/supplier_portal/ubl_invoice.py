@@ -43,10 +43,10 @@ def invoice_parts(document: Document) -> tuple[Part, ...]:
 
 def _total(root: Element) -> Money:
     """The net of the whole document. OIOUBL 2 states the tax in that place, and the net nowhere."""
-    custom = ubl.text(root, "cbc:CustomizationID") or ""
-    if custom.startswith("OIOUBL-2"):
+    customs = [(element.text or "").strip() for element in ubl.elements(root, "cbc:CustomizationID")]
+    if any(custom.startswith("OIOUBL-2") for custom in customs):
         raise ValueError(
-            f"cbc:CustomizationID is {custom[:40]!r}: OIOUBL 2 states the tax, not the net, in {_TOTAL}; a Peppol BIS "
+            f"cbc:CustomizationID is {customs[0][:40]!r}: OIOUBL 2 states the tax, not the net, in {_TOTAL}; a Peppol BIS "
             "Billing document of it can be read"
         )
     stated = ubl.text(root, _TOTAL) is not None
