@@ -46,8 +46,8 @@ def _total(root: Element) -> Money:
     customs = [(element.text or "").strip() for element in ubl.elements(root, "cbc:CustomizationID")]
     if any(custom.startswith("OIOUBL-2") for custom in customs):
         raise ValueError(
-            f"cbc:CustomizationID is {customs[0][:40]!r}: OIOUBL 2 states the tax, not the net, in {_TOTAL}; a Peppol BIS "
-            "Billing document of it can be read"
+            f"cbc:CustomizationID is {customs[0][:40]!r}: OIOUBL 2 states the tax, not the net, in {_TOTAL}; a Peppol "
+            "BIS Billing document of it can be read"
         )
     stated = ubl.text(root, _TOTAL) is not None
     total = ubl.money(root, _TOTAL, ubl.currency(root, _TOTAL)) if stated else None
