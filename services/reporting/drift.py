@@ -73,7 +73,7 @@ def _payments(dossier: Dossier, milestone: str, now: int) -> Iterator[Drift]:
     for code in position.exceptions:
         if code in _EXCEPTIONS:
             since = _since(dossier, milestone, code)
-            over = paid - position.released if code is not E.HELD_TOO_LATE else position.held
+            over = max(0, paid - position.released) if code is not E.HELD_TOO_LATE else position.held
             shown = amount(position.released, currency).amount
             others = "".join(f" and {amount(*money).amount} {money.currency}" for money in paid_without_rate(case))
             detail = f"{amount(paid, currency).amount}{others} was paid, {shown} is released"

@@ -61,6 +61,13 @@ def test_a_payment_without_a_release_is_told_with_its_age_and_what_was_paid():
     assert "0.00 is released" in found.detail
 
 
+def test_a_payment_in_a_currency_without_a_rate_is_told_in_its_own():
+    story = settled(a_story("met").tell(met())).tell(paid("30.00", currency="USD"))
+    (found,) = told(story)
+    assert (found.kind, found.amount.amount) == ("PAID_WHILE_HELD", "0.00")
+    assert found.detail == "0.00 and 30.00 USD was paid, 100.00 is released"
+
+
 def test_what_differs_is_as_old_as_its_beginning_whatever_came_since():
     story = settled(a_story("met")).tell(paid("30.00"))
     paid_at = moment_of(story.now)
