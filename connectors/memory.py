@@ -20,6 +20,7 @@ from contracts_schema.rows import (
     Backlog,
     Changes,
     FenceLost,
+    KeptRow,
     Lane,
     LeaseState,
     LogRow,
@@ -282,6 +283,18 @@ class MemoryStore:
             for key in old:
                 del self._tables.documents[key], heard[key]
             return len(old)
+
+    async def kept(self, after: tuple[str, str, int, int], limit: int) -> Sequence[KeptRow]:
+        """Kept records behind a place, in order."""
+        return [row for place, row in sorted(self._tables.kept.items()) if place > after][:limit]
+
+    async def forget_kept(self, before: int, limit: int) -> int:
+        """Delete what is older than a moment (µs), oldest first."""
+        async with self._lock:
+            old = sorted((row.newest, place) for place, row in self._tables.kept.items() if row.newest < before)
+            for _, place in old[:limit]:
+                del self._tables.kept[place]
+            return len(old[:limit])
 
     async def wake_all(self, moment: int, cause: str) -> int:
         """Wake every contract."""

@@ -14,6 +14,7 @@ from contracts_schema.rows import (
     Changes,
     DocumentRow,
     FenceLost,
+    KeptRow,
     LogRow,
     OffsetRange,
     OutboxRow,
@@ -59,6 +60,7 @@ class Tables:
         self.invoices: dict[bytes, bytes] = {}  # what all contracts claim, by key
         self.documents: dict[bytes, DocumentRow] = {}  # what is known of vendors' documents
         self.heard: dict[bytes, int] = {}  # when each was last heard of
+        self.kept: dict[tuple[str, str, int, int], KeptRow] = {}  # records for replay, by place
         self.leases: dict[str, tuple[str, int, int]] = {}
         self.rulebooks: dict[str, Rulebook] = {}
         self.rulebook_in_use = ""
@@ -119,6 +121,7 @@ class Tables:
             del self.invoices[key]
         self.documents.update((row.key, row) for row in changes.documents)
         self.heard.update((row.key, moment) for row in changes.documents)
+        self.kept.update((row.place, row) for row in changes.kept)
         self._wake(changes, {*held, *(row.contract for row in changes.states)}, taken)
         self.counts.setdefault(day_of(moment), Counter()).update(changes.counts)
 

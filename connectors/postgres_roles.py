@@ -31,6 +31,7 @@ WORKER: Rights = {
     "crosswalk": "select, insert, delete",
     "invoice_claim": "select, insert, update, delete",
     "kafka_offset": "select, insert, update",
+    "kept_records": "select, insert, update (next_offset, newest, records), delete",
     "outbox": "select, insert, delete",
     "parked": "select, insert, update, delete",
     "parked_key": "select, insert, delete",

@@ -182,6 +182,23 @@ class DocumentRow(NamedTuple):
     held: bool
 
 
+class KeptRow(Struct, frozen=True):
+    """Records of one batch and partition, kept for replay: offsets `first` to `next` (excluded), the newest time of any
+    (µs, not ahead of the store's clock), and the records, packed."""
+
+    cluster: str
+    partition: Partition
+    first: int
+    next: int
+    newest: int
+    records: bytes
+
+    @property
+    def place(self) -> tuple[str, str, int, int]:
+        """What orders and names the row: cluster, topic, partition and first offset."""
+        return (self.cluster, *self.partition, self.first)
+
+
 class Rulebook(Struct, frozen=True):
     """What decisions depend on beside facts: hash and content of rules version, policy, people, roles, calendars."""
 
@@ -205,4 +222,5 @@ class Changes(Struct):
     wakes: list[tuple[str, int | None, str]] = []
     invoices: list[tuple[bytes, bytes]] = []
     documents: list[DocumentRow] = []
+    kept: list[KeptRow] = []
     counts: dict[str, int] = {}

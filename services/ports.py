@@ -18,6 +18,7 @@ from contracts_schema.rows import (
     Backlog,
     Changes,
     FenceLost,
+    KeptRow,
     Lane,
     LeaseState,
     LogRow,
@@ -164,6 +165,12 @@ class Store(Protocol):
     async def forget_documents(self, before: int, limit: int) -> int:
         """Delete up to `limit` documents of which no contract has had a part, and that were not heard of since a moment
         (µs), oldest first; how many there were."""
+
+    async def kept(self, after: tuple[str, str, int, int], limit: int) -> Sequence[KeptRow]:
+        """Records kept for replay behind a place, by cluster, topic, partition and first offset."""
+
+    async def forget_kept(self, before: int, limit: int) -> int:
+        """Delete up to `limit` rows of kept records older than a moment (µs), oldest first; how many there were."""
 
     async def wake_all(self, moment: int, cause: str) -> int:
         """Wake every contract at `moment` (µs); how many there are."""

@@ -9,7 +9,17 @@ from datetime import date
 from connectors.archive import Archive
 from connectors.postgres.pool import Database
 from connectors.postgres.rows import microseconds, parked_row, partition_state, quarantined
-from contracts_schema.rows import LeaseState, LogRow, ParkedRow, PartitionState, Quarantined, Review, Rulebook
+from contracts_schema.rows import (
+    KeptRow,
+    LeaseState,
+    LogRow,
+    ParkedRow,
+    Partition,
+    PartitionState,
+    Quarantined,
+    Review,
+    Rulebook,
+)
 
 PAGE = 500
 LOG = "select contract, revision, entry, previous, head from revision where contract = $1 order by revision"
@@ -40,6 +50,10 @@ STRANDED = """
 """
 COUNTS = """
     select day, outcome, sum(records)::bigint from control_total where day >= $1 group by day, outcome order by 1, 2
+"""
+KEPT = """
+    select cluster, topic, partition, first_offset, next_offset, newest, records from kept_records
+    where (cluster, topic, partition, first_offset) > ($1, $2, $3::int, $4::bigint) order by 1, 2, 3, 4 limit $5
 """
 WAKES = "select contract, min(moment), cause from wake group by contract, cause order by 2, 1, 3 limit $1"
 
@@ -129,6 +143,11 @@ class PostgresReads:
     async def stranded(self, limit: int) -> Sequence[ParkedRow]:
         """Parked although somebody claims one of the keys, oldest first."""
         return [parked_row(row) for row in await self._database.fetch(STRANDED, limit)]
+
+    async def kept(self, after: tuple[str, str, int, int], limit: int) -> Sequence[KeptRow]:
+        """Records kept for replay behind a place, in order."""
+        rows = await self._database.fetch(KEPT, *after, limit)
+        return [KeptRow(cluster, Partition(topic, number), *rest) for cluster, topic, number, *rest in rows]
 
     async def wakes(self, limit: int) -> Sequence[Review]:
         """The wake list, earliest first."""

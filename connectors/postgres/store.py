@@ -93,6 +93,12 @@ FORGET_DOCUMENTS = """
         order by heard limit $2 for update skip locked
     )
 """
+FORGET_KEPT = """
+    delete from kept_records where (cluster, topic, partition, first_offset) in (
+        select cluster, topic, partition, first_offset from kept_records where newest < $1
+        order by newest limit $2 for update skip locked
+    )
+"""
 BACKLOG = "select lane, count(*), clock_timestamp() - min(created) from outbox group by lane"
 SETTINGS = {
     "fsync": "turn fsync on: without it a power failure loses committed payments",
@@ -210,6 +216,10 @@ class PostgresStore(PostgresReads):
     async def forget_documents(self, before: int, limit: int) -> int:
         """Delete those that nobody holds and that were not heard of since a moment (µs), oldest first."""
         return await self._database.execute(FORGET_DOCUMENTS, before, limit)
+
+    async def forget_kept(self, before: int, limit: int) -> int:
+        """Delete kept records older than a moment (µs), oldest first."""
+        return await self._database.execute(FORGET_KEPT, before, limit)
 
     async def wake_all(self, moment: int, cause: str) -> int:
         """Wake every contract."""

@@ -92,6 +92,14 @@ DOCUMENTS = """
         update vendor_document d set content = r.content, held = r.held, heard = clock_timestamp()
         from unnest({}::bytea[], {}::bytea[], {}::bool[]) as r (key, content, held) where d.key = r.key
     )"""
+# Read again from the beginning, as after partitions were forgotten, records are kept once.
+KEPT = """
+    preserved as (
+        insert into kept_records (cluster, topic, partition, first_offset, next_offset, newest, records)
+        select * from unnest({}::text[], {}::text[], {}::int[], {}::bigint[], {}::bigint[], {}::bigint[], {}::bytea[])
+        on conflict (cluster, topic, partition, first_offset) do update set
+            next_offset = excluded.next_offset, newest = excluded.newest, records = excluded.records
+    )"""
 OWN_WAKES = """
     replaced as (
         delete from wake
@@ -145,7 +153,7 @@ async def run(connection: Connection, parts: Iterable[tuple[str, Columns]]) -> N
 
 
 def keep(changes: Changes) -> list[tuple[str, Columns]]:
-    """States, log, claims of keys and of invoices, documents, outbox and quarantine."""
+    """States, log, claims of keys and of invoices, documents, outbox, quarantine and records kept for replay."""
     newest_states = {row.contract: row for row in changes.states}
     states = [(name, row.revision, row.state) for name, row in sorted(newest_states.items())]
     log = [(row.contract, row.revision, row.entry, row.previous, row.head) for row in changes.log]
@@ -159,6 +167,7 @@ def keep(changes: Changes) -> list[tuple[str, Columns]]:
         (DOCUMENTS, columns(changes.documents, 3)),
         (OUTBOX, columns([(int(lane), body) for lane, body in changes.outbox], 2)),
         (QUARANTINE, columns([quarantine_columns(row) for row in first_of_id(changes.quarantine)], 14)),
+        (KEPT, columns([(*row.place, row.next, row.newest, row.records) for row in changes.kept], 7)),
     ]
 
 
