@@ -148,7 +148,8 @@ def _special(case: Case, slot: Slot) -> tuple[bool, str] | None:
     if slot.kind == "invoice.received":
         return _invoice(case, slot)
     if slot.kind == "sign_off.given" and not any(signed is slot for _, signed in case.signatures):
-        why = "not asked for" if not case.requires("signed_off") else "role, authority, a withdrawal or a re-opening speak against it"
+        against = "role, authority, a withdrawal or a re-opening speak against it"
+        why = against if case.requires("signed_off") else "not asked for"
         return False, f"not a valid signature: {why} (rule D4)"
     if slot.kind == "reason.waived" and (slot.body.code, slot.body.cause or "") not in case.waived:
         return False, "the waiver has ended, or one person asked for it and approved it (rule D6)"
