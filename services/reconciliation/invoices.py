@@ -77,10 +77,11 @@ def ledger(placed: Mapping[str, Standing], plan: Plan, rules: Rules, numbers: Co
     ambiguous: set[int] = set()
     for number, group in by_number.items():
         told, aside = _with_a_say(group, plan, rules)
-        for identifiers, same_supplier in _by_supplier(told, plan):
+        for same_supplier in _by_supplier(told, plan):
             units, homeless = _by_unit(same_supplier)
             ambiguous |= {id(slot) for _, slot in homeless}
             for unit, same in units.items():
+                identifiers = _known_as((slot for _, slot in same), plan)
                 shown = [part for part in aside if _may_be(part[1], identifiers, unit)]
                 _add(found, number, identifiers, unit, same, shown, plan, rules)
     return Ledger(found, frozenset(ambiguous))
@@ -142,14 +143,18 @@ def identifiers_of(body: f.InvoiceReceived) -> frozenset[str]:
     return frozenset((body.supplier, *more))
 
 
-def _by_supplier(parts: list[_Part], plan: Plan) -> list[tuple[frozenset[str], list[_Part]]]:
-    """Parts that share an identifier of the supplier are of one supplier; the contract's identifiers are one set."""
+def _known_as(slots: Iterable[Slot], plan: Plan) -> frozenset[str]:
+    """Every identifier by which these words know their supplier: all of the contract's where one of them is (B7)."""
+    known = frozenset(name for slot in slots for name in identifiers_of(slot.body))
     ours = frozenset((plan.supplier, *plan.supplier_identifiers))
+    return known | ours if known & ours else known
+
+
+def _by_supplier(parts: list[_Part], plan: Plan) -> list[list[_Part]]:
+    """Parts that share an identifier of the supplier are of one supplier; the contract's identifiers are one set."""
     groups: list[tuple[frozenset[str], list[_Part]]] = []
     for part in parts:
-        known = identifiers_of(part[1].body)
-        if known & ours:
-            known |= ours
+        known = _known_as((part[1],), plan)
         joined = [part]
         apart = []
         for identifiers, members in groups:
@@ -158,7 +163,7 @@ def _by_supplier(parts: list[_Part], plan: Plan) -> list[tuple[frozenset[str], l
             else:
                 apart.append((identifiers, members))
         groups = [*apart, (known, joined)]
-    return groups
+    return [members for _, members in groups]
 
 
 def _by_unit(parts: list[_Part]) -> tuple[dict[str | None, list[_Part]], list[_Part]]:

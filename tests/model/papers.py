@@ -92,12 +92,16 @@ class Invoices:
     def believed(self, words):
         """The source of the highest authority, of equals that whose word is newest, and its words: of one source, one
         address and one invoice the newest one is its word (A1)."""
-        newest = {(w.source, w.address): w for w in sorted(words, key=lambda w: order(w.newest))}.values()
+        newest = self.newest_words(words)
         spoken = {}
         for word in newest:
             spoken[word.source] = max(spoken.get(word.source, 0), word.time)
         best = self.s.highest("invoice", spoken)
         return best, [w for w in newest if w.source == best]
+
+    def newest_words(self, words):
+        """A1: at one address the newest word of a source is all that it says of the invoice."""
+        return {(w.source, w.address): w for w in sorted(words, key=lambda w: order(w.newest))}.values()
 
     def named(self, name, number):
         """A8: what those who are believed say of invoices of a number, the newest word of the highest last."""
@@ -182,7 +186,9 @@ class Invoices:
         for group in self.groups:
             parts = {m: p for m in self.s.milestones if (p := self.part(group, m)) and self.stands(p)}
             if name in parts and len(parts) > 1:
-                totals = [t for w in group if set(w.milestones) & set(parts) and (t := w.field("total"))]
+                totals = [
+                    t for w in self.newest_words(group) if set(w.milestones) & set(parts) and (t := w.field("total"))
+                ]
                 most = max(abs(t.minor) for t in totals) if totals else max(abs(p.net) for p in parts.values())
                 coins = {p.currency for p in parts.values()} | {t.currency for t in totals}
                 if len(coins) > 1 or abs(sum(p.net for p in parts.values())) > most:

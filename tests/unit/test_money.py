@@ -36,6 +36,14 @@ def test_one_invoice_told_in_two_currencies_is_worth_what_nobody_can_say():
     assert [r.detail for r in story.position().reasons] == ["invoice I-1 is in several currencies, which do not add up"]
 
 
+def test_by_what_names_a_supplier_goes_is_told_by_the_invoice_itself_and_not_by_one_of_another_unit():
+    known = invoice("30.00", business_unit="south", supplier_identifiers=["DE1"])
+    story = told(known, invoice("20.00", business_unit="north", supplier="DE1"), milestones=[a_milestone()])
+    assert "WRONG_SUPPLIER" in amounts(story)
+    one = told(known, invoice("20.00", business_unit="south", supplier="DE1"), milestones=[a_milestone()])
+    assert "WRONG_SUPPLIER" not in amounts(one)
+
+
 def test_a_part_that_rounds_to_nothing_is_no_reason():
     story = told(received("1", "3"), invoice("33.33"), milestones=[a_milestone(requires=["received", "invoiced"])])
     assert amounts(story) == {"PARTLY_ACCEPTED": 6_667}
