@@ -8,7 +8,7 @@ from contracts_schema.rows import LogRow
 from services.reconciliation.log import LogEntry
 from services.reconciliation.state import State, decode_state
 
-STATES_MOST = 12 * 1024 * 1024  # bytes as they are encoded; decoded, with their cases, some ten times as many
+STATES_MOST = 8 * 1024 * 1024  # bytes as they are encoded; decoded, with their cases, some ten times as many
 REVISIONS_MOST = 4 * 1024 * 1024  # the same: a revision of a batch that has waited has many facts
 
 
