@@ -179,7 +179,9 @@ class Http(Part):
 class Worker(Part):
     """How the worker works; the defaults suit most. It takes `batch` records at once, up to `batch_behind` while more
     are waiting. After `session_s` without a sign of life others take over. With `outbox_rows` waiting to be published
-    it stops reading until half of them are out; each batch leaves a handful.
+    it stops reading until half of them are out; each batch leaves a handful. `keep_records_days`: how long records
+    that were used are kept in the store for `milepost replay`, people's data with them; with 0 none are, and those that
+    are there are deleted.
     """
 
     batch: int = Field(500, ge=1, le=5_000)
@@ -188,6 +190,7 @@ class Worker(Part):
     lease_s: float = Field(10, gt=0)
     session_s: float = Field(10, ge=1, le=300)
     outbox_rows: int = Field(50_000, ge=10)
+    keep_records_days: int = Field(0, ge=0, le=36_500)
 
 
 class Ocds(Part):

@@ -79,9 +79,10 @@ def replay(
 ) -> None:
     """Do histories again in shadow, by the present mappers and rules.
 
-    What lies in quarantine is mapped anew from its bytes; everything else from the facts of the log, since the bytes
-    of what could be used are not kept. It says which facts, positions and commands would come out otherwise, and ends
-    with 1 where any would. Nothing is written, and nothing is published.
+    What lies in quarantine is mapped anew from its bytes, and so are records that could be used where they are kept
+    (worker.keep_records_days); everything else is taken from the facts of the log. It says how many records it mapped
+    anew, which facts, positions and commands would come out otherwise, and ends with 1 where any would. Nothing is
+    written, and nothing is published.
     """
     from services import settings
     from services.wiring.places import read_place
@@ -111,7 +112,13 @@ def _replayed(found: Replays) -> Iterator[str]:
         for command in one.commands:
             yield f"  sequence {command.sequence}: {_line(command.logged)}; now {_line(command.replayed)}"
     for record in found.records:
-        yield f"{record.id} can be read now: {'; '.join(record.now) or 'it says nothing about milestones'}"
+        now = "; ".join(record.now) or "it says nothing about milestones"
+        yield f"{record.id}: {record.was}. Now: {now}" if record.kept else f"{record.id} can be read now: {now}"
+    kept = found.kept
+    if kept.records:
+        yield f"{kept.records} kept records were mapped anew, from {kept.since} to {kept.until}"
+    else:
+        yield "no records are kept (worker.keep_records_days); what could be used was taken from the log"
     yield f"{found.contracts} contracts, {found.revisions} revisions: {len(found.differing)} would come out otherwise"
 
 

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from contracts_schema.facts import ABOUT_MESSAGES, Fact, MessageUnreadable
 from services.history.differences import Difference, Line, differences, lines, outcome
+from services.history.remapped import NOTHING, FactDifference, Otherwise, put_in_place
 from services.history.shadow import Shadow, commands
 from services.reconciliation.log import LogEntry
 from services.reconciliation.policy import Rules
 from services.reconciliation.state import State
 
 Read = Mapping[bytes, tuple[Fact, ...]]  # by the SHA-256 of a record that was set aside: what it says now
-
-
-class FactDifference(Struct, frozen=True):
-    """A record that was set aside in a revision and that says something now."""
-
-    contract: str
-    revision: int
-    fact: str
-    was: str
-    now: tuple[str, ...]
 
 
 class CommandDifference(Struct, frozen=True):
@@ -54,13 +46,15 @@ class Replayed(Struct):
 
 
 def replay_contract(
-    entries: Sequence[LogEntry], stored: State, decided_by: Rules, rules: Rules, read_now: Read
+    entries: Sequence[LogEntry], stored: State, decided_by: Rules, rules: Rules, read_now: Read,
+    otherwise: Otherwise = MappingProxyType({}),
 ) -> Replayed:  # fmt: skip
-    """Do the history again by `rules`. `decided_by` are the rules by which the stored state was decided."""
+    """Do the history again by `rules`, with what records say now that were set aside (`read_now`) or were used and say
+    something else (`otherwise`). `decided_by` are the rules by which the stored state was decided."""
     found = Replayed(stored.contract, len(entries))
     shadow = Shadow(State(stored.contract), rules)
     try:
-        for entry in _mapped_anew(entries, read_now, found.facts):
+        for entry in put_in_place(list(_read_anew(entries, read_now, found.facts)), otherwise, found.facts):
             shadow.follow(entry)
         shadow.pass_time(stored.moment)
         after = outcome(shadow.state, rules)
@@ -72,7 +66,7 @@ def replay_contract(
     return found
 
 
-def _mapped_anew(entries: Iterable[LogEntry], read_now: Read, told: list[FactDifference]) -> Iterator[LogEntry]:
+def _read_anew(entries: Iterable[LogEntry], read_now: Read, told: list[FactDifference]) -> Iterator[LogEntry]:
     """The revisions with what records say that could not be read then; each once, where its first doubt stood."""
     used: set[bytes] = set()
     for entry in entries:
@@ -89,7 +83,7 @@ def _mapped_anew(entries: Iterable[LogEntry], read_now: Read, told: list[FactDif
                     entry.revision,
                     f"{fact.source}/{fact.id}",
                     fact.body.sentence,
-                    kinds or ("nothing",),
+                    kinds or NOTHING,
                 )
             )
             facts += now if fact.body.record not in used else ()

@@ -16,6 +16,7 @@ from contracts_schema.rows import OffsetRange
 from services.ports import Store
 from services.reconciliation.policy import Rules
 from services.runtime.gathered import Report
+from services.runtime.keeping import kept_rows
 from services.runtime.known import KnownRevisions, KnownStates
 from services.runtime.outgoing import RECORD_BYTES, Topics
 from services.runtime.reading import Reader, Reading
@@ -30,17 +31,19 @@ class DeadlyRecord(MessageError):
 
 class Hallway:
     """Carries batches through the store. `release` names this version of the code, for contracts it cannot decide;
-    `record_bytes` is the most that a record to publish may have."""
+    `record_bytes` is the most that a record to publish may have; `keeps` says whether records are kept for replay."""
 
     def __init__(
-        self, store: Store, reader: Reader, rules: Rules, topics: Topics, release: str, record_bytes: int = RECORD_BYTES
-    ) -> None:
+        self, store: Store, reader: Reader, rules: Rules, topics: Topics, release: str,
+        record_bytes: int = RECORD_BYTES, *, keeps: bool = False,
+    ) -> None:  # fmt: skip
         self.store = store
         self.reader = reader
         self.rules = rules
         self.topics = topics
         self.release = release
         self.record_bytes = record_bytes
+        self.keeps = keeps
         self.states = KnownStates()
         self.revisions = KnownRevisions()
 
@@ -65,6 +68,8 @@ class Hallway:
 
     async def _carry(self, readings: Sequence[Reading], owner: str, ranges: Sequence[OffsetRange], now: int) -> Report:
         work = self._work(now)
+        if self.keeps:  # packed before anything is locked
+            work.gathered.changes.kept = kept_rows(readings, ranges)
         async with self.store.batch() as batch:
             await batch.fence(owner, ranges)
             failpoint("batch.fenced")

@@ -1,6 +1,6 @@
 """What is looked after now and then, beside the loop: a changed rulebook, contracts that an older release could not
-decide, parked facts that a contract claims or that have waited for too long, sessions that stand still in the middle of
-a statement, and the gauges.
+decide, parked facts that a contract claims or that have waited for too long, records kept for replay, sessions that
+stand still in the middle of a statement, and the gauges.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ UPGRADE = "upgrade"
 GAUGES_EVERY_S = 5.0
 SWEEP_EVERY_S = 60.0
 SWEPT_AT_A_TIME = 1000
+PIECES_MOST = 10  # of kept records in one sweep: ten thousand rows, each of one batch and partition
 DAY_US = 86_400_000_000
 
 
@@ -45,7 +46,7 @@ class Upkeep:
 
     def __init__(
         self, store: Store, feed: Feed, rules: Rules, release: str, telemetry: Telemetry, health: Health,
-        pressure: Pressure | None = None,
+        pressure: Pressure | None = None, keep_days: int = 0,
     ) -> None:  # fmt: skip
         self._store = store
         self._feed = feed
@@ -54,6 +55,7 @@ class Upkeep:
         self._telemetry = telemetry
         self._health = health
         self._pressure = pressure
+        self._keep_days = keep_days
         self._clock = StoreClock(store)
         self._stopping = asyncio.Event()
 
@@ -112,9 +114,18 @@ class Upkeep:
         forgotten = await self._store.forget_parked(before, SWEPT_AT_A_TIME)
         self._telemetry.count("milepost_parked_expired_total", forgotten)
         await self._store.forget_documents(before, SWEPT_AT_A_TIME)
+        await self.forget_kept()
         tally = await self._store.tally()
         self._telemetry.gauge("milepost_parked", tally["parked"])
         self._telemetry.gauge("milepost_quarantine_open", tally["quarantine"])
+
+    async def forget_kept(self) -> None:
+        """Delete records that were kept for replay for long enough, a piece at a time; what is left waits for the next
+        sweep. Where none are to be kept any more, all that are there go."""
+        before = await self._clock.now() - self._keep_days * DAY_US
+        for _ in range(PIECES_MOST):
+            if await self._store.forget_kept(before, SWEPT_AT_A_TIME) < SWEPT_AT_A_TIME:
+                return
 
     async def wake(self, contracts: Collection[str], cause: str) -> None:
         """Have these contracts looked at now, by whichever worker comes first."""

@@ -13,6 +13,7 @@ from contracts_schema.facts import ABOUT_MESSAGES, Fact
 from contracts_schema.records import Record
 from services.history import retrospect as past
 from services.history.differences import Difference, Line, Sum, Totals
+from services.history.remapped import Otherwise
 from services.history.replay import Read, Replayed, doubts, replay_contract
 from services.history.retrospect import Would, counts_from, registration
 from services.history.rulebooks import Shelf, rules_of
@@ -28,6 +29,7 @@ from services.runtime.routing import Key, contract_of, keys_of
 from services.settings import Settings
 from services.wiring import doors
 from services.wiring.history import Progress, entries_of, named_or_all, read_history, read_moment
+from services.wiring.kept import KeptRecords, Reread, map_anew
 from services.wiring.wishes import Supposed, Wish, read_wish
 
 QUARANTINE_MOST = 100_000
@@ -38,32 +40,29 @@ _facts = Decoder(Fact)
 # -- replay ------------------------------------------------------------------------------------------------------------
 
 
-class Reread(Struct, frozen=True):
-    """A record in quarantine that can be read now, and what it says."""
-
-    id: str
-    was: str
-    now: tuple[str, ...]
-
-
 class Replays(Struct):
     """What would come out otherwise, contract by contract; those that come out the same are counted only. `records`
-    are quarantined records that can be read now, whatever contract they belong to."""
+    are those that can be read now and could not be then, or the other way, or that said nothing then and say something
+    of a contract now, whatever contract they belong to; `kept` counts the kept records that were mapped anew."""
 
     contracts: int = 0
     revisions: int = 0
     differing: list[Replayed] = []
     records: list[Reread] = []
+    kept: KeptRecords = KeptRecords()
 
 
 async def replay(settings: Settings, contracts: Sequence[str], progress: Progress) -> Replays:
-    """Map anew what lies in quarantine, and decide these contracts, or all, anew. Raises Refused for one that is
-    nowhere."""
+    """Map anew what is kept and what lies in quarantine, and decide these contracts, or all, anew. Raises Refused for
+    one that is nowhere."""
     found, rules = Replays(), settings.rules()
+    reader = Reader(settings.source_table(), rules, "replay")
     async with doors.open_store(settings) as store:
-        read_now, found.records = await _read_again(settings, store, rules)
+        read_now, found.records = await _read_again(store, reader)
+        found.kept, otherwise, told = await map_anew(store, reader)
+        found.records += told
         async for contract in named_or_all(store, contracts):
-            replayed = await _replay(store, contract, rules, read_now)
+            replayed = await _replay(store, contract, rules, read_now, otherwise)
             found.contracts += 1
             found.revisions += replayed.revisions
             if replayed.differs:
@@ -72,9 +71,9 @@ async def replay(settings: Settings, contracts: Sequence[str], progress: Progres
     return found
 
 
-async def _replay(store: Store, contract: str, rules: Rules, read_now: Read) -> Replayed:
-    contract_state, entries, decided_by, _ = await _stands(store, contract, rules)
-    return replay_contract(entries, contract_state, decided_by, rules, _ours(read_now, entries, contract_state))
+async def _replay(store: Store, contract: str, rules: Rules, read_now: Read, otherwise: Otherwise) -> Replayed:
+    state, entries, decided_by, _ = await _stands(store, contract, rules)
+    return replay_contract(entries, state, decided_by, rules, _ours(read_now, entries, state), otherwise)
 
 
 async def _stands(store: Store, contract: str, rules: Rules) -> tuple[State, list[LogEntry], Rules, Shelf]:
@@ -93,9 +92,9 @@ async def _stands(store: Store, contract: str, rules: Rules) -> tuple[State, lis
     return history.state, entries, decided_by, shelf
 
 
-async def _read_again(settings: Settings, store: Store, rules: Rules) -> tuple[Read, list[Reread]]:
+async def _read_again(store: Store, reader: Reader) -> tuple[Read, list[Reread]]:
     """Every open quarantined record that the present mappers can read, by the SHA-256 of its value; one at a time."""
-    reader, read_now, told = Reader(settings.source_table(), rules, "replay"), dict[bytes, tuple[Fact, ...]](), []
+    read_now, told = dict[bytes, tuple[Fact, ...]](), []
     for line in await store.quarantine(QUARANTINE_MOST):
         entry = await store.quarantined(line.id)
         if entry is None:

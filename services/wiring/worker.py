@@ -142,7 +142,8 @@ class _House:
             ),
         )  # fmt: skip
         self.publisher = KafkaPublisher(connection, PublisherSettings(max_record_bytes=most))
-        hallway = Hallway(store, Reader(sources, rules, cluster), rules, topics, RELEASE, most)
+        keep_days = settings.worker.keep_records_days
+        hallway = Hallway(store, Reader(sources, rules, cluster), rules, topics, RELEASE, most, keeps=keep_days > 0)
         lanes = Lanes(store, rules, topics, hallway.states, hallway.revisions, most, telemetry)
         self.relays = [
             Relay(
@@ -151,7 +152,7 @@ class _House:
             for wanted in ((Lane.COMMANDS,), EXPLAINING)
         ]
         pressure = Pressure(settings.worker.outbox_rows)
-        self.upkeep = Upkeep(store, self.feed, rules, RELEASE, telemetry, health, pressure)
+        self.upkeep = Upkeep(store, self.feed, rules, RELEASE, telemetry, health, pressure, keep_days)
         self.worker = Worker(
             store, self.feed, hallway, self.holdings, telemetry, health, self._committed, appetite, pressure
         )
