@@ -45,9 +45,11 @@ milestones:
 
 
 class Desk:
-    """Runs `milepost ...` in this process. `working` is false while no worker runs; `clock` answers microseconds."""
+    """Runs `milepost ...` in this process. `working` is false while no worker runs; `clock` answers microseconds;
+    `keeps` says whether its worker keeps records."""
 
-    def __init__(self, folder, capsys):
+    def __init__(self, folder, capsys, keeps=False):
+        self.keeps = keeps
         self.folder, self.capsys = folder, capsys
         self.ahead = 0
         self.store = MemoryStore(self.clock)
@@ -104,7 +106,8 @@ class Desk:
         if not self.working:
             return
         rules = self.settings.rules()
-        hallway = Hallway(self.store, Reader(self.settings.source_table(), rules, CLUSTER), rules, Topics(), "test")
+        reader = Reader(self.settings.source_table(), rules, CLUSTER)
+        hallway = Hallway(self.store, reader, rules, Topics(), "test", keeps=self.keeps)
         await self.store.take("w", CLUSTER, {Partition(r.topic, r.partition) for r in self.waiting})
         while self.waiting:
             record = self.waiting.pop(0)
