@@ -51,8 +51,9 @@ def went_back(at):
     of = {slot.source for slot in assessed(at)}
     objects = [s for s in at.slots if s.kind == "milestone.assessed" and s.source in of]
     for n, slot in enumerate(objects):
-        times = [order[1] for order, _ in slot.history]
-        told += [(max(times[: m + 1]), n, m, status) for m, (_, status) in enumerate(slot.history)]
+        history = sorted(slot.history, key=lambda told: told[0])
+        times = [order[1] for order, _ in history]
+        told += [(max(times[: m + 1]), n, m, status) for m, (_, status) in enumerate(history)]
     for moment, n, _, status in sorted(told):
         newest[n] = status
         words = [status for status in newest.values() if status is not None]
