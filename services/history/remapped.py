@@ -37,20 +37,14 @@ class FactDifference(Struct, frozen=True):
 
 
 class Remapped(Struct, frozen=True):
-    """A record (`id`: where it lies) that says something else now: marks of what it said, and what it says with the
-    contract that each fact goes to (None: to none; or it is about a document, of which all may have a part)."""
+    """A record (`id`: where it lies) that says something else now: marks of what it said, those of what is gone of it,
+    and what it says newly, with the contract that each fact goes to (None: to none, or it is about a document, of which
+    all may have a part)."""
 
     id: str
     said: frozenset[bytes]
-    now: tuple[tuple[str | None, Fact], ...]
-
-    def gone(self, mark: bytes) -> bool:
-        """Whether it no longer says what this mark stands for."""
-        return mark in self.said and all(mark_of(fact) != mark for _, fact in self.now)
-
-    def news(self) -> list[tuple[str | None, Fact]]:
-        """What it did not say then."""
-        return [(contract, fact) for contract, fact in self.now if mark_of(fact) not in self.said]
+    gone: frozenset[bytes]
+    news: tuple[tuple[str | None, Fact], ...]
 
 
 Otherwise = Mapping[bytes, Sequence[Remapped]]  # by the mark of each fact that the record gave
@@ -70,14 +64,13 @@ def marks_of(facts: Iterable[Fact]) -> frozenset[bytes]:
 
 def put_in_place(entries: Sequence[LogEntry], otherwise: Otherwise, told: list[FactDifference]) -> Iterator[LogEntry]:
     """The revisions with what records say now where they had said something else; each record once."""
-    subjects = _subjects_gone(entries, otherwise)
-    used: set[str] = set()
+    subjects, used = _subjects_gone(entries, otherwise), set[str]()
     for entry in entries:
         facts: list[Fact] = []
         for fact in entry.facts:
             mark = mark_of(fact)
             records = otherwise.get(mark, ())
-            gone = [record for record in records if record.gone(mark)]
+            gone = [record for record in records if mark in record.gone]
             if gone:
                 told.append(_gone(entry, fact, gone[0]))
             else:
@@ -86,17 +79,17 @@ def put_in_place(entries: Sequence[LogEntry], otherwise: Otherwise, told: list[F
                 if record.id not in used:
                     used.add(record.id)
                     facts += _mine(entry.contract, record)
-                    told += _more(entry, record, subjects[record.id])
+                    told += _more(entry, record, subjects.get(record.id, set()))
         yield replace(entry, facts=tuple(facts))
 
 
 def _subjects_gone(entries: Iterable[LogEntry], otherwise: Otherwise) -> dict[str, set[str]]:
     """By record, the subjects on which it no longer says what stands in the log."""
-    found: dict[str, set[str]] = {record.id: set() for records in otherwise.values() for record in records}
+    found: dict[str, set[str]] = {}
     for fact in (fact for entry in entries for fact in entry.facts):
         for record in otherwise.get(mark := mark_of(fact), ()):
-            if record.gone(mark):
-                found[record.id].add(subject_of(fact))
+            if mark in record.gone:
+                found.setdefault(record.id, set()).add(subject_of(fact))
     return found
 
 
@@ -104,14 +97,14 @@ def _mine(contract: str, record: Remapped) -> list[Fact]:
     """What a record says newly of a contract that had a part of it; what is about a document is about each of them."""
     return [
         replace(fact, address=Address(contract)) if fact.address == Address() else fact
-        for home, fact in record.news()
+        for home, fact in record.news
         if home == contract or fact.address == Address()
     ]
 
 
 def _gone(entry: LogEntry, fact: Fact, record: Remapped) -> FactDifference:
     """What stands in the place of a fact: the record's word on the same subject, or whatever else it says newly."""
-    news = [new for _, new in record.news()]
+    news = [new for _, new in record.news]
     same = [new for new in news if subject_of(new) == subject_of(fact)]
     now = tuple(statement(new) for new in same or news)
     return FactDifference(entry.contract, entry.revision, f"{fact.source}/{fact.id}", statement(fact), now or NOTHING)
@@ -120,7 +113,7 @@ def _gone(entry: LogEntry, fact: Fact, record: Remapped) -> FactDifference:
 def _more(entry: LogEntry, record: Remapped, subjects: set[str]) -> Iterator[FactDifference]:
     """What a record says beside what it said then, where no fact that is gone is told with it."""
     news = _mine(entry.contract, record)
-    if subjects - {subject_of(fact) for _, fact in record.news()}:
+    if subjects - {subject_of(fact) for _, fact in record.news}:
         return
     for fact in news:
         if subject_of(fact) not in subjects:

@@ -54,7 +54,8 @@ def replay_contract(
     found = Replayed(stored.contract, len(entries))
     shadow = Shadow(State(stored.contract), rules)
     try:
-        for entry in put_in_place(list(_read_anew(entries, read_now, found.facts)), otherwise, found.facts):
+        anew = list(_read_anew(entries, read_now, found.facts))
+        for entry in put_in_place(anew, otherwise, found.facts) if otherwise else anew:
             shadow.follow(entry)
         shadow.pass_time(stored.moment)
         after = outcome(shadow.state, rules)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from contracts_schema.records import Record
 from contracts_schema.rows import KeptRow
-from services.history.remapped import Otherwise, Remapped, marks_of, statement
+from services.history.remapped import Otherwise, Remapped, mark_of, marks_of, statement
 from services.ports import Store
 from services.reconciliation.calendar import show_moment
 from services.runtime.keeping import kept_records
@@ -79,16 +79,17 @@ def _compared(row: KeptRow, record: Record, said: frozenset[bytes], reader: Read
 
 async def _placed(store: Store, changed: Sequence[_Changed]) -> list[tuple[Remapped, Reading]]:
     """The same with the contracts that claim what they say now."""
-    keys = {key for one in changed for fact in one.reading.facts for key in keys_of(fact)}
     if not changed:
         return []
+    keys = {key for one in changed for fact in one.reading.facts for key in keys_of(fact)}
     async with store.batch() as batch:  # claims are read in a transaction; nothing is written in it
         claims = await batch.claims(keys)
     found = []
     for one in changed:
-        homes = [(contracts_of(fact, claims, ()) or (None,), fact) for fact in one.reading.facts]
-        now = tuple((home, fact) for contracts, fact in homes for home in contracts)
-        found.append((Remapped(one.id, one.said, now), one.reading))
+        new = [fact for fact in one.reading.facts if mark_of(fact) not in one.said]
+        news = tuple((home, fact) for fact in new for home in contracts_of(fact, claims, ()) or (None,))
+        gone = one.said - marks_of(one.reading.facts)
+        found.append((Remapped(one.id, one.said, gone, news), one.reading))
     return found
 
 
@@ -96,5 +97,5 @@ def _told(remapped: Remapped, reading: Reading) -> list[Reread]:
     """What concerns no fact of the log, or leaves nothing in it."""
     if remapped.said and reading.set_aside is not None:
         return [Reread(remapped.id, "it was used", (f"it cannot be read: {reading.set_aside.sentence}",), kept=True)]
-    now = tuple(statement(fact) for home, fact in remapped.now if home is not None)
+    now = tuple(statement(fact) for home, fact in remapped.news if home is not None)
     return [Reread(remapped.id, "it said nothing", now, kept=True)] if now and not remapped.said else []

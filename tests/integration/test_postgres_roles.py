@@ -74,7 +74,7 @@ def as_role(dsn, role):
 
 async def test_a_worker_does_its_work_with_the_rights_of_its_role_alone(kafka, dsn, tmp_path):
     site = Site(tmp_path, kafka.bootstrap, as_role(dsn, "milepost_worker"), f"roles-{dsn.rpartition('/')[2]}", 2)
-    await site.prepare()
+    await site.prepare(worker={"keep_records_days": 36_500})
     await site.send([*RECORDS, RECORDS[-1]._replace(value=b"\xff")])
     worker = site.worker()
     try:
@@ -86,6 +86,8 @@ async def test_a_worker_does_its_work_with_the_rights_of_its_role_alone(kafka, d
     assert len(await site.commands()) == CONTRACTS
     assert len(await site.read("milepost.quarantine")) == 1
     assert "permission denied" not in worker.log.read_text()
+    async with connected(dsn) as owner:
+        assert await owner.fetchval("select count(*) from kept_records")
 
 
 async def test_a_gate_does_its_work_with_the_rights_of_its_role_alone(kafka, dsn, tmp_path):

@@ -14,6 +14,7 @@ from services.runtime.keeping import kept_records, kept_rows
 from services.runtime.reading import Reading
 from services.runtime.upkeep import DAY_US, Upkeep
 from services.settings import load
+from services.wiring import kept
 
 REDMINE = """
   tracker: {dialect: redmine, topic: tracker.events, timezone: UTC, statuses: {met: [Closed], open: [New]}}
@@ -67,7 +68,8 @@ def rows(desk):
     return asyncio.run(desk.store.kept(BEGINNING, 100))
 
 
-def test_the_same_bytes_say_the_same_and_nothing_would_come_out_otherwise(desk):
+def test_the_same_bytes_say_the_same_and_nothing_would_come_out_otherwise(desk, monkeypatch):
+    monkeypatch.setattr(kept, "PAGE", 1)
     issue(desk)
     met(desk, "M2")
     found = desk.json("replay", "--all")
@@ -140,9 +142,9 @@ def test_a_record_that_came_twice_counts_once_in_the_place_of_what_it_said(desk)
 def test_what_lies_in_quarantine_is_not_kept_and_the_bytes_of_the_rest_are(desk):
     issue(desk)
     asyncio.run(send(desk, "tracker.events", b"nonsense"))
-    kept = {row.place: [(r.offset, r.value) for r, _ in kept_records(row)] for row in rows(desk)}
-    assert {place[1:] for place in kept} == {("contract.events", 0, 0), ("tracker.events", 0, 0)}
-    ((offset, value),) = kept[CLUSTER, "tracker.events", 0, 0]
+    read = {row.place: [(r.offset, r.value) for r, _ in kept_records(row)] for row in rows(desk)}
+    assert {place[1:] for place in read} == {("contract.events", 0, 0), ("tracker.events", 0, 0)}
+    ((offset, value),) = read[CLUSTER, "tracker.events", 0, 0]
     assert (offset, json.loads(value)["issue"]["id"]) == (0, 1)
 
 
