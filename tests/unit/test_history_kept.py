@@ -110,7 +110,8 @@ def test_a_record_that_was_used_and_cannot_be_read_now_is_told_and_holds(desk):
     assert (told["id"], told["was"]) == (f"{CLUSTER}/tracker.events/0/0", "it was used")
     assert told["now"][0].startswith("it cannot be read: ")
     (one,) = found["differing"]
-    assert "message.unreadable issue:1" in one["facts"][0]["now"][0]
+    assert {now.partition(" of ")[0] for f in one["facts"] for now in f["now"]} == {"message.unreadable issue:1"}
+    assert "nothing" not in {f["was"] for f in one["facts"]}
     assert one["positions"][0]["after"]["reasons"][0] == "SOURCE_UNREADABLE"
 
 
