@@ -8,6 +8,7 @@ from builders import (
     Story,
     a_contract,
     a_milestone,
+    an_amendment,
     attached,
     disputed,
     invoice,
@@ -22,7 +23,11 @@ from builders import (
 )
 from noticing import story_of
 
+from contracts_schema import facts as f
+from services.reconciliation.admission import doubt_fact
+
 HOUR = timedelta(hours=1)
+DAY_US = 86_400_000_000
 
 
 def conflicts(told, milestone="M1"):
@@ -89,6 +94,23 @@ def test_a_time_a_day_ahead_of_its_record_is_plausible_and_a_microsecond_more_is
     assert len(told.quarantined) == 1
 
 
+def test_a_doubt_about_a_time_a_day_ahead_has_that_time_and_about_one_further_ahead_that_of_its_record():
+    def time_of(said_at):
+        return doubt_fact(f.Doubt("pm", "e", f.Address("C-1", "M1"), said_at, b"d"), "why", 5).time
+
+    assert (time_of(5 + DAY_US), time_of(6 + DAY_US)) == (5 + DAY_US, 5)
+
+
+def test_a_doubt_about_a_registration_ends_with_a_newer_one_and_not_with_one_of_the_same_moment():
+    told, plan = story_of(a_milestone(requires=["met"])), a_milestone(requires=["met"])
+    told.tell(registered(a_contract(plan, version=2, amendment=an_amendment()), time=START + timedelta(days=9)))
+    moment = told.now
+    for version, later_by in ((3, 0), (4, 1)):
+        newer = a_contract(plan, version=version, amendment=an_amendment(id=f"A-{version}"))
+        told.tell(registered(newer, time=moment + timedelta(microseconds=later_by)))
+        assert ("SOURCE_UNREADABLE" in told.reasons()) == (later_by == 0)
+
+
 def test_of_a_sentence_five_hundred_characters_stand_in_the_log():
     told = story_of(a_milestone(requires=["met"]))
     told.tell(said("pm", "x" * 250, event="e" * 300))
@@ -145,6 +167,66 @@ def test_a_contingency_milestone_says_for_whom_it_stands_in_and_the_other_who_ha
     assert "NOT_IN_FORCE" not in told.reasons("MX")
 
 
+def test_of_two_that_stand_in_the_one_activated_last_pays_and_the_other_says_so():
+    told = story_of(a_milestone(), *[a_milestone(name, contingency_for="M1") for name in ("MX", "MY")])
+    for name, event in (("MX", "z"), ("MY", "a")):
+        told.tell(said("office", "milestone.activated", name, by="o", rationale="r", event=event))
+    (reason,) = [r for r in told.position("MX").reasons if r.code == "NOT_IN_FORCE"]
+    assert reason.detail == "MY has taken over from it"
+    assert "NOT_IN_FORCE" not in told.reasons("MY")
+
+
+def test_a_signature_from_the_moment_at_which_the_milestone_went_back_is_superseded():
+    told = story_of(a_milestone(requires=["signed_off"]))
+    told.tell(met(time=START), met(status="notMet", time=START + HOUR))
+    told.tell(signed(signed_at=(START + HOUR).isoformat()))
+    assert told.reasons() == ["SIGN_OFF_MISSING"]
+    told.tell(signed(signed_at=(START + HOUR + timedelta(microseconds=1)).isoformat()))
+    assert told.reasons() == []
+
+
+@pytest.mark.parametrize(("later_by", "counts"), [(-1, True), (0, True), (1, False)])
+def test_a_signature_is_taken_back_under_another_name_only_after_it_was_given(later_by, counts):
+    told = Story(people={"jane": ["office:jane", "legal:j"]})
+    told.tell(registered(a_contract(a_milestone(requires=["signed_off"]))), signed("jane", time=START))
+    moment = START + timedelta(microseconds=later_by)
+    told.tell(said("legal", "sign_off.withdrawn", by="j", role="site-manager", time=moment))
+    assert ("SIGN_OFF_MISSING" not in told.reasons()) == counts
+
+
+@pytest.mark.parametrize(("authority", "counts"), [
+    ({"from": "2026-03-01", "until": "2026-03-01"}, True), ({"from": "2026-03-02"}, False),
+    ({"until": "2026-02-28"}, False),
+])  # fmt: skip
+def test_an_authority_begins_and_ends_with_a_whole_day(authority, counts):
+    jane = {"person": "jane", "role": "site-manager"} | authority
+    told = story_of(a_milestone(requires=["signed_off"]), sign_off={"authority": [jane]}).tell(signed())
+    assert (told.reasons() == []) == counts
+
+
+def test_a_signature_a_day_ahead_of_its_message_is_plausible_and_a_microsecond_more_is_not():
+    told = story_of(a_milestone(requires=["signed_off"]))
+    ahead = START + timedelta(days=1)
+    told.tell(signed(signed_at=ahead.isoformat(), time=START))
+    assert told.quarantined == []
+    told.tell(signed(signed_at=(ahead + timedelta(microseconds=1)).isoformat(), time=START))
+    assert len(told.quarantined) == 1
+
+
+def test_a_waiver_counts_on_its_last_day_and_not_on_the_next():
+    told = story_of(a_milestone(requires=["met"])).tell(waived("NOT_MET", until="2026-03-01"))
+    assert told.reasons() == []
+    assert told.clock(START + timedelta(days=1)).reasons() == ["NOT_MET", "OVER_RELEASED"]
+
+
+def test_a_document_that_was_never_given_is_said_to_be():
+    told = story_of(a_milestone(requires=["met"]), compliance=["insurance"]).tell(met())
+    assert told.position().reasons[0].detail == "insurance is not valid (never given)"
+    paper = {"name": "insurance", "valid_from": "2026-01-01", "valid_until": "2026-02-28"}
+    told.tell(said("portal", "compliance.document", None, **paper))
+    assert told.position().reasons[0].detail == "insurance is not valid (2026-01-01 to 2026-02-28)"
+
+
 @pytest.mark.parametrize(("later_by", "disputes"), [(-1, True), (0, True), (1, False)])
 def test_another_operator_resolves_a_dispute_only_after_it_was_opened(later_by, disputes):
     told = story_of(a_milestone(requires=["met"])).tell(disputed("40.00", time=START), met())
@@ -197,3 +279,49 @@ def test_nothing_is_payable_of_another_suppliers_or_a_foreign_invoice(odd):
     told.tell(invoice("50.00", "I-0", issued_on="2026-02-01", **odd))
     payable = {t["invoice"]: t["payable_to_date"]["amount"] for t in told.commands[-1]["targets"]}
     assert payable == {"I-0": "0.00", "I-1": "50.00"}
+
+
+def test_one_cent_is_enough_to_be_told_that_it_was_paid_and_not_released():
+    told = story_of(a_milestone("M1", "0.01", requires=["met"]), a_milestone("M2", requires=["met"]))
+    told.tell(met("M1"), paid("0.02", "P-1", "M1"), paid("0.01", "P-2", "M2"))
+    assert [told.position(name).exceptions for name in ("M1", "M2")] == [
+        ("PAID_WHILE_HELD",), ("PAID_WITHOUT_RELEASE",),
+    ]  # fmt: skip
+    told = story_of(a_milestone(requires=["met"])).tell(paid("0.01", currency="USD"))
+    assert told.position().exceptions == ("PAID_WITHOUT_RELEASE",)
+
+
+def test_a_payment_is_worth_the_net_share_that_the_highest_authority_states_though_another_spoke_last():
+    told = story_of(a_milestone(requires=["met"])).tell(met())
+    told.tell(invoice("100.00", gross="200.00", source="ap"), invoice("100.00", gross="100.00", source="erp"))
+    assert told.tell(paid("200.00", invoice="I-1")).position().exceptions == ()
+
+
+def test_an_invoice_that_comes_to_nothing_has_no_net_share_and_a_payment_of_it_is_all_net():
+    told = story_of(a_milestone(requires=["met"])).tell(invoice("0.00", gross="0.00"), paid("1.00", invoice="I-1"))
+    assert (told.defects, told.position().exceptions) == ([], ("PAID_WITHOUT_RELEASE",))
+
+
+def test_retention_of_a_later_bracket_takes_nothing_off_what_lies_before_it():
+    steps = [{"until_percent": "50", "rate_percent": "10"}, {"rate_percent": "5"}]
+    story = story_of(
+        a_milestone("M1", "30.00", requires=["met"]), a_milestone("M2", "70.00", requires=["met"]),
+        retention={"steps": steps},
+    ).tell(met("M1"), met("M2"))  # fmt: skip
+    assert (story.released("M1"), story.released("M2")) == (27_00, 65_50)
+
+
+def test_what_is_taken_off_adds_up_to_no_more_than_is_held_where_something_was_carried():
+    opening = {"released": "90.00", "as_of": "2026-01-31", "reference": "R", "approved_by": "anna"}
+    told = story_of(a_milestone(requires=["met"], opening=opening), retention={"steps": [{"rate_percent": "10"}]})
+    told.tell(met(), disputed("8.00"))
+    assert [(r.code, r.amount) for r in told.position().reasons] == [("DISPUTED", 8_00), ("RETENTION", 2_00)]
+
+
+def test_a_source_that_states_an_invoice_otherwise_under_another_of_the_suppliers_names_contradicts_itself():
+    both = {"supplier": {"id": "SUP-1", "identifiers": ["VAT-1"]}}
+    told = story_of(a_milestone(requires=["invoiced"]), **both).tell(invoice("100.00"))
+    assert told.tell(invoice("100.00", supplier="VAT-1")).reasons() == []
+    told.tell(invoice("90.00", "I-2"), invoice("95.00", "I-2", supplier="VAT-1"))
+    (reason,) = [r for r in told.position().reasons if r.code == "SOURCE_CONTRADICTS_ITSELF"]
+    assert reason.detail == "portal contradicts itself about invoice I-2"

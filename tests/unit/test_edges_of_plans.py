@@ -16,6 +16,7 @@ from builders import (
     said,
     signed,
 )
+from looking_back import prove
 from noticing import story_of
 
 from contracts_schema import facts as f
@@ -127,6 +128,62 @@ def test_what_a_milestone_replaces_and_never_was_is_refused_with_its_place():
     plan = a_contract(a_milestone("M2", replaces=["M9"]), version=2, amendment=an_amendment())
     told.tell(registered(plan))
     assert " milestones.M2.replaces: " in told.quarantined[0]
+
+
+def test_a_milestone_that_leaves_the_plan_with_a_cent_released_is_told_of():
+    told = story_of(a_milestone("M1", "0.01", requires=["met"]), a_milestone("M2")).tell(met())
+    told.tell(registered(a_contract(a_milestone("M2"), version=2, amendment=an_amendment())))
+    assert told.position("M1").exceptions == ("WITHDRAWN",)
+
+
+def test_commands_go_where_the_contract_says_and_else_where_the_configuration_does():
+    assert [entry.finance for entry in story_of(a_milestone()).entries()] == ["ap"]
+    assert [entry.finance for entry in story_of(a_milestone(), finance="sap").entries()] == ["sap"]
+
+
+def test_a_new_status_is_logged_though_nothing_else_changes():
+    told = story_of(a_milestone(requires=["invoiced"]), a_milestone("M2", requires=["invoiced"])).tell(met("M2"))
+    assert [(d.milestone, d.status) for d in told.entries()[-1].decisions] == [("M2", "met")]
+
+
+def test_what_was_let_in_is_logged_though_it_changes_no_decision():
+    told = story_of(a_milestone(requires=["met"])).tell(
+        said("office", "evidence.attached", key="k:1", name="fat", sha256="a" * 64)
+    )
+    keyed = a_milestone(requires=["met"], refs={"office": ["k:1"]})
+    told.tell(registered(a_contract(keyed, version=2, amendment=an_amendment())))
+    assert [(entry.cause, len(entry.decisions)) for entry in told.entries()[-2:]] == [
+        ("registered", 0),
+        ("unparked", 0),
+    ]
+
+
+def test_one_event_for_two_milestones_holds_both_at_once():
+    told = story_of(a_milestone("M1", "50.00", requires=["met"]), a_milestone("M2", "50.00", requires=["met"]))
+    told.tell(met("M1", event="x"), said("pm", "milestone.assessed", "M2", status="notMet", event="x"))
+    assert [told.reasons(name)[0] for name in ("M1", "M2")] == ["SOURCE_CONTRADICTS_ITSELF"] * 2
+
+
+# What is worked out again
+
+
+def test_a_version_whose_day_came_and_changed_nothing_is_in_force_when_the_log_is_worked_out_again():
+    told = story_of(a_milestone(requires=["met"])).tell(met(status="notMet"))
+    keyed = a_milestone(requires=["met"], refs={"pm": ["issue:1"]})
+    later = an_amendment(effective_from="2026-03-02")
+    told.tell(registered(a_contract(keyed, version=2, amendment=later)))
+    told.clock(START + timedelta(days=2)).tell(said("pm", "milestone.assessed", key="issue:1", status="met"))
+    assert "review" not in [entry.cause for entry in told.entries()]
+    assert prove(told) == []
+
+
+def test_what_two_milestones_claimed_until_a_day_is_let_in_when_the_log_is_worked_out_again():
+    one, two = (a_milestone(name, "50.00", requires=["met"], refs={"pm": ["K"]}) for name in ("M1", "M2"))
+    told = story_of(one, two).tell(said("pm", "milestone.assessed", key="K", status="met"))
+    later = an_amendment(effective_from="2026-03-02")
+    told.tell(registered(a_contract(one, a_milestone("M2", "50.00", requires=["met"]), version=2, amendment=later)))
+    told.clock(START + timedelta(days=2))
+    assert prove(told) == []
 
 
 # Subjects, persons, words

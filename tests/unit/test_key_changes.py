@@ -30,6 +30,13 @@ def test_a_hold_stays_where_it_stood_until_a_person_lifts_it(change):
     assert story.tell(lifted_by()).released("M1") == 10_000
 
 
+@pytest.mark.parametrize("change", [*CHANGES.values()][1:], ids=[*CHANGES][1:])
+def test_it_stays_though_it_is_said_anew_and_is_lifted_under_the_key_it_had(change):
+    story = Story().tell(registered(a_contract(M1 | KEYS, M2)), HELD, change, met())
+    assert story.tell(under_key("hold.placed", hold="H-1", reason="still")).reasons("M1") == ["MANUAL_HOLD"]
+    assert story.tell(under_key("hold.lifted", hold="H-1", by="otto")).released("M1") == 10_000
+
+
 def test_a_hold_under_a_key_of_the_contract_stays_when_others_could_take_it_too():
     story = Story().tell(registered(a_contract(M1, **KEYS)), HELD, amended(M1, M2, **KEYS), met(), met("M2"))
     assert (story.reasons("M1"), story.released("M2")) == (["MANUAL_HOLD"], 10_000)

@@ -82,6 +82,7 @@ def test_an_event_is_known_by_where_it_begins_and_not_by_bytes_that_lie_across_t
     seen.add(b"12345678", b"another.")
     assert seen.told(b"12345678") == [b"abcdefgh", b"another."]
     assert Seen(seen.packed()).told(b"12345678") == [b"abcdefgh", b"another."]
+    assert Seen(b"a" * 15 + bytes(9) + b"12345678").told(bytes(8)) == [b"12345678"]
 
 
 def assessed(time=0, event="e", status="met", **more):
@@ -169,8 +170,39 @@ def test_an_unnumbered_invoice_whose_terms_change_contradicts_until_it_is_number
 
     state, _ = merged([invoice(1, "a"), invoice(2, "b")])
     assert contradicts(only(state))
-    state, _ = merged([invoice(1, "a"), invoice(2, "b"), invoice(2, "c", 1)])
-    assert not contradicts(only(state))
+    for number in (0, 1):
+        state, _ = merged([invoice(1, "a"), invoice(2, "b"), invoice(2, "c", number)])
+        assert not contradicts(only(state))
+
+
+def test_an_event_that_was_repeated_under_its_version_is_known_by_either_id_when_one_says_something_else():
+    again = f.Fact("pm", "a", f.Address("C-1", "M2"), 3, f.Assessed("notMet"))
+    state, _ = merged([assessed(1, "a", version=1), assessed(2, "b", version=1), again])
+    assert [contradicts(slot) for slot in state.slots.values()] == [True, True]
+
+
+def test_that_a_document_is_renewed_is_news_once_and_an_older_version_of_it_is_none():
+    def renewed(event, edition):
+        body = f.DocumentRenewed("d")
+        return f.Fact("pm", event, f.Address("C-1"), edition, body, document="d", edition=edition)
+
+    _, outcomes = merged([renewed("a", 7), renewed("b", 7), renewed("c", 6), renewed("d", 8)])
+    assert outcomes == [Merged.APPLIED, Merged.DUPLICATE, Merged.DUPLICATE, Merged.APPLIED]
+
+
+def unreadable(sentence="why", source="pm", digest=b"digest", record=b"record"):
+    return f.Fact(source, "u", f.Address("C-1", "M1"), 1, f.MessageUnreadable(sentence, digest, None, record))
+
+
+def test_an_unreadable_message_that_is_refused_in_other_words_by_now_is_a_repeat():
+    _, outcomes = merged([unreadable("why"), unreadable("why, in other words")])
+    assert outcomes == [Merged.APPLIED, Merged.DUPLICATE]
+
+
+def test_a_redriven_record_is_judged_anew_though_it_reads_otherwise_now_and_no_other_sources_is():
+    redriven = f.Fact("pm", "r", f.Address("C-1", "M1"), 2, f.MessageRedriven((b"record", b"reads otherwise")))
+    state, _ = merged([unreadable(), unreadable(source="erp", digest=b"another"), redriven])
+    assert state.verdicts == [b"another"]
 
 
 def test_two_unreadable_messages_under_one_id_are_doubts_and_no_contradiction():
