@@ -79,3 +79,8 @@ def test_a_log_with_an_adoption_proves():
     later = react(state, [Arrival((fact,), state.moment, "i")], state.moment, story.rules)
     assert prove(story, [*rows, *reaction.rows, *later.rows], state) == []
     assert [f.what for f in prove(story, [*rows, *later.rows], state)]
+
+
+def test_a_milestone_that_pays_nothing_has_said_nothing_and_says_nothing_anew():
+    story = Story().tell(registered(a_contract(a_milestone("M1", requires=["met"]), a_milestone("M2", None))))
+    assert [milestone for _, milestone, *_ in said(adopt(story.state(), story.rules, 40))] == ["M1"]

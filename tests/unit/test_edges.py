@@ -64,6 +64,19 @@ def test_dates_that_differ_are_shown_as_dates():
     ]  # fmt: skip
 
 
+def test_of_several_objects_of_one_source_the_newest_date_counts():
+    keyed = a_milestone(requires=["met"], refs={"pm": ["issue:1", "issue:2"]})
+    for first, second in ((1, 2), (2, 1)):
+        told = story_of(keyed)
+        for number, forecast in ((first, "2026-05-01"), (second, "2026-06-01")):
+            moment = START + number * HOUR
+            told.tell(said("pm", "milestone.scheduled", key=f"issue:{number}", forecast=forecast, time=moment))
+        told.tell(said("erp", "milestone.scheduled", forecast="2026-07-01", time=START))
+        assert conflicts(told)["forecast"][0][1:] == (
+            "2026-05-01" if first > second else "2026-06-01", "2026-03-01T10:00:00Z",
+        )  # fmt: skip
+
+
 def test_parts_of_an_invoice_in_two_currencies_come_to_nothing():
     told = story_of(a_milestone(requires=["invoiced"]))
     told.tell(invoice("60.00"), invoice("40.00", currency="USD"))
@@ -185,6 +198,15 @@ def test_a_signature_from_the_moment_at_which_the_milestone_went_back_is_superse
     assert told.reasons() == []
 
 
+def test_an_object_whose_status_is_taken_back_takes_the_milestone_back_with_it():
+    told = story_of(a_milestone(requires=["met", "signed_off"], refs={"pm": ["issue:1", "issue:2"]}))
+    told.tell(*[said("pm", "milestone.assessed", key=f"issue:{n}", status="met") for n in (1, 2)])
+    told.tell(disputed("1.00"), signed(signed_at=told.now.isoformat()))
+    assert told.reasons() == ["DISPUTED"]
+    told.tell(*[said("pm", "milestone.assessed", key="issue:1", status=status) for status in (None, "met")])
+    assert told.reasons()[0] == "SIGN_OFF_MISSING"
+
+
 @pytest.mark.parametrize(("later_by", "counts"), [(-1, True), (0, True), (1, False)])
 def test_a_signature_is_taken_back_under_another_name_only_after_it_was_given(later_by, counts):
     told = Story(people={"jane": ["office:jane", "legal:j"]})
@@ -232,6 +254,26 @@ def test_another_operator_resolves_a_dispute_only_after_it_was_opened(later_by, 
     told = story_of(a_milestone(requires=["met"])).tell(disputed("40.00", time=START), met())
     told.tell(resolved(source="legal", time=START + timedelta(microseconds=later_by)))
     assert ("DISPUTED" in told.reasons()) == disputes
+
+
+# What finance hears
+
+
+def test_finance_hears_of_a_total_that_is_stated_later_and_of_a_part_of_one_cent():
+    told = story_of(a_milestone("M1", "0.01", requires=["met", "invoiced"])).tell(met(), invoice("0.01"))
+    assert told.tell(invoice("0.01", total="0.02")).commands[-1]["targets"][0]["total"]["amount"] == "0.02"
+    told = story_of(a_milestone("M1", "1.00", requires=["received", "invoiced"])).tell(invoice("1.00"), received("1"))
+    target = told.commands[-1]["targets"][0]
+    assert (target["payable_to_date"]["amount"], target["state"]) == ("0.01", "part")
+
+
+def test_finance_hears_nothing_where_the_register_calls_the_same_supplier_by_another_of_its_names():
+    milestone = a_milestone(requires=["met", "invoiced"])
+    told = story_of(milestone, supplier={"id": "SUP-1", "identifiers": ["VAT-1"]}).tell(met(), invoice("100.00"))
+    known = len(told.commands)
+    anew = a_contract(milestone, supplier={"id": "VAT-1", "identifiers": ["SUP-1"]}, version=2)
+    told.tell(registered(anew | {"amendment": an_amendment()}))
+    assert (told.state().in_force, len(told.commands)) == (2, known)
 
 
 # Receipts and money
@@ -295,6 +337,11 @@ def test_a_payment_is_worth_the_net_share_that_the_highest_authority_states_thou
     told = story_of(a_milestone(requires=["met"])).tell(met())
     told.tell(invoice("100.00", gross="200.00", source="ap"), invoice("100.00", gross="100.00", source="erp"))
     assert told.tell(paid("200.00", invoice="I-1")).position().exceptions == ()
+
+
+def test_a_payment_of_an_invoice_that_is_all_tax_is_no_net():
+    told = story_of(a_milestone(requires=["met"])).tell(invoice("0.00", gross="0.01"), paid("0.01", invoice="I-1"))
+    assert told.position().exceptions == ()
 
 
 def test_an_invoice_that_comes_to_nothing_has_no_net_share_and_a_payment_of_it_is_all_net():
