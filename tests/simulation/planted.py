@@ -93,7 +93,7 @@ PLANTED = {
     "a contract is loaded without its lock": (SimBatch, "load", loads_without_lock),
     "a state that another worker changed is taken for known": (KnownStates, "take", lambda self, contract, raw: (
         self._known[contract][1] if contract in self._known else decode_state(raw))),
-    "an event counts each time it comes": (Seen, "has", lambda self, identity, content: False),
+    "an event counts each time it comes": (Seen, "told", lambda self, identity: []),
     "a relay sends without asking for its lease": (Leases, "holds", lambda self, name: True),
     "rows are deleted before they are confirmed": (Relay, "_send_oldest", deletes_first),
     "what the broker did not confirm counts as sent": (Relay, "_publish", takes_silence_for_yes),
