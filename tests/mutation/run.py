@@ -24,11 +24,11 @@ OUT = ROOT / "build" / "mutation.jsonl"
 TESTS = [
     *(f"tests/unit/test_{name}.py" for name in (
         "admission", "adoption", "bad_documents", "bad_facts", "calendar", "claims", "control_totals", "crosswalk",
-        "decide", "edges", "edges_of_notices", "edges_of_plans", "end_of_time", "explain", "history_evidence",
-        "history_past", "history_published", "history_shadow", "history_verify", "house_papers", "key_changes", "known",
-        "merge", "money", "notice_settings", "notices_ageing", "notices_dates", "notices_papers", "notices_telling",
-        "payments", "plan_changes", "react", "redrive", "registration", "reviews", "settled", "turn", "values",
-        "versions", "void_parts", "working_days")),
+        "decide", "edges", "edges_of_money", "edges_of_notices", "edges_of_plans", "end_of_time", "explain",
+        "history_evidence", "history_past", "history_published", "history_shadow", "history_verify", "house_papers",
+        "key_changes", "known", "merge", "money", "notice_settings", "notices_ageing", "notices_dates",
+        "notices_papers", "notices_telling", "payments", "plan_changes", "react", "redrive", "registration", "reviews",
+        "settled", "turn", "values", "versions", "void_parts", "working_days")),
     "tests/tables", "tests/mutation/agreeing.py",
 ]  # fmt: skip
 OF_MAPPERS = [

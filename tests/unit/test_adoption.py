@@ -31,6 +31,11 @@ def test_the_subject_under_which_it_is_looked_up_is_that_of_the_fact():
     assert adopted(State("C-2")) is None
 
 
+def test_what_is_said_before_any_plan_is_in_force_is_in_the_log():
+    (entry,) = adopt(State("C-1"), Story().rules, 7, 1).entries
+    assert [fact.kind for fact in entry.facts] == ["commands.adopted"]
+
+
 def test_every_milestone_says_its_state_anew_above_what_was_seen():
     plan = a_contract(a_milestone("M1", requires=["met"]), a_milestone("M2", requires=["met"]))
     story = Story().tell(registered(plan), met("M1"))

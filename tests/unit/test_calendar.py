@@ -32,6 +32,7 @@ def test_a_day_begins_when_the_clock_of_its_zone_says_so():
 
 def test_moments_are_written_in_utc():
     assert show_moment(micros(datetime(2026, 3, 1, tzinfo=UTC))) == "2026-03-01T00:00:00Z"
+    assert micros(datetime(1970, 1, 1, 0, 0, 1, 5, tzinfo=UTC)) == 1_000_005
 
 
 def review(story):

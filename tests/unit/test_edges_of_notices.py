@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from builders import Story, a_contract, a_milestone, disputed, invoice, met, registered, said, signed
+from builders import Story, a_contract, a_milestone, disputed, invoice, met, paid, registered, said, signed
 from noticing import day, open_now, records, told
 
 from contracts_schema.notices import NoticeKind
 from contracts_schema.reasons import REMEDIES, HoldReason
 from services.reconciliation.notices import KINDS, clears_when, matrix
+from services.reconciliation.notices.flags import sign_off_flags
 from services.reconciliation.policy import NoticePolicy
 
 
@@ -99,3 +100,29 @@ def test_of_a_contract_that_has_ended_no_dispute_and_no_odd_signature_is_told(st
     told_of.clock(day("2026-04-20"))
     for kind in ("DISPUTE", "SIGN_OFF_FLAGGED"):
         assert any(kind in line for line in told(told_of)) == tells, kind
+
+
+def test_what_is_red_comes_before_what_is_older():
+    told_of = story_of(a_milestone(requires=["met"]), a_milestone("M2", requires=["met"])).tell(met(percent="60"))
+    told_of.clock(day("2026-03-03")).tell(paid("30.00", milestone="M2"))
+    assert [line.split()[:2] for line in open_now(told_of)] == [
+        ["PAID_WITHOUT_RELEASE", "M2"],
+        ["SIGN_OFF_FLAGGED", "M1"],
+    ]
+
+
+def test_what_cannot_be_read_is_told_of_its_milestone_or_once_where_it_may_be_of_several():
+    one, two = (a_milestone(name, requires=["met"], refs={"pm": ["K"]}) for name in ("M1", "M2"))
+    for keyed, about in (((one, two), "HOLD_AGEING SOURCE_UNREADABLE"), ((one,), "HOLD_AGEING M1 SOURCE_UNREADABLE")):
+        told_of = story_of(*keyed).tell(said("pm", "milestone.assessed", key="K", status="so so"))
+        told_of.clock(day("2026-03-31"))
+        assert [line for line in open_now(told_of) if line.startswith(about)] != []
+
+
+def test_only_a_signature_from_before_the_milestone_went_back_is_said_to_be_superseded():
+    told_of = story_of(a_milestone(requires=["met", "signed_off"]))
+    told_of.tell(met(), signed("jane"), met(status="notMet"), met())
+    flags = sign_off_flags(told_of.standings()["M1"].case)
+    assert flags == ["the signature of jane is superseded: the milestone was re-opened at 2026-03-01T08:00:04Z"]
+    told_of.tell(signed("jane", signed_at="2026-03-01T08:00:06Z"))
+    assert sign_off_flags(told_of.standings()["M1"].case) == []

@@ -166,7 +166,7 @@ def test_of_a_frozen_contract_there_is_what_was_told_last():
     frozen.frozen = "2"
     (shown,) = notices_now(frozen, story.rules)
     assert (shown.kind, shown.milestone, shown.severity) == ("PAID_WITHOUT_RELEASE", "M1", "red")
-    assert shown.detail == "told before the contract was frozen"
+    assert (shown.detail, shown.amount) == ("told before the contract was frozen", 0)
 
 
 def test_before_a_version_is_in_force_nothing_is_open():

@@ -86,6 +86,14 @@ def test_an_old_version_that_waited_for_its_contract_counts_nowhere():
     assert (story.released("A1", "A"), story.reasons("A1", "A")) == (0, ["NOT_INVOICED"])
 
 
+def test_what_says_that_a_part_is_void_is_no_ground_of_what_is_decided_then(story):
+    send(story, a_paper(lines=HERE), a_paper(lines=THERE))
+    renewed = [fact.id for entry in story.entries("A") for fact in entry.facts if fact.kind == "document.renewed"]
+    (decided,) = story.tell(is_met("A")).entries("A")[-1].decisions
+    assert renewed != []
+    assert all(name not in ground for ground in decided.basis for name in renewed)
+
+
 def test_money_that_is_out_on_a_void_part_is_shown_as_released_too_much(story):
     send(story.tell(is_met("A")), a_paper(lines=HERE))
     assert story.released("A1", "A") == 100_00
