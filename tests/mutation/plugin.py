@@ -72,21 +72,21 @@ class Trial:
         return self.ends is not None and time.monotonic() > self.ends
 
     def chosen(self):
-        """The mutants to try, mixed, so that those tried before the time is up are a fair sample."""
+        """The mutants to try with their numbers, mixed, so that those tried before the time is up are a fair sample."""
         all_of_them = [
-            (zlib.crc32(f"{path}/{n}/{mutant.function}".encode()), path, mutant)
+            (zlib.crc32(f"{path}/{n}/{mutant.function}".encode()), path, n, mutant)
             for path in self.modules
             for n, mutant in enumerate(mutants(Path(path).read_text()))
             if self.wanted(path, n, mutant)
         ]
-        return [(path, mutant) for _, path, mutant in sorted(all_of_them, key=lambda one: one[0])]
+        return [one[1:] for one in sorted(all_of_them, key=lambda one: one[0])]
 
     def tried(self):
         """What came of each chosen mutant."""
         chosen = self.chosen()
-        for n, (path, mutant) in enumerate(chosen):
+        for done, (path, n, mutant) in enumerate(chosen):
             if self.is_late():
-                self.left = len(chosen) - n
+                self.left = len(chosen) - done
                 return
             module = importlib.import_module(path.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
             function, full = live_function(module, mutant.function), str(Path(path).resolve())
@@ -97,8 +97,8 @@ class Trial:
             result, by = self.attempt(function, code, tests) if tests and code else ("no test reaches it", None)
             if by is not None:
                 self.killers.setdefault((full, mutant.function), Counter())[by.nodeid] += 1
-            yield {"file": path, "function": mutant.function, "line": mutant.line, "change": mutant.change,
-                   "tests": len(tests), "result": result, "by": by and by.nodeid}  # fmt: skip
+            yield {"file": path, "number": n, "function": mutant.function, "line": mutant.line,
+                   "change": mutant.change, "tests": len(tests), "result": result, "by": by and by.nodeid}  # fmt: skip
 
     def ordered(self, full, mutant):
         """Tests that execute what was changed, as many as fit into the time for one mutant."""

@@ -90,7 +90,7 @@ def trial(modules, wanted, seconds=None, tests=None):
 def results():
     """The newest result of each mutant."""
     lines = OUT.read_text().splitlines() if OUT.exists() else []
-    return {(r["file"], r["function"], r["line"], r["change"]): r for r in map(json.loads, lines)}
+    return {(r["file"], r.get("number"), r["function"], r["line"], r["change"]): r for r in map(json.loads, lines)}
 
 
 def is_killed(result):
@@ -159,8 +159,8 @@ def main():
     known = results()
     alive = {key for key, r in known.items() if not is_killed(r)}
 
-    def wanted(path, _, m):
-        key = (path, m.function, m.line, m.change)
+    def wanted(path, n, m):
+        key = (path, n, m.function, m.line, m.change)
         return key in alive if asked.again else not asked.rest or key not in known
 
     code, _ = trial(modules, wanted, asked.seconds, asked.tests)
