@@ -121,6 +121,8 @@ def test_a_source_that_states_an_invoice_otherwise_under_another_of_the_supplier
     told.tell(invoice("90.00", "I-2"), invoice("95.00", "I-2", supplier="VAT-1"))
     (reason,) = [r for r in told.position().reasons if r.code == "SOURCE_CONTRADICTS_ITSELF"]
     assert reason.detail == "portal contradicts itself about invoice I-2"
+    told.tell(invoice("95.00", "I-2", supplier="VAT-1", version=0))
+    assert "SOURCE_CONTRADICTS_ITSELF" not in told.reasons()
 
 
 def test_a_sum_of_invoices_above_the_value_is_told_rounded_up():
@@ -128,3 +130,27 @@ def test_a_sum_of_invoices_above_the_value_is_told_rounded_up():
     told = story_of(a_milestone(requires=["invoiced"]), rates=rates).tell(invoice("150.00", currency="USD"))
     (reason,) = [r for r in told.position().reasons if r.code == "INVOICE_EXCEEDS_VALUE"]
     assert reason.detail == "150.01 invoiced, 100.00 is the value"
+
+
+@pytest.mark.parametrize(("said_by_portal", "differs"), [
+    ({"business_unit": "north"}, True), ({}, True), ({"business_unit": "south"}, False), ({"supplier": "SUP-9"}, False),
+])  # fmt: skip
+def test_who_has_no_say_about_invoices_is_shown_where_it_may_be_the_same_invoice(said_by_portal, differs):
+    told = story_of(a_milestone(requires=["invoiced"]), authority={"invoice": ["erp"]})
+    told.tell(invoice("100.00", source="erp", business_unit="north"), invoice("90.00", **said_by_portal))
+    assert [c.field for c in told.position().conflicts] == (["invoice"] if differs else [])
+
+
+def test_an_invoice_without_a_business_unit_is_the_one_of_the_only_unit():
+    told = story_of(a_milestone(requires=["met", "invoiced"])).tell(met(), invoice("60.00", business_unit="north"))
+    assert told.tell(invoice("70.00", source="erp")).released() == 70_00
+    assert len(told.commands[-1]["targets"]) == 1
+
+
+def test_one_invoice_under_names_that_are_one_supplier_only_through_each_other_is_one():
+    told = story_of(a_milestone(requires=["invoiced"])).tell(
+        invoice("10.00", supplier="S1", supplier_identifiers=["S2"]),
+        invoice("10.00", source="erp", supplier="S2", supplier_identifiers=["S3"]),
+        invoice("10.00", source="ap", supplier="S3"),
+    )
+    assert len(told.commands[-1]["targets"]) == 1
