@@ -159,8 +159,10 @@ def test_a_newer_version_of_the_document_that_says_the_same_confirms_the_part():
 def test_another_object_under_a_key_is_a_reused_id_until_the_contract_is_registered_anew():
     state, _ = merged([assessed(1, "a", document="d@1"), assessed(2, "b", document="d@2")])
     assert contradicts(only(state))
+    state, _ = merged([assessed(n, str(n), document=f"d@{n}") for n in (1, 2, 3)])
     _bind_keys_anew(state)
     assert not contradicts(only(state))
+    assert only(state).created == ["3"]
 
 
 def test_an_unnumbered_invoice_whose_terms_change_contradicts_until_it_is_numbered():

@@ -92,3 +92,14 @@ def test_that_an_invoice_was_paid_under_another_milestone_is_what_the_reason_say
     story = paid_in_part().tell(split(), received("100", milestone="M1b"), part("40.00", "M1b"))
     (reason,) = story.position("M1b").reasons
     assert reason.detail == "what is invoiced here was paid by what was carried elsewhere"
+
+
+def test_what_two_paid_of_one_invoice_is_left_for_others_only_as_far_as_the_heir_cannot_take_it_up():
+    plan = a_contract(*[a_milestone(name, **PROOFS) for name in ("M0", "M1", "M2")])
+    story = Story().tell(registered(plan), received("1", milestone="M0"), part("1.00", "M0", "I-9"))
+    story.tell(received("30"), received("30", milestone="M2"), part("35.00", "M1"), part("35.00", "M2"))
+    heirs = a_milestone("M3", replaces=["M1", "M2"], **PROOFS), a_milestone("M4", replaces=["M0"], **PROOFS)
+    story.tell(amended(2, *heirs), received("100", milestone="M3"), received("100", milestone="M4"))
+    story.tell(part("50.00", "M3"), part("20.00", "M4"))
+    payable = {c["milestone"]: c["targets"][0]["payable_to_date"]["amount"] for c in story.commands if c["targets"]}
+    assert payable["M4"] == "10.00"  # 60.00 of its 70.00 were paid: 50.00 of what is M3's, and 10.00 of what is M4's
