@@ -13,6 +13,7 @@ from builders import (
     disputed,
     invoice,
     met,
+    received,
     registered,
     resolved,
     said,
@@ -50,6 +51,13 @@ def test_one_invoice_in_two_words_is_shown_with_the_time_of_each():
     told.tell(invoice("100.00", time=START), invoice("90.00", source="erp", time=START - HOUR))
     assert [(source, at) for source, _, at in conflicts(told)["invoice"]] == [
         ("erp", "2026-03-01T07:00:00Z"), ("portal", "2026-03-01T08:00:00Z"),
+    ]  # fmt: skip
+
+
+def test_receipts_that_differ_are_shown_with_what_was_received_accepted_and_rejected():
+    told = story_of(a_milestone(requires=["received"])).tell(received("40"), received("30", by="portal", rejected="5"))
+    assert [(source, value) for source, value, _ in conflicts(told)["received"]] == [
+        ("erp", [["u", "40", "40", "0"]]), ("portal", [["u", "30", "30", "5"]]),
     ]  # fmt: skip
 
 

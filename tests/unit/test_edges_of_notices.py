@@ -96,6 +96,7 @@ def test_of_a_contract_that_has_ended_no_dispute_and_no_odd_signature_is_told(st
     told_of = story_of(a_milestone(requires=["met", "signed_off"]), status=status)
     everything = disputed()
     told_of.tell(replace(everything, data={k: v for k, v in everything.data.items() if k != "milestone"}))
+    told_of.tell(disputed(dispute="D-2"))
     told_of.tell(met(percent="90"), signed("jane", signed_at="2026-02-20T08:00:00Z"))
     told_of.clock(day("2026-04-20"))
     for kind in ("DISPUTE", "SIGN_OFF_FLAGGED"):

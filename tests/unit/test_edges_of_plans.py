@@ -60,6 +60,11 @@ def test_claims_of_other_suppliers_under_the_same_number_are_left_alone():
     assert [claim.contract for claim in said_to_a.claims] == ["B"]
 
 
+def test_one_part_is_not_claimed_twice_though_it_is_more_than_the_total_that_is_stated():
+    told = story_of(a_milestone(requires=["invoiced"])).tell(invoice("100.00", total="90.00"))
+    assert "INVOICE_CLAIMED_TWICE" not in told.reasons()
+
+
 def test_who_claims_an_invoice_twice_does_not_drag_a_sound_one_along():
     told = story_of(a_milestone("M1", requires=["invoiced"]), a_milestone("M2", requires=["invoiced"]))
     told.tell(invoice("30.00", "I-9", "M1"), invoice("60.00", "I-1", "M1", total="100.00"))

@@ -46,6 +46,21 @@ def test_a_document_that_follows_without_a_gap_counts():
     assert "ends on 2026-03-10" in records(with_gap)[0].detail
 
 
+def test_a_document_that_begins_today_covers_today():
+    story = story_of(a_milestone(requires=["met"]), compliance=["insurance"])
+    assert told(story.tell(paper("2026-03-01", "2026-12-31"))) == []
+    ends_today = story_of(a_milestone(requires=["met"]), compliance=["insurance"]).tell(
+        paper("2026-03-01", "2026-03-01")
+    )
+    assert "ends on 2026-03-01" in records(ends_today)[0].detail
+
+
+def test_how_long_one_waits_for_a_document_is_what_the_policy_says_of_its_hold():
+    policy = Policy(notices=NoticePolicy(hold_days={"default": 10, "COMPLIANCE_EXPIRED": 2}))
+    story = story_of(a_milestone(requires=["met"]), compliance=["insurance"], policy=policy).clock(day("2026-03-06"))
+    assert told(story)[0].startswith("2026-03-03 opened DOCUMENT_EXPIRING insurance")
+
+
 def test_a_document_that_was_never_given_is_told_of_after_ten_working_days():
     story = story_of(a_milestone(requires=["met"]), compliance=["insurance"]).clock(day("2026-03-13"))
     assert told(story) == ["2026-03-13 opened DOCUMENT_EXPIRING insurance red 0"]
