@@ -10,6 +10,7 @@ from contracts_schema.notices import NoticeKind
 from contracts_schema.reasons import REMEDIES, HoldReason
 from services.reconciliation.notices import KINDS, clears_when, matrix
 from services.reconciliation.notices.flags import sign_off_flags
+from services.reconciliation.notices.wire import notice_of
 from services.reconciliation.policy import NoticePolicy
 
 
@@ -127,3 +128,20 @@ def test_only_a_signature_from_before_the_milestone_went_back_is_said_to_be_supe
     assert flags == ["the signature of jane is superseded: the milestone was re-opened at 2026-03-01T08:00:04Z"]
     told_of.tell(signed("jane", signed_at="2026-03-01T08:00:06Z"))
     assert sign_off_flags(told_of.standings()["M1"].case) == []
+
+
+@pytest.mark.parametrize(("status", "tells"), [("active", True), ("terminated", False)])
+def test_nobody_is_asked_for_a_signature_on_a_contract_that_has_ended(status, tells):
+    told_of = story_of(a_milestone(requires=["met", "signed_off"]), sign_off={"due_working_days": 2}, status=status)
+    told_of.tell(met()).clock(day("2026-03-31"))
+    assert any("SIGN_OFF" in line for line in told(told_of)) == tells
+
+
+def test_a_notice_goes_out_as_it_stands_in_the_log():
+    told_of = story_of(a_milestone(requires=["met"])).tell(paid("30.00"))
+    row, entry = told_of.log()[-1], told_of.entries()[-1]
+    notice = notice_of(entry, entry.notices[0], row.head)
+    assert (notice.kind, notice.milestone, notice.state, notice.severity) == (
+        "PAID_WITHOUT_RELEASE", "M1", "opened", "red",
+    )  # fmt: skip
+    assert (notice.amount.amount, notice.since, notice.chain.head) == ("30.00", "2026-03-01", row.head.hex())
