@@ -59,6 +59,7 @@ def test_receipts_that_differ_are_shown_with_what_was_received_accepted_and_reje
     assert [(source, value) for source, value, _ in conflicts(told)["received"]] == [
         ("erp", [["u", "40", "40", "0"]]), ("portal", [["u", "30", "30", "5"]]),
     ]  # fmt: skip
+    assert told.position().reasons[-1].detail == "40 of 100 u accepted"
 
 
 def test_dates_that_differ_are_shown_as_dates():

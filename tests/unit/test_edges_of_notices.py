@@ -8,6 +8,7 @@ from noticing import day, open_now, records, told
 
 from contracts_schema.notices import NoticeKind
 from contracts_schema.reasons import REMEDIES, HoldReason
+from services.reconciliation.crosswalk import index_of
 from services.reconciliation.notices import KINDS, clears_when, matrix
 from services.reconciliation.notices.flags import sign_off_flags
 from services.reconciliation.notices.wire import notice_of
@@ -34,6 +35,13 @@ def test_nothing_is_never_more_than_small_even_where_every_amount_is_large():
 def test_limits_are_shares_of_the_contracts_value():
     assert matrix._shares(10_000, "5", "20") == (500, 2_000)
     assert matrix._shares(10_001, "5", "20") == (501, 2_001)
+
+
+def test_a_milestone_that_pays_nothing_adds_nothing_to_what_is_large_and_to_what_is_at_stake():
+    told_of = story_of(a_milestone(due="2026-03-20", requires=["met"]), a_milestone("M2", None, after=["M1"]))
+    assert matrix._total(index_of(told_of.state().plans[1].plan).plan) == 100_00
+    (at_risk,) = (n for n in records(told_of.tell(forecast("2026-04-20"))) if n.kind == "AT_RISK")
+    assert at_risk.amount == 100_00
 
 
 def test_what_clears_a_hold_that_ages_is_what_clears_its_reason():
@@ -123,7 +131,7 @@ def test_what_cannot_be_read_is_told_of_its_milestone_or_once_where_it_may_be_of
 
 def test_only_a_signature_from_before_the_milestone_went_back_is_said_to_be_superseded():
     told_of = story_of(a_milestone(requires=["met", "signed_off"]))
-    told_of.tell(met(), signed("jane"), met(status="notMet"), met())
+    told_of.tell(met(), signed("jane", signed_at="2026-03-01T08:00:04Z"), met(status="notMet"), met())
     flags = sign_off_flags(told_of.standings()["M1"].case)
     assert flags == ["the signature of jane is superseded: the milestone was re-opened at 2026-03-01T08:00:04Z"]
     told_of.tell(signed("jane", signed_at="2026-03-01T08:00:06Z"))

@@ -108,6 +108,12 @@ def test_an_older_word_still_fills_in_a_field_that_the_newer_one_left_out():
     assert outcomes[1] is not Merged.STALE
 
 
+def test_a_field_that_was_left_out_and_said_again_is_as_new_as_that_word():
+    said = [assessed(1, "a", percent="50"), assessed(2, "b"), assessed(4, "d", percent="70")]
+    state, _ = merged([*said, assessed(3, "c", percent="60")])
+    assert only(state).body.percent == "70"
+
+
 def test_a_record_mapped_anew_replaces_what_it_gave_before():
     state, _ = merged([assessed(1, "a", "notMet"), assessed(1, "a", "met", mapper=2)])
     assert only(state).body.status == "met"

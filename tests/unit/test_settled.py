@@ -45,6 +45,12 @@ def test_what_was_paid_is_not_payable_again_where_another_successor_has_the_invo
     assert (story.released("M1a"), story.released("M1b"), story.reasons("M1b")) == (4_000, 0, ["NOT_INVOICED"])
 
 
+def test_one_cent_that_was_not_paid_elsewhere_is_payable_where_nothing_was_carried_to():
+    story = paid_in_part().tell(split(), received("100", milestone="M1b"), part("39.99", "M1b"))
+    assert story.reasons("M1b") == ["NOT_INVOICED"]
+    assert story.tell(invoice("0.01", "I-2", "M1b")).released("M1b") == 1
+
+
 def test_split_and_merged_again_it_was_paid_once():
     story = paid_in_part().tell(split(), amended(3, a_milestone("M2", replaces=["M1a", "M1b"], **PROOFS)))
     story.tell(received("100", milestone="M2"), part("100.00", "M2"))

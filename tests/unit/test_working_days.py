@@ -39,6 +39,7 @@ from services.reconciliation.calendar import later, working_day
         (date(2027, 1, 4), -261, None, date(2026, 1, 2)),
         # Where time ends, and where it begins.
         (date(9998, 12, 31), 1, None, date(9999, 1, 1)),
+        (date(2, 1, 1), -1, None, date(1, 12, 31)),
         (date(9999, 12, 30), 5, None, date.max),
         (date(1, 1, 2), -5, None, date.min),
     ],
