@@ -65,6 +65,13 @@ def test_one_part_is_not_claimed_twice_though_it_is_more_than_the_total_that_is_
     assert "INVOICE_CLAIMED_TWICE" not in told.reasons()
 
 
+@pytest.mark.parametrize("units", [("north", "south"), ("south", "north")])
+def test_claims_of_one_number_are_kept_in_the_order_of_their_business_units_whichever_came_first(units):
+    told = story_of(a_milestone(requires=["invoiced"]))
+    told.tell(*[invoice("10.00", business_unit=unit) for unit in units])
+    assert [claim.business_unit for claim in told.state().claims["I-1"]] == ["north", "south"]
+
+
 def test_who_claims_an_invoice_twice_does_not_drag_a_sound_one_along():
     told = story_of(a_milestone("M1", requires=["invoiced"]), a_milestone("M2", requires=["invoiced"]))
     told.tell(invoice("30.00", "I-9", "M1"), invoice("60.00", "I-1", "M1", total="100.00"))

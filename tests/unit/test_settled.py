@@ -1,5 +1,6 @@
 """What an invoice was paid under a milestone that was replaced is counted once, whoever has its parts now (C3, E3)."""
 
+import pytest
 from builders import Story, a_contract, a_milestone, an_amendment, invoice, received, registered
 
 PROOFS = {"requires": ["received", "invoiced"]}
@@ -108,3 +109,10 @@ def test_what_two_paid_of_one_invoice_is_left_for_others_only_as_far_as_the_heir
     story.tell(part("50.00", "M3"), part("20.00", "M4"))
     payable = {c["milestone"]: c["targets"][0]["payable_to_date"]["amount"] for c in story.commands if c["targets"]}
     assert payable["M4"] == "10.00"  # 60.00 of its 70.00 were paid: 50.00 of what is M3's, and 10.00 of what is M4's
+
+
+@pytest.mark.parametrize(("issued_on", "payable"), [("2026-03-31", "0.00"), ("2026-04-01", "40.00")])
+def test_what_was_paid_before_milepost_settles_invoices_that_were_issued_until_its_last_day(issued_on, payable):
+    story = Story().tell(registered(a_contract(a_milestone("M1", **PROOFS, **OPENED))), received("80"))
+    story.tell(invoice("40.00", "I-8", issued_on=issued_on))
+    assert story.commands[-1]["targets"][0]["payable_to_date"]["amount"] == payable
