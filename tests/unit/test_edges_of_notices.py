@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from builders import Story, a_contract, a_milestone, disputed, invoice, met, paid, registered, said, signed
+from builders import Story, a_contract, a_milestone, disputed, invoice, met, paid, received, registered, said, signed
 from noticing import day, open_now, records, told
 
 from contracts_schema.notices import NoticeKind
@@ -80,6 +80,11 @@ def test_one_cent_that_is_held_is_enough_to_ask_for_a_document():
                       valid_until="2026-03-05"))  # fmt: skip
     told_of.clock(day("2026-03-03"))
     assert [line for line in told(told_of) if "insurance" in line] != []
+
+
+def test_of_what_was_paid_without_a_rate_and_of_what_was_received_too_much_nobody_knows_the_worth():
+    told_of = story_of(a_milestone(requires=["received"])).tell(received("120"), paid("10.00", currency="USD"))
+    assert {n.kind: n.amount for n in records(told_of)} == {"OVER_RECEIVED": 0, "PAID_WHILE_HELD": 0}
 
 
 # What is told

@@ -185,6 +185,15 @@ def test_a_text_is_read_up_to_its_bound_and_not_one_character_further():
             read(text)
 
 
+@pytest.mark.parametrize("number", [10**15 - 1, "999999999999999", -(10**15) + 1])
+def test_a_number_has_fifteen_digits_before_its_point_at_most(number):
+    assert values.decimal(number) == int(number)
+    one_more = int(number) + (1 if int(number) > 0 else -1)
+    for refused in (one_more, str(one_more)):
+        with pytest.raises(ValueError, match="too large"):
+            values.decimal(refused)
+
+
 def test_what_is_no_text_and_no_number_of_json_is_no_number_even_if_it_looks_like_one():
     with pytest.raises(ValueError, match="no number"):
         values.decimal(Fraction(3))
