@@ -257,6 +257,21 @@ def test_a_signature_a_day_ahead_of_its_message_is_plausible_and_a_microsecond_m
     assert len(told.quarantined) == 1
 
 
+@pytest.mark.parametrize(("met_on", "plausible"), [("2026-03-02", True), ("2026-03-03", False)])
+def test_a_day_that_has_been_is_at_most_one_ahead_of_its_message(met_on, plausible):
+    told = story_of(a_milestone(requires=["met"])).tell(met(met_on=met_on))
+    assert (told.quarantined == []) == plausible
+
+
+def test_what_cannot_be_read_about_the_whole_contract_holds_all_of_it_at_once():
+    told = story_of(a_milestone("M1", requires=["met"]), a_milestone("M2", requires=["met"]))
+    told.tell(said("office", "hold.placed", None, hold="H", by="olga", reason=7))
+    decided = told.entries()[-1].decisions
+    assert [(d.milestone, d.reasons[0].code) for d in decided] == [
+        ("M1", "SOURCE_UNREADABLE"), ("M2", "SOURCE_UNREADABLE"),
+    ]  # fmt: skip
+
+
 def test_a_waiver_counts_on_its_last_day_and_not_on_the_next():
     told = story_of(a_milestone(requires=["met"])).tell(waived("NOT_MET", until="2026-03-01"))
     assert told.reasons() == []

@@ -147,6 +147,13 @@ def test_an_invoice_without_a_business_unit_is_the_one_of_the_only_unit():
     assert len(told.commands[-1]["targets"]) == 1
 
 
+def test_an_invoice_that_could_be_either_of_two_units_is_told_to_wait():
+    told = story_of(a_milestone(requires=["invoiced"]))
+    told.tell(invoice("60.00", business_unit="north"), invoice("40.00", business_unit="south"))
+    told.tell(invoice("10.00", source="erp"))
+    assert [(address.contract, address.milestone) for address in told.reports[-1].ambiguous] == [("C-1", "M1")]
+
+
 def test_one_invoice_under_names_that_are_one_supplier_only_through_each_other_is_one():
     told = story_of(a_milestone(requires=["invoiced"])).tell(
         invoice("10.00", supplier="S1", supplier_identifiers=["S2"]),

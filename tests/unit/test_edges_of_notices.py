@@ -3,7 +3,20 @@
 from dataclasses import replace
 
 import pytest
-from builders import Story, a_contract, a_milestone, disputed, invoice, met, paid, received, registered, said, signed
+from builders import (
+    Story,
+    a_contract,
+    a_milestone,
+    disputed,
+    held_by,
+    invoice,
+    met,
+    paid,
+    received,
+    registered,
+    said,
+    signed,
+)
 from noticing import day, open_now, records, told
 
 from contracts_schema.notices import NoticeKind
@@ -115,6 +128,12 @@ def test_of_a_contract_that_has_ended_no_dispute_and_no_odd_signature_is_told(st
     told_of.clock(day("2026-04-20"))
     for kind in ("DISPUTE", "SIGN_OFF_FLAGGED"):
         assert any(kind in line for line in told(told_of)) == tells, kind
+
+
+def test_what_is_not_to_be_told_yet_keeps_nothing_back_that_is():
+    told_of = story_of(a_milestone(requires=["met"]))
+    told_of.tell(said("pm", "milestone.assessed", status="so so"), held_by()).clock(day("2026-03-10"))
+    assert [line.split()[:4] for line in told(told_of)] == [["2026-03-06", "opened", "HOLD_AGEING", "M1"]]
 
 
 def test_what_is_red_comes_before_what_is_older():
