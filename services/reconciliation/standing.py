@@ -53,7 +53,7 @@ def place(state: State, index: Index, placed: Mapping[str, Standing], after: int
             continue
         kind = FAMILY.get(slot.kind, slot.kind)
         standing = placed.get(slot.address.milestone or "")
-        if standing is not None:  # addressed by our own ids, as most are
+        if standing is not None and kind != "message.redriven":  # addressed by our own ids, as most are
             standing.setdefault(kind, []).append(slot)
             continue
         for milestone in _homes(slot, state, index):

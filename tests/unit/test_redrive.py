@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from contracts_schema import facts as f
 from services.reconciliation.merge import Seen, merge
-from services.reconciliation.state import State
+from services.reconciliation.react import react
+from services.reconciliation.state import Arrival, State
 
 PLAN = a_contract(a_milestone(requires=["met"]), a_milestone("M2", requires=["met"]))
 
@@ -120,6 +121,15 @@ def test_the_doubt_about_another_record_stays(story):
     # What was redriven is newer than the other doubt and of its kind, so it ends that one too.
     assert story.reasons() == []
     assert story.reasons("M2") == ["NOT_MET"]
+
+
+def test_a_record_that_is_about_another_milestone_by_now_ends_the_doubt_where_it_stands(story):
+    state, moment = story.state(), micros(story.now)
+    doubt, over = f.MessageUnreadable("why", b"d", None, b"record"), f.MessageRedriven((b"record",))
+    for name, milestone, body in (("u", "M2", doubt), ("r", "M1", over)):
+        fact = f.Fact("pm", name, f.Address("C-1", milestone), moment, body)
+        (entry,) = react(state, [Arrival((fact,), moment, name)], moment, story.rules).entries
+        assert [d.milestone for d in entry.decisions] == ["M2"]
 
 
 DIGESTS = [bytes([n]) * 32 for n in range(3)]
