@@ -65,7 +65,7 @@ def put_into_readme(
     block: str, contenders: dict[str, dict], ratios: dict[str, float], figures: dict[str, float], how: str
 ) -> None:
     """Replace the tables of one block of README.md."""
-    marks = (f"<!-- {block}: written by make bench-all -->", f"<!-- end of {block} -->")
+    marks = (f"<!-- {block}: written by tests/bench/run.py -->", f"<!-- end of {block} -->")
     rows = [f"| {name} | {' | '.join(cells(found))} |" for name, found in contenders.items()]
     lines = [
         marks[0], "", f"{machine()}. {how}", "",
