@@ -23,8 +23,8 @@ class Rejection(NamedTuple):
     sentence: str
 
 
-def register(state: State, fact: f.Fact) -> Rejection | bool:
-    """Store one version. True if something changed; a rejection leaves the state as it was."""
+def register(state: State, fact: f.Fact) -> Rejection | None:
+    """Store one version, or say why not; a rejection leaves the state as it was."""
     body = fact.body
     assert isinstance(body, f.ContractRegistered)  # noqa: S101 -- callers sort by kind
     plan = decode_plan(body.plan)
@@ -37,12 +37,12 @@ def register(state: State, fact: f.Fact) -> Rejection | bool:
         state.plans[plan.version] = PlanVersion(body.plan, order, content, False, f"{fact.source}/{fact.id}")
         if plan.version < state.in_force:
             _arrive_late(state, plan.version)
-        return True
+        return None
     known.clash = known.clash or known.content != content
     if order > known.order:
         known.plan, known.order, known.content = body.plan, order, content
         known.fact = f"{fact.source}/{fact.id}"
-    return True
+    return None
 
 
 def _content(plan: Plan) -> bytes:
@@ -109,7 +109,7 @@ def next_version_begins(state: State, moment: int) -> int | None:
     return min((b for b in begins if b is not None and b > moment), default=None)
 
 
-def put_in_force(state: State, version: int) -> Index:
+def put_in_force(state: State, version: int) -> None:
     """Put a version in force and carry over what was released under other names."""
     index = index_of(state.plans[version].plan)
     known = set(state.milestones)
@@ -124,7 +124,6 @@ def put_in_force(state: State, version: int) -> Index:
         state.milestones[name].replaced_by = ()
     state.in_force = version
     _bind_keys_anew(state)
-    return index
 
 
 def _arrive_late(state: State, version: int) -> None:
