@@ -23,6 +23,7 @@ from services import settings
 from services.reconciliation.state import decode_state
 from services.reconciliation.view import standings
 
+ACKNOWLEDGED = b"milepost.command.acknowledged.v1"
 JUDGE = Path(__file__).with_name("judge.py")
 WAITING = """
     select (select count(*) from outbox), (select count(*) from wake where moment = 0),
@@ -37,6 +38,7 @@ async def settle(site: Site, store: Store, within_s: float) -> float:
     took += await until(lambda: _all_read(site, store), "everything is read, published and taken in", within_s, 0.5)
     wanted = finance_wants(await commands(site))
     took += await until(lambda: not differences(site, wanted), "finance is as the last commands say", within_s, 0.5)
+    took += await until(lambda: _all_answered(site), "finance has answered the last commands", within_s, 0.5)
     return took + await until(lambda: _all_read(site, store), "finance's last answers are read", within_s, 0.5)
 
 
@@ -67,16 +69,28 @@ async def _all_read(site: Site, store: Store) -> bool:
     return all(end == (taken.get(p) or 0) for p, end in (await ends(site, [site.topic(LANES["commands"])])).items())
 
 
+async def _all_answered(site: Site) -> bool:
+    """Whether the last command of each milestone has an answer. While finance was silent the pause before the next try
+    has grown, also where nothing is left to do."""
+    events = await records(site, [site.topic("finance.events")])
+    told = [decode(r.value) for r in events if dict(r.headers).get("ce_type") == ACKNOWLEDGED]
+    state = {answer["command_id"]: answer["state"] for answer in told}
+    last = last_commands(await commands(site)).values()
+    return all(state.get(command["command_id"], "unknown") != "unknown" for command in last)
+
+
 # -- finance, by the last commands alone -------------------------------------------------------------------------------
+
+
+def last_commands(said: list[dict]) -> dict[tuple[str, str], dict]:
+    """The newest command of each milestone."""
+    return {(c["contract"], c["milestone"]): c for c in sorted(said, key=lambda c: c["sequence"])}
 
 
 def finance_wants(said: list[dict]) -> dict[str, list[tuple[set[str], int]]]:
     """By invoice number: whose, and how many cents of its net may leave by each milestone's last command."""
-    last = {}
-    for command in sorted(said, key=lambda c: c["sequence"]):
-        last[command["contract"], command["milestone"]] = command
     found = defaultdict(list)
-    for target in (t for command in last.values() for t in command["targets"]):
+    for target in (t for command in last_commands(said).values() for t in command["targets"]):
         whose = {target["supplier"], *target.get("supplier_identifiers", ())}
         payable = target["payable_to_date"]
         cents = parse_amount(payable["amount"], "EUR") if payable["currency"] == "EUR" else 0
