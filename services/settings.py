@@ -181,7 +181,7 @@ class Worker(Part):
     are waiting. After `session_s` without a sign of life others take over. With `outbox_rows` waiting to be published
     it stops reading until half of them are out; each batch leaves a handful. `keep_records_days`: how long records
     that were used are kept in the store for `milepost replay`, people's data with them; with 0 none are, and those that
-    are there are deleted.
+    are there are deleted. `leave_out`: topics that nobody reads here need not be written; the log has it all.
     """
 
     batch: int = Field(500, ge=1, le=5_000)
@@ -191,6 +191,7 @@ class Worker(Part):
     session_s: float = Field(10, ge=1, le=300)
     outbox_rows: int = Field(50_000, ge=10)
     keep_records_days: int = Field(0, ge=0, le=36_500)
+    leave_out: list[Literal["decisions", "snapshots"]] = []
 
 
 class Ocds(Part):

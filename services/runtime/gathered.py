@@ -85,7 +85,7 @@ class Gathered:
     def packed(self) -> Changes:
         """Everything to write, with the outbox packed."""
         self.report.said.quarantine += [quarantine_row(q, self._topics.quarantine) for q in self.changes.quarantine]
-        self.changes.outbox = self.report.said.rows()
+        self.changes.outbox = self.report.said.rows(self._topics.left_out)
         self.report.rouses = any(moment == 0 for _, moment, _ in self.changes.wakes)
         self.changes.counts = self._counts()
         return self.changes

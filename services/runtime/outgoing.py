@@ -9,7 +9,7 @@ most 64 KiB of the value, and a bounded part of key and headers.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -35,13 +35,14 @@ EXPLAINING = ("facts", "basis", "conflicts", "invoices")
 
 
 class Topics(Struct, frozen=True):
-    """Names of the topics that Milepost writes."""
+    """Names of the topics that Milepost writes, and the lanes of those that are left empty here."""
 
     commands: str = "finance.commands"
     decisions: str = "milestone.decisions"
     snapshots: str = "milestone.snapshots"
     quarantine: str = "milepost.quarantine"
     notices: str = "milestone.notices"
+    left_out: frozenset[Lane] = frozenset()
 
 
 _encoder = Encoder()
@@ -124,7 +125,7 @@ class Said(Struct):
     quarantine: list[PublishRow] = []
     notices: list[tuple[str, int]] = []
 
-    def rows(self) -> list[tuple[Lane, bytes]]:
+    def rows(self, left_out: Collection[Lane] = ()) -> list[tuple[Lane, bytes]]:
         """The outbox rows: one a lane, packed."""
         lanes = (
             (Lane.COMMANDS, self.commands),
@@ -133,7 +134,7 @@ class Said(Struct):
             (Lane.QUARANTINE, self.quarantine),
             (Lane.NOTICES, self.notices),
         )
-        return [(lane, _encoder.encode(content)) for lane, content in lanes if content]
+        return [(lane, _encoder.encode(content)) for lane, content in lanes if content and lane not in left_out]
 
 
 def packed_rows(body: bytes) -> list[PublishRow]:

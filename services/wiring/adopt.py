@@ -22,7 +22,6 @@ from services.reconciliation.react import Outcome
 from services.reconciliation.state import Arrival, State, decode_state
 from services.reconciliation.wire import amount
 from services.runtime.known import KnownStates
-from services.runtime.outgoing import Topics
 from services.runtime.reading import Reader
 from services.runtime.upkeep import RULEBOOK
 from services.runtime.work import Work
@@ -130,7 +129,7 @@ async def take_over(settings: Settings, store: Store, behind: Sequence[Seen]) ->
     """Say into the log of each contract what finance has seen, in one transaction; what follows is in the outbox."""
     now, rules = await store.now(), settings.rules()
     reader = Reader(settings.source_table(), rules, ORIGIN)
-    topics = Topics(**settings.topics.model_dump())
+    topics = doors.written(settings)
     work = _Adoption(reader, rules, topics, RELEASE, now, KnownStates(), settings.kafka.max_record_bytes)
     for seen in behind:
         released = {name: told.released for name, told in seen.milestones.items()}

@@ -30,13 +30,12 @@ from services.runtime.health import Health
 from services.runtime.holdings import Holdings
 from services.runtime.lanes import Lanes
 from services.runtime.leases import Leases
-from services.runtime.outgoing import Topics
 from services.runtime.reading import Reader
 from services.runtime.relay import Relay
 from services.runtime.upkeep import RULEBOOK
 from services.runtime.worker import Worker
 from services.settings import Settings
-from services.wiring import RELEASE
+from services.wiring import RELEASE, doors
 
 OWNER = "demo"
 FLUSH_S = 5.0
@@ -49,7 +48,7 @@ async def working(
     topics: list[str], telemetry: Telemetry,
 ) -> AsyncIterator[None]:  # fmt: skip
     """Worker and relay at work, until the block ends."""
-    rules, names = settings.rules(), Topics(**settings.topics.model_dump())
+    rules, names = settings.rules(), doors.written(settings)
     publisher, health = KafkaPublisher(kafka), Health(())
     await store.keep_rulebook(rules.rulebook, RULEBOOK)
     hallway = Hallway(store, Reader(settings.source_table(), rules, cluster), rules, names, RELEASE)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from connectors.postgres import PostgresSettings
     from contracts_schema.records import Record
     from services.ports import Store
+    from services.runtime.outgoing import Topics
     from services.settings import Settings
 
 # The topic of topics.yaml after whose pattern a source's topic is made, by the source's role.
@@ -135,6 +136,15 @@ def topics(settings: Settings, text: str | None = None) -> list[Topic]:
     if missing:
         raise ConfigurationError([f"topics: {name} is missing; topics.yaml must describe it" for name in missing])
     return [_called(patterns[pattern], name) for name, pattern in wanted.items()]
+
+
+def written(settings: Settings) -> Topics:
+    """The topics that Milepost writes, and which of them are left empty here."""
+    from contracts_schema.rows import Lane
+    from services.runtime.outgoing import Topics
+
+    left_out = frozenset(Lane[name.upper()] for name in settings.worker.leave_out)
+    return Topics(**settings.topics.model_dump(), left_out=left_out)
 
 
 def shipped_topics() -> str:

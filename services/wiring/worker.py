@@ -26,7 +26,6 @@ from services.runtime.health import Health, pages
 from services.runtime.holdings import Holdings
 from services.runtime.lanes import Lanes
 from services.runtime.leases import Leases
-from services.runtime.outgoing import Topics
 from services.runtime.pressure import Pressure
 from services.runtime.reading import Reader
 from services.runtime.relay import EXPLAINING, Relay
@@ -129,7 +128,7 @@ class _House:
     def __init__(
         self, settings: s.Settings, owner: str, cluster: str, telemetry: Telemetry, health: Health, store: PostgresStore
     ) -> None:
-        connection, rules, topics = doors.kafka(settings), settings.rules(), Topics(**settings.topics.model_dump())
+        connection, rules, topics = doors.kafka(settings), settings.rules(), doors.written(settings)
         sources, most = settings.source_table(), settings.kafka.max_record_bytes
         appetite = Appetite(settings.worker.batch, settings.worker.batch_behind)
         self.telemetry, self.health = telemetry, health

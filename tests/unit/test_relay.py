@@ -2,11 +2,12 @@
 
 import pytest
 from memory_house import House
-from workload import registrations
+from workload import SOURCES, registrations
 
 from contracts_schema.errors import TransientError
 from contracts_schema.rows import Lane
 from services.runtime import relay
+from services.settings import check
 
 CONTRACTS = 6
 
@@ -50,3 +51,18 @@ async def test_a_lease_that_goes_between_two_sends_stops_the_second(behind, monk
     process.publisher.publish = published_then_robbed
     await process.relay.turn(hurry=True)
     assert len(house.out()) == 1
+
+
+@pytest.mark.parametrize(
+    ("left_out", "written"), [("decisions", "milestone.snapshots"), ("snapshots", "milestone.decisions")]
+)
+async def test_a_topic_that_nobody_reads_stays_empty_and_the_others_do_not(left_out, written):
+    house = House()
+    house.settings = check({"sources": SOURCES, "worker": {"leave_out": [left_out]}})
+    process = await house.running()
+    house.send(registrations(CONTRACTS))
+    await house.settled()
+    await process.stop()
+    assert len(house.commands()) == CONTRACTS
+    assert house.out(written)
+    assert not house.out(f"milestone.{left_out}")
