@@ -37,6 +37,7 @@ CONTRACTS, MILESTONES = 2_000, 3  # of the standard bench
 CONTENDERS = {
     "milepost": (milepost_runs.run, {"workers": 1}),
     "milepost-2": (milepost_runs.run, {"workers": 2}),
+    "milepost-2-telling": (milepost_runs.run, {"workers": 2, "left_out": ()}),
     "plain": (other_runs.plain, {}),
     "streams": (other_runs.kafka_streams, {}),
     "quix": (other_runs.quix, {}),
@@ -44,6 +45,7 @@ CONTENDERS = {
 STANDARD = "milepost,plain"
 NAMES = {
     "milepost": "Milepost, one worker", "milepost-2": "Milepost, two workers",
+    "milepost-2-telling": "Milepost, two workers, decisions and snapshots written",
     "plain": "FastStream, a transaction a record", "streams": "Kafka Streams, exactly_once_v2, RocksDB, two threads",
     "quix": "Quix Streams, exactly-once, RocksDB",
 }  # fmt: skip
@@ -97,6 +99,8 @@ def ratios_of(contenders: dict[str, dict[str, float]], cost: dict[int, dict[str,
     for size, told in cost.items():
         name = "core_vs_decode" if size == MILESTONES else f"core_vs_decode_{size}_milestones"
         found[name] = told["core_us"] / told["decode_us"]
+    if "milepost-2" in rates and "milepost-2-telling" in rates:
+        found["two_workers_telling_vs_two_workers"] = rates["milepost-2-telling"] / rates["milepost-2"]
     return found
 
 

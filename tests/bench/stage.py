@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
 import workload
@@ -39,15 +39,15 @@ class Stage:
         wanted = {f"{prefix}.{name}": self.partitions for name in names}
         await make_topics(self.kafka.bootstrap, wanted, settings or SAFE)
 
-    async def milepost(self, prefix: str) -> tuple[str, Path]:
-        """A fresh database, fresh topics, and a config of both."""
+    async def milepost(self, prefix: str, left_out: Sequence[str] = ()) -> tuple[str, Path]:
+        """A fresh database, fresh topics, and a config of both; `left_out` of decisions and snapshots stay empty."""
         dsn = self.postgres.create_database()
         await upgrade(dsn)
         await self.topics(prefix, (*workload.TOPICS, *OUT))
         await self.topics(prefix, ["milestone.snapshots"], COMPACTED)
         config = {
             "kafka": {"bootstrap_servers": self.kafka.bootstrap, "replication": 1, "group": prefix},
-            "postgres": {"dsn": dsn}, "http": {"port": 0},
+            "postgres": {"dsn": dsn}, "http": {"port": 0}, "worker": {"leave_out": [*left_out]},
             "sources": {n: s | {"topic": f"{prefix}.{s['topic']}"} for n, s in workload.SOURCES.items()},
             "topics": {
                 "commands": f"{prefix}.finance.commands", "decisions": f"{prefix}.milestone.decisions",
