@@ -187,6 +187,7 @@ class Story:
         self.hallway = Hallway(self.store, Reader(SOURCES, self.rules, OWNER), self.rules, Topics(), self.release)
         self.offset = self.told = 0
         self.reports: list[Any] = []
+        self.carried: list[Record] = []
         done(self.store.take(OWNER, OWNER, {Partition(source.topic, 0) for source in SOURCES.values()}))
 
     # -- telling -------------------------------------------------------------------------------------------------------
@@ -214,6 +215,7 @@ class Story:
         for record in records:
             self.offset += 1
             placed.append(Record(record.topic, 0, self.offset, record.timestamp, None, record.headers, record.value))
+        self.carried += placed
         latest = max(record.timestamp for record in records) * 1000
         moves = [OffsetRange(OWNER, Partition(r.topic, 0), r.offset, r.offset + 1, latest) for r in placed]
         report = done(self.hallway.carry(placed, OWNER, moves, latest))

@@ -17,16 +17,19 @@ from collections import Counter
 
 import asyncpg
 from aiokafka.errors import KafkaError
+from judging.admitted import check_admitted
 from judging.chain import check_chains, check_traces
+from judging.claims import check_claims
 from judging.commands import check_commands, check_decisions
 from judging.evidence import Evidence, read_database, read_ledger, read_topics
 from judging.finance import check_finance
-from judging.inputs import check_offsets, check_outcomes, check_quarantine
+from judging.inputs import check_offsets, check_outcomes, check_quarantine, check_unread
 from judging.replaying import check_decisions_again
+from judging.waiting import check_waiting
 
 CHECKS = (
-    check_offsets, check_outcomes, check_quarantine, check_chains, check_traces, check_commands, check_decisions,
-    check_decisions_again, check_finance,
+    check_offsets, check_outcomes, check_waiting, check_quarantine, check_unread, check_admitted, check_chains,
+    check_traces, check_commands, check_decisions, check_decisions_again, check_claims, check_finance,
 )  # fmt: skip
 
 

@@ -34,6 +34,14 @@ def invoices_at(at):
     return Invoices(total, foreign, other, parts)
 
 
+def parts_at(at):
+    """Number, business unit, the supplier's identifiers and the believed words of each invoice that stands."""
+    for (number, (_, unit), right), words in _by_invoice(at).items():
+        if max(words, key=lambda s: s.order).body["state"] in STANDING:
+            known = set().union(*(_identifiers(s.body) for s in words))
+            yield number, unit, known | (_ours(at)[number] if right else set()), words
+
+
 def _identifiers(body):
     return {body["supplier"], *(body.get("supplier_identifiers") or ())}
 

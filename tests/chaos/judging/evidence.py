@@ -36,6 +36,7 @@ class Evidence:
         self.topics = defaultdict(list)
         self.starts, self.ends = {}, {}  # (topic, partition) to the first offset, and the one after the last
         self.ledger = []
+        self.now = None  # the database's clock, in µs
 
 
 def entry_of(raw):
@@ -81,13 +82,15 @@ async def _read_rows(evidence, connection):
     offsets = await connection.fetch("select topic, partition, next_offset from kafka_offset")
     evidence.offsets = {(r["topic"], r["partition"]): r["next_offset"] or 0 for r in offsets}
     evidence.parked = [
-        (r["origin"], fact_of(unpack(r["fact"]))) for r in await connection.fetch("select origin, fact from parked")
+        (r["origin"], fact_of(unpack(r["fact"])), r["reason"])
+        for r in await connection.fetch("select origin, fact, reason from parked")
     ]
     evidence.quarantine = await connection.fetch("select * from quarantine")
     evidence.books = {r["hash"]: r["content"] for r in await connection.fetch("select hash, content from rulebook")}
     totals = "select outcome, sum(records)::bigint as records from control_total group by outcome"
     evidence.totals = {r["outcome"]: r["records"] for r in await connection.fetch(totals)}
     evidence.outbox = await connection.fetchval("select count(*) from outbox")
+    evidence.now = await connection.fetchval("select (extract(epoch from clock_timestamp()) * 1000000)::bigint")
 
 
 async def read_topics(evidence, bootstrap, prefix):

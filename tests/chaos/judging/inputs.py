@@ -2,7 +2,8 @@
 
 Records are counted against offsets and control totals. Those in Milepost's own words (CloudEvents) are also followed
 one by one: by id and content into the log, the parking or the quarantine, and each fact of the log back to its record.
-Records in a vendor's words are counted only; reading them would take the mappers.
+Records in a vendor's words are counted only; reading them would take the mappers. Who shares an id with another source
+has a fact of its own; what two parsers could read differently is not read at all; what cannot be read leaves a doubt.
 """
 
 import json
@@ -14,7 +15,12 @@ from judging.evidence import OUTPUTS, Finding
 from judging.known import OWN_WORDS
 
 ADDRESS = {"contract", "milestone", "ref", "version"}
-NOWHERE = "(none)"
+DOUBTED = {
+    "milestone.scheduled", "milestone.assessed", "value.agreed", "delivery.claimed", "goods.received",
+    "evidence.attached", "evidence.removed", "sign_off.given", "sign_off.withdrawn", "invoice.received",
+    "payment.made",
+}  # fmt: skip
+NOWHERE, SOURCE = "(none)", "milepost-source"
 
 
 def check_offsets(evidence):
@@ -22,7 +28,7 @@ def check_offsets(evidence):
     came = 0
     for place, upto in sorted(evidence.offsets.items()):
         end = evidence.ends.get(place)
-        came += upto - evidence.starts.get(place, 0)
+        came += sum(r.partition == place[1] and r.offset < upto for r in evidence.topics.get(place[0], ()))
         if end != upto:
             yield Finding("input", NOWHERE, f"{place[0]}/{place[1]} is read to its end, {end}", f"to {upto}")
     ended = sum(records for outcome, records in evidence.totals.items() if outcome.startswith("record."))
@@ -40,9 +46,10 @@ def check_outcomes(evidence):
         for row in rows:
             for fact in row.entry.facts:
                 facts[fact.id].append((contract, fact))
-    waiting = {fact.id for _, fact in evidence.parked}
+    waiting = {fact.id for _, fact, _ in evidence.parked}
     aside = {(row["topic"], row["partition"], row["record_offset"]) for row in evidence.quarantine}
     told = defaultdict(list)  # event id to what records with it say
+    said = defaultdict(set)  # the same with who said it
     for event, kind, data, record in _canonical(evidence):
         told[event].append((kind, data))
         if (record.topic, record.partition, record.offset) in aside or event in waiting:
@@ -50,6 +57,13 @@ def check_outcomes(evidence):
         if not any(_says(fact, kind, data) for _, fact in facts.get(event, ())):
             place = f"{record.topic}/{record.partition}/{record.offset}"
             yield Finding("lost input", str(data.get("contract")), f"event {event} of {place} has an outcome", "none")
+        else:
+            said[event, kind, json.dumps(data, sort_keys=True)].add((record.topic, record.headers.get(SOURCE)))
+    for (event, kind, data), speakers in said.items():
+        kept = {fact.source for _, fact in facts[event] if _says(fact, kind, json.loads(data))}
+        if len(kept) < len(speakers):
+            expected = f"event {event} counts for each of {len(speakers)} sources that said it"
+            yield Finding("lost input", NOWHERE, expected, f"for {', '.join(sorted(kept))}")
     for event, known in facts.items():
         for contract, fact in known:
             vendor = fact.document is not None or fact.body["kind"] in OWN_WORDS
@@ -63,15 +77,23 @@ def _canonical(evidence):
     """The records that are CloudEvents of our own types: id, kind, data, and the record."""
     for topic, records in evidence.topics.items():
         for record in records if topic not in OUTPUTS else ():
-            try:
-                body = json.loads(record.value or b"")
-                binary = "ce_id" in record.headers
-                event = {n: record.headers[f"ce_{n}"].decode() for n in ("id", "type")} if binary else body
-                kind, data = event["type"], body if binary else body["data"]
-                if kind.startswith("milepost.") and kind.endswith(".v1") and isinstance(data, dict):
-                    yield event["id"], kind[len("milepost.") : -len(".v1")], data, record
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-                continue  # no CloudEvent: whether its place is in order, the totals tell
+            event = _event_of(record.value, record.headers)
+            if event is not None:
+                yield *event, record
+
+
+def _event_of(value, headers):
+    """Id, kind and data of a CloudEvent of our own types; None where it is none: then the totals tell of it."""
+    try:
+        body = json.loads(value or b"")
+        binary = "ce_id" in headers
+        event = {n: headers[f"ce_{n}"].decode() for n in ("id", "type")} if binary else body
+        kind, data = event["type"], body if binary else body["data"]
+        if kind.startswith("milepost.") and kind.endswith(".v1") and isinstance(data, dict):
+            return event["id"], kind[len("milepost.") : -len(".v1")], data
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return None
 
 
 def _says(fact, kind, data):
@@ -110,3 +132,41 @@ def check_quarantine(evidence):
             yield Finding("quarantine", NOWHERE, f"{where} has size and hash of its bytes", row["sha256"])
         if told.get(place) != row["sha256"]:
             yield Finding("quarantine", NOWHERE, f"{where} stands in milepost.quarantine", str(told.get(place)))
+
+
+def check_unread(evidence):
+    """An object that names a key twice is set aside; what cannot be read is in doubt where it can be told."""
+    aside = {(row["topic"], row["partition"], row["record_offset"]): row for row in evidence.quarantine}
+    doubts = {f.id.partition("#")[0] for rows in evidence.log.values() for row in rows for f in _doubts(row)}
+    doubts |= {fact.id.partition("#")[0] for _, fact, _ in evidence.parked}
+    for event, kind, data, record in _canonical(evidence):
+        place = (record.topic, record.partition, record.offset)
+        where, row = "/".join(map(str, place)), aside.get(place)
+        if row is None and _names_twice(record.value):
+            yield Finding(
+                "let in", str(data.get("contract")), f"{where} is set aside: it names a key twice", "it is not"
+            )
+        unreadable = row is not None and row["fault"] == "unreadable" and kind in DOUBTED and _is_plain(record.value)
+        if unreadable and str(data.get("contract")) in evidence.log and event not in doubts:
+            yield Finding("hold lost", data["contract"], f"{where} could not be read, and is in doubt", "it is not")
+
+
+def _doubts(row):
+    return [fact for fact in row.entry.facts if fact.body["kind"] == "message.unreadable"]
+
+
+def _is_plain(value):
+    """Whether nobody could take it for anything but JSON: who speaks of what can then be told."""
+    text = value.decode("ascii", "replace")
+    return text.isprintable() and not any(odd in text for odd in ("\\u", "NaN", "Infinity")) and not _names_twice(value)
+
+
+def _names_twice(value):
+    doubled = []
+
+    def pairs(found):
+        doubled.append(len({name for name, _ in found}) < len(found))
+        return dict(found)
+
+    json.loads(value, object_pairs_hook=pairs)
+    return any(doubled)

@@ -19,6 +19,10 @@ JUDGED = {
     "EVIDENCE_CHANGED", "SIGN_OFF_MISSING", "NOT_INVOICED", "WRONG_SUPPLIER", "INVOICE_EXCEEDS_VALUE",
     "COMPLIANCE_EXPIRED",
 }  # fmt: skip
+WAIVABLE = {
+    "SOURCE_UNREADABLE", "SOURCE_CONTRADICTS_ITSELF", "SOURCES_DISAGREE", "VALUE_DIFFERS", "NOT_MET", "PRECURSOR_OPEN",
+    "EVIDENCE_MISSING", "EVIDENCE_CHANGED", "SIGN_OFF_MISSING", "DUTIES_NOT_SEPARATED", "COMPLIANCE_EXPIRED",
+}  # fmt: skip
 LEAST_FIRST = ("notMet", "scheduled", "partiallyMet", "met")
 
 
@@ -108,7 +112,8 @@ def waivers(at):
     return {
         (s.body["code"], s.body.get("cause"))
         for s in at.of("reason.waived", "waiver")
-        if at.person(s.source, s.body["by"]) != at.person(s.source, s.body["approved_by"])
+        if s.body["code"] in WAIVABLE
+        and at.person(s.source, s.body["by"]) != at.person(s.source, s.body["approved_by"])
         and (s.body.get("until") is None or at.today <= day(s.body["until"]))
     }
 

@@ -60,6 +60,9 @@ def _sums(contract, row, decision, before, last):
         yield Finding("reason", contract, f"{where}: what is held has a reason", "it has none")
     if decision.said is None:
         return
+    first = last is None and not before and not decision.carried
+    if first and decision.value > 0 and (decision.said.action, decision.released) != ("hold", 0):
+        yield Finding("action", contract, f"{where}: the first command of a milestone holds all of it", "it does not")
     more = last is not None and decision.released > last.released
     action = "hold" if decision.held > 0 and not more else "release"
     if decision.said.action != action:
@@ -83,6 +86,10 @@ def _judged(contract, row, decision, at, released, *, is_first):
     limit = most(at, invoices, share, expected, decision.carried or 0)
     if invoices.other_currency:  # what they come to is not judged
         limit, expected = decision.value, {c: v for c, v in expected.items() if c != "NOT_INVOICED"}
+    if decision.value != at.value:
+        yield Finding(
+            "value", contract, f"{where}: it is worth {at.value}, as in the plan in force", f"{decision.value}"
+        )
     if decision.released > before:
         holding = sorted((codes - PARTIAL) | expected.keys() | at_releases(at, invoices).keys())
         if holding:

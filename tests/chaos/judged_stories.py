@@ -1,0 +1,158 @@
+"""Stories for the judge: each is healthy, and shows a planted bug that the tables' scenarios do not show.
+
+Each answers the story as it ended. What a source cannot say itself (a waiver that an older release has let in, a defect
+of our own) is put there by hand, for as long as it is needed.
+"""
+
+from datetime import timedelta
+from unittest.mock import patch
+
+from builders import (
+    OWNER,
+    START,
+    Story,
+    a_contract,
+    a_milestone,
+    an_amendment,
+    done,
+    held_by,
+    invoice,
+    lifted_by,
+    met,
+    micros,
+    received,
+    registered,
+    said,
+    waived,
+)  # fmt: skip
+from msgspec.structs import replace
+
+from contracts_schema.rows import OffsetRange, Partition
+from services.reconciliation import decide
+from services.runtime import reading
+
+MET = a_contract(a_milestone(requires=["met"]))
+DAY_MS = 86_400_000
+INVOICED = a_contract(a_milestone(requires=["invoiced"]))
+
+
+def a_source_says_two_things_under_one_id():
+    story = Story().tell(registered(MET), met(version=1, event="x", status="notMet"), met(version=1, event="x"))
+    return story.tell(met(version=2))
+
+
+def two_sources_share_an_id_and_what_they_say():
+    told = {"accepted": "60", "event": "x", "version": 1, "time": START}
+    plan = a_contract(a_milestone(requires=["received"]), authority={"received": ["erp-us"]})
+    return Story().tell(registered(plan), received(by="erp", **told), received(by="erp-us", **told))
+
+
+def an_older_word_comes_late():
+    return Story().tell(registered(MET), met(version=2, status="notMet"), met(version=1))
+
+
+def a_record_is_dated_ahead_of_the_database():
+    story = Story().tell(registered(MET))
+    record = story.record(met(time=story.now))
+    ahead = replace(record, offset=99, timestamp=record.timestamp + 30 * DAY_MS)
+    moved = OffsetRange(OWNER, Partition(ahead.topic, 0), 99, 100, micros(story.now))
+    story.reports.append(done(story.hallway.carry([ahead], OWNER, [moved], micros(story.now))))
+    story.carried.append(ahead)
+    return story
+
+
+def a_milestone_comes_whose_proof_is_there():
+    refs = {"refs": {"pm": ["issue:1"]}}
+    was = a_contract(a_milestone("M1", requires=["invoiced"], **refs))
+    heirs = [a_milestone("M1", requires=["invoiced"]), a_milestone("M2", requires=["met"], **refs)]
+    now = a_contract(*heirs, version=2, amendment=an_amendment())
+    return Story().tell(registered(was), said("pm", "milestone.assessed", key="issue:1", status="met"), registered(now))
+
+
+def an_older_release_has_let_in_a_waiver_of_a_hold():
+    story = Story().tell(registered(MET), held_by(), met())
+    with patch.object(reading, "admit", lambda *_: None):
+        return story.tell(waived("MANUAL_HOLD"))
+
+
+def one_person_asks_for_a_waiver_and_approves_it():
+    return Story(people={"walt": ["w.k"]}).tell(registered(MET), waived("NOT_MET", approved_by="w.k"))
+
+
+def a_hold_is_lifted_at_the_very_time_of_its_placing():
+    story = Story().tell(registered(MET), met(), held_by(time=START))
+    return story.tell(said("legal", "hold.lifted", hold="H-1", by="lena", time=START))
+
+
+def an_amendment_waits_for_its_day():
+    later = an_amendment(effective_from="2026-03-05")
+    more = a_contract(a_milestone(value="120.00", requires=["met"]), version=2, amendment=later)
+    return Story().tell(registered(MET), registered(more), met()).clock(START + timedelta(days=6))
+
+
+def facts_wait_for_their_contract():
+    return Story().tell(met(), said("erp", "value.agreed", key="purchase:1", value="100.00"), registered(
+        a_contract(a_milestone(requires=["met"], refs={"erp": ["purchase:1"]}))))  # fmt: skip
+
+
+def two_contracts_claim_one_invoice():
+    story = Story().tell(*(registered(INVOICED | {"contract": contract}) for contract in "AB"))
+    return story.tell(invoice("60.00", contract="A", total="100.00"), invoice("70.00", contract="B"))
+
+
+def a_word_cannot_be_read():
+    story = Story().tell(registered(MET), met(status="nearly"))
+    return story.tell(said("pm", "milestone.assessed", status="met", time=START + timedelta(days=9)))
+
+
+def a_defect_freezes_a_contract_until_the_next_release():
+    story = Story().tell(registered(MET))
+
+    def a_defect(_case):
+        raise ZeroDivisionError
+
+    with patch.object(decide, "checks_for", lambda kinds: (("", a_defect),)):
+        story.tell(met(), held_by())
+    mended = Story(release="2")
+    mended.store = mended.hallway.store = story.store
+    mended.offset, mended.now, mended.carried, mended.reports = story.offset, story.now, story.carried, story.reports
+    mended.told = story.told
+    return mended.tell(lifted_by(hold="H-2"))
+
+
+def an_object_names_a_key_twice():
+    story = Story().tell(registered(MET))
+    record = story.record(met(status="notMet"))
+    twice = record.value.replace(b'"status": "notMet"', b'"status": "notMet", "status": "met"')
+    assert twice != record.value
+    story.carry([replace(record, value=twice)])
+    return story
+
+
+def a_machine_of_another_role_registers():
+    return Story().tell(registered(MET), registered(MET | {"title": "mine"}, by="erp"))
+
+
+def a_day_lies_ahead():
+    return Story().tell(registered(MET), met(met_on="2026-03-09"))
+
+
+def shares_of_a_cent():
+    """Retention, advance and damages each take a part of a cent."""
+    odd = {"requires": ["met"], "due": "2026-02-20", "late_damages": {"percent_per_day": "0.1", "cap_percent": "10"}}
+    terms = {
+        "retention": {"steps": [{"until_percent": 50, "rate_percent": "10"}, {"rate_percent": "5"}]},
+        "advance": {"amount": "10.00", "recoup_percent": "20"},
+    }
+    plan = a_contract(a_milestone("M1", "33.33", **odd), a_milestone("M2", "33.35", requires=["met"]), **terms)
+    return Story().tell(registered(plan), met("M1", met_on="2026-02-28"), met("M2", met_on="2026-03-01"))
+
+
+STORIES = (
+    a_source_says_two_things_under_one_id, two_sources_share_an_id_and_what_they_say, an_older_word_comes_late,
+    a_record_is_dated_ahead_of_the_database, a_milestone_comes_whose_proof_is_there,
+    an_older_release_has_let_in_a_waiver_of_a_hold, one_person_asks_for_a_waiver_and_approves_it,
+    a_hold_is_lifted_at_the_very_time_of_its_placing, an_amendment_waits_for_its_day, facts_wait_for_their_contract,
+    two_contracts_claim_one_invoice, a_word_cannot_be_read, a_defect_freezes_a_contract_until_the_next_release,
+    an_object_names_a_key_twice, a_machine_of_another_role_registers, a_day_lies_ahead, shares_of_a_cent,
+)  # fmt: skip
