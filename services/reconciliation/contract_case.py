@@ -75,6 +75,11 @@ class ContractCase:
         for name, kinds in self.wanted.items():
             self.cases[name].renew(kinds)
 
+    def end(self) -> None:
+        """Let go of the milestones' cases, which refer back to this one: what nobody looks at any more is then freed at
+        once, the state with it, and need not be found by the collector of circles."""
+        self.cases.clear()
+
     def stand_in(self, milestone: str) -> Case | None:
         """The contingency milestone that has taken over from this one: of several the one that was activated last, for
         one place is taken by one (rule D1)."""

@@ -84,6 +84,8 @@ def _contract_case(state: State, index: Index, rules: Rules, touched: Touched | 
     """The case that was kept beside the state, brought up to date; a new one where that would not do."""
     contract: ContractCase | None = state.kept.pop("case", None)
     if touched is None or contract is None or contract.index is not index or contract.rules is not rules:
+        if contract is not None:
+            contract.end()
         contract = ContractCase(state, index, state.moment, rules)
     else:
         contract.renew(state.moment, touched)

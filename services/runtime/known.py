@@ -27,7 +27,10 @@ class KnownStates:
     def take(self, contract: str, raw: bytes) -> State:
         """The state that the store's row holds."""
         kept = self._forget(contract)
-        return kept[1] if kept is not None and kept[0] == raw else decode_state(raw)
+        if kept is not None and kept[0] == raw:
+            return kept[1]
+        _end(kept)
+        return decode_state(raw)
 
     def look(self, contract: str, raw: bytes) -> State:
         """The same to look at, not to change; it stays known."""
@@ -40,12 +43,19 @@ class KnownStates:
         self._known[contract] = (raw, state)
         self._bytes += len(raw)
         while self._bytes > self._most:
-            self._forget(next(iter(self._known)))
+            _end(self._forget(next(iter(self._known))))
 
     def _forget(self, contract: str) -> tuple[bytes, State] | None:
         kept = self._known.pop(contract, None)
         self._bytes -= len(kept[0]) if kept is not None else 0
         return kept
+
+
+def _end(kept: tuple[bytes, State] | None) -> None:
+    """Free a state at once: it and the case beside it refer to each other."""
+    case = kept[1].kept.pop("case", None) if kept is not None else None
+    if case is not None:
+        case.end()
 
 
 class KnownRevisions:

@@ -57,10 +57,10 @@ def run_worker(config: Path) -> None:
 
 
 def _spare_the_collector() -> None:
-    """A batch makes tens of thousands of short-lived values and no circles: look for circles rarely."""
+    """A batch makes a hundred thousand short-lived values and no circles to speak of: look for circles rarely."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(300_000, 10, 10)
 
 
 async def _run(settings: s.Settings) -> None:

@@ -1,8 +1,14 @@
 """What a worker keeps decoded: it counts only while the store's row holds the very bytes."""
 
+import gc
+import weakref
+
+import pytest
 from builders import Story, a_contract, met, registered
 
 from contracts_schema.rows import LogRow
+from services.reconciliation.contract_case import ContractCase
+from services.reconciliation.crosswalk import index_of
 from services.reconciliation.log import read_entry
 from services.reconciliation.state import State, encode_state
 from services.runtime.known import KnownRevisions, KnownStates
@@ -40,6 +46,30 @@ def test_states_that_were_not_touched_for_longest_give_way():
     first, *others = [kept(known, f"C-{n}") for n in range(4)]
     assert known.look("C-0", encode_state(first)) is not first
     assert all(known.look(s.contract, encode_state(s)) is s for s in others)
+
+
+@pytest.fixture
+def no_collector():
+    """Only what nothing refers to is freed."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("goes", ["gives way to another", "is not what the store holds"])
+def test_a_state_that_goes_is_freed_at_once_with_the_case_beside_it(goes):
+    story = Story().tell(registered(a_contract()), met())
+    state, known = story.state(), KnownStates(most=1 if goes == "gives way to another" else 10**6)
+    contract = ContractCase(state, index_of(state.plans[1].plan), state.moment, story.rules)
+    state.kept["case"], kept = contract, weakref.ref(contract)
+    known.keep("C-1", raw := encode_state(state), state)
+    del state, contract
+    if goes == "is not what the store holds":
+        known.take("C-1", encode_state(State("C-1")))
+    assert kept() is None
+    assert known.look("C-1", raw).plans
 
 
 def test_a_state_kept_anew_is_counted_once():
