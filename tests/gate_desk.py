@@ -74,17 +74,18 @@ def invoice(number="INV-1", gross="100.00", net=None, lines=None, supplier=SUPPL
 class Desk:
     """A gate on a simulated finance system, with everything in memory, that a test drives turn by turn."""
 
-    def __init__(self, ledger, url, wanted=None, store=None, topics=None, owner="gate-1", timeout_s=0.3, **manner):
+    def __init__(self, ledger, url, wanted=None, store=None, topics=None, owner="gate-1", timeout_s=0.3, voice=VOICE,
+                 proofs=None, **manner):  # fmt: skip
         self.ledger = ledger
-        self.wanted = MemoryWanted("ap-eu") if wanted is None else wanted
+        self.wanted = MemoryWanted(voice.finance) if wanted is None else wanted
         self.store = store or MemoryStore()
-        self.topics = topics or MemoryTopics({COMMANDS: 1, ANSWERS: 1})
+        self.topics = topics or MemoryTopics({COMMANDS: 1, voice.topic: 1})
         self.finance = HttpFinance(WebSettings(url, None, timeout_s))
-        self.door = Door(self.wanted, VOICE, owner, None, alone=True)
-        self.tenure = Tenure(self.store, "gate:ap-eu", owner, 30)
+        self.door = Door(self.wanted, voice, owner, proofs, alone=True)
+        self.tenure = Tenure(self.store, f"gate:{voice.finance}", owner, 30)
         settings = {"sources": ("erp-eu",), "first_s": 0, "most_s": 0, "settled_s": 0, **manner}
-        self.driver = Driver(self.wanted, self.finance, VOICE, Manner(**settings), self.tenure.may_act)
-        self.scan = Scan(self.wanted, self.finance, ("erp-eu",))
+        self.driver = Driver(self.wanted, self.finance, voice, Manner(**settings), self.tenure.may_act)
+        self.scan = Scan(self.wanted, self.finance, settings["sources"])
         self.feed = MemoryFeed(self.topics, self._assigned, self.door.revoked)
         pace = Pace(poll_s=0, idle_s=0.01, scan_s=0, back_off_s=0.01)
         self.gate = Gate(

@@ -23,13 +23,15 @@ from judging.claims import check_claims
 from judging.commands import check_commands, check_decisions
 from judging.evidence import Evidence, read_database, read_ledger, read_topics
 from judging.finance import check_finance
+from judging.gate import check_answers, check_paid_outside, check_refusals
 from judging.inputs import check_offsets, check_outcomes, check_quarantine, check_unread
 from judging.replaying import check_decisions_again
 from judging.waiting import check_waiting
 
 CHECKS = (
     check_offsets, check_outcomes, check_waiting, check_quarantine, check_unread, check_admitted, check_chains,
-    check_traces, check_commands, check_decisions, check_decisions_again, check_claims, check_finance,
+    check_traces, check_commands, check_decisions, check_decisions_again, check_claims, check_finance, check_refusals,
+    check_answers, check_paid_outside,
 )  # fmt: skip
 
 
@@ -45,6 +47,7 @@ async def gather(asked):
     await read_topics(evidence, asked.bootstrap, asked.prefix)
     if asked.ledger:
         read_ledger(evidence, asked.ledger)
+        evidence.ledger_of, evidence.keys_of = asked.finance, asked.keys
     return evidence
 
 
@@ -75,6 +78,8 @@ def main():
     parser.add_argument("--bootstrap", required=True, help="a broker, host:port")
     parser.add_argument("--prefix", default="", help="what stands before the names of the output topics")
     parser.add_argument("--ledger", help="the finance system's own ledger, JSON lines")
+    parser.add_argument("--finance", help="which finance system's ledger it is, where there are several")
+    parser.add_argument("--keys", nargs="*", default=(), help="the sources under whose keys its invoices lie")
     parser.add_argument("--json", action="store_true", help="the findings as one JSON object")
     asked = parser.parse_args()
     try:

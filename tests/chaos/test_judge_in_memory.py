@@ -18,6 +18,7 @@ from contracts_schema.rows import Partition
 
 sys.path.append(str(Path(__file__).parent))  # the judge stands by itself: it finds its own modules beside it
 from judge import CHECKS, judge
+from judged_gate import OFFICES, an_office
 from judged_stories import STORIES
 from judging.commands import check_decisions
 from memory_evidence import of_house, of_story
@@ -41,6 +42,15 @@ def test_the_judge_finds_nothing_in_a_story(told):
     story = told()
     evidence = of_story(story, {story.rules.rulebook.hash: story.rules.rulebook.content})
     says_nothing([finding for check in OF_A_STORY for finding in check(evidence)])
+
+
+@pytest.mark.parametrize("happens", OFFICES, ids=lambda happens: happens.__name__)
+async def test_the_judge_finds_nothing_at_finance(happens):
+    async with an_office() as office:
+        await happens(office)
+        evidence = office.evidence()
+    checks = [check for check in OF_A_STORY if not office.only or check.__name__ in office.only]
+    says_nothing([finding for check in checks for finding in check(evidence)])
 
 
 def says_nothing(findings):

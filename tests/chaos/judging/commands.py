@@ -93,7 +93,7 @@ def _check_published(record, command, logged, evidence):
     if id_of(command) != command["command_id"]:
         yield Finding("id", contract, f"{place} has the id of its content", command["command_id"])
     if logged is None:
-        if command["sequence"] > _adopted(evidence.log.get(contract, ())):
+        if command["sequence"] > adopted_upto(evidence.log.get(contract, ())):
             yield Finding("forged command", contract, f"{place} stands in the log", f"{command['command_id']} does not")
         return
     row, decision, content = logged
@@ -107,7 +107,7 @@ def _check_published(record, command, logged, evidence):
             yield Finding("topic", contract, f"{place} says what the log says", f"its {what} differs")
 
 
-def _adopted(rows):
+def adopted_upto(rows):
     """Up to which sequence commands were taken over from another store."""
     facts = (fact.body for row in rows for fact in row.entry.facts)
     return max((body["sequence"] for body in facts if body["kind"] == "commands.adopted"), default=0)

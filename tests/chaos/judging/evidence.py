@@ -35,7 +35,12 @@ class Evidence:
         self.outbox = 0
         self.topics = defaultdict(list)
         self.starts, self.ends = {}, {}  # (topic, partition) to the first offset, and the one after the last
-        self.ledger = []
+        self.ledger, self.ledger_of = (
+            [],
+            None,
+        )  # finance's own word, and which finance system's: None where there is one
+        self.keys_of = ()  # the sources under whose keys finance's invoices lie
+        self.refused = set()  # topic/partition/offset of each command that the gate has refused
         self.now = None  # the database's clock, in µs
 
 
@@ -90,6 +95,7 @@ async def _read_rows(evidence, connection):
     totals = "select outcome, sum(records)::bigint as records from control_total group by outcome"
     evidence.totals = {r["outcome"]: r["records"] for r in await connection.fetch(totals)}
     evidence.outbox = await connection.fetchval("select count(*) from outbox")
+    evidence.refused = {r["origin"] for r in await connection.fetch("select origin from gate_refusal")}
     evidence.now = await connection.fetchval("select (extract(epoch from clock_timestamp()) * 1000000)::bigint")
 
 

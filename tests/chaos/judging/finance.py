@@ -1,37 +1,42 @@
 """The finance system's own ledger against the commands: nothing freed early, nothing done twice, and at the end each
 invoice as the last commands want it (rules E2, E4), each of them answered.
 
-Of an invoice that one contract names, every call is laid against the states that its commands wanted, in their order.
-Of one that several contracts name, calls are only held below the most that all of them ever wanted together. Of an
-invoice of several lines no more may be free than fits; which lines those are is not judged.
+Of an invoice that one contract names, every call is laid against the states that its commands wanted, in their order;
+a command that has stood in the topic for a minute counts as known. Of an invoice that several contracts name, calls are
+only held below the most that all of them ever wanted together. Of an invoice of several lines no more may be free than
+fits; which lines those are is not judged. A command behind a gap, or for another finance system, lets nothing more go.
 """
 
 import json
 from collections import defaultdict, namedtuple
 from math import floor
 
-from judging.commands import minor_of
+from judging.commands import adopted_upto, minor_of
 from judging.evidence import Finding
+from judging.gate import check_unclaimed, is_paid_here
 from judging.known import number_of
 
-ANSWERS = {"applied", "already_applied", "waiting", "rejected", "superseded"}
-# What one command wants of one invoice: how many minor units of its net may be paid; None where it no longer names it.
-Wish = namedtuple("Wish", "contract milestone payable")
+LATE_US, GATE = 60_000_000, "milepost"
+# What one command wants of one invoice: how many minor units of its net may be paid (None where it no longer names it),
+# and when it came to stand in the topic (ms).
+Wish = namedtuple("Wish", "contract milestone payable since")
+Command = namedtuple("Command", "contract milestone targets pays since")
 
 
 def check_finance(evidence):
     """Everything about the ledger; nothing where there is none."""
-    if not evidence.ledger:
-        return
     bills, commands = {}, list(_commands(evidence))
     for event in evidence.ledger:
-        if event["kind"] in ("posted", "final"):
+        if event["kind"] != "call":
             bills[event["invoice"]["id"]] = _in_minor_units(event["invoice"])
+    now = dict(bills)  # as they stand at the end
     for name, bill in sorted(bills.items()):
-        ours = _wishes(commands, bill)
         events = [e for e in evidence.ledger if (e["invoice"] if e["kind"] == "call" else e["invoice"]["id"]) == name]
-        yield from _check_bill(bill, ours, events)
-    yield from _check_answers(evidence)
+        now[name] = _as_called(bill, events)
+        twins = [other for other in bills.values() if other is not bill and _is_twin(bill, other)]
+        named = any(name in target.keys for command in commands for target in command.targets)
+        yield from _check_bill(bill, _wishes(commands, bill), events, is_doubtful=bool(twins) and not named)
+    yield from check_unclaimed(evidence, now)
 
 
 def _in_minor_units(invoice):
@@ -40,21 +45,53 @@ def _in_minor_units(invoice):
     return invoice | {name: minor_of(invoice[name], currency) for name in ("net", "gross")} | {"lines": lines}
 
 
+def _as_called(bill, events):
+    """The invoice after its last calls."""
+    held = {}
+    for event in events:
+        if event["kind"] != "call":
+            held = {line["id"]: line["held"] for line in event["invoice"]["lines"]}
+        elif event["status"] == 200:
+            held[event["line"]] = event["held"]
+    return bill | {"lines": [line | {"held": held[line["id"]]} for line in bill["lines"]]}
+
+
+def _is_twin(bill, other):
+    """Whether two open invoices bear one number of one supplier: then which is meant is not to be guessed."""
+    same = [number_of(one["number"] or "") for one in (bill, other)]
+    units = {one.get("business_unit") for one in (bill, other)}
+    alike = same[0] == same[1] != "" and not set(bill["suppliers"]).isdisjoint(other["suppliers"])
+    return alike and len(units) == 1 and bill["state"] == other["state"] == "open"
+
+
 def _commands(evidence):
-    """Contract, milestone and targets of each command of the log, by contract in the order of their sequence."""
+    """Each command of the log, by contract in the order of their sequence."""
+    stands = defaultdict(dict)  # by contract, when each sequence came to stand in the topic
+    for record in evidence.topics["finance.commands"]:
+        if "milepost-forged" not in record.headers:
+            told = json.loads(record.value)
+            stands[told["contract"]].setdefault(told["sequence"], record.timestamp)
     for contract, rows in sorted(evidence.log.items()):
+        upto = max(adopted_upto(rows), min(stands[contract], default=1) - 1)
+        while upto + 1 in stands[contract]:
+            upto += 1
         for row in rows:
-            yield from ((contract, d.milestone, d.said.targets) for d in row.entry.decisions if d.said)
+            for d in (d for d in row.entry.decisions if d.said):
+                pays = d.said.sequence <= upto and is_paid_here(evidence, row.entry)
+                yield Command(contract, d.milestone, d.said.targets, pays, stands[contract].get(d.said.sequence))
 
 
 def _wishes(commands, bill):
     """What the commands want of this invoice, from the first that names it on."""
-    wishes, named = [], set()
-    for contract, milestone, targets in commands:
-        payable = next((target.payable[0] for target in targets if _is_meant(target, bill)), None)
-        if payable is not None or (contract, milestone) in named:
-            wishes.append(Wish(contract, milestone, payable))
-            named.add((contract, milestone))
+    wishes, named = [], {}
+    for command in commands:
+        place = (command.contract, command.milestone)
+        payable = next((target.payable[0] for target in command.targets if _is_meant(target, bill)), None)
+        if payable is not None or place in named:
+            if not command.pays:
+                payable = min(payable or 0, named.get(place) or 0)
+            wishes.append(Wish(*place, payable, command.since))
+            named[place] = payable
     return wishes
 
 
@@ -77,27 +114,40 @@ def _may_be_free(bill, payable):
     return floor(bill["gross"] * payable / bill["net"]) if bill["net"] > 0 else 0
 
 
-def _check_bill(bill, wishes, events):
+def _check_bill(bill, wishes, events, *, is_doubtful):
     contracts = sorted({wish.contract for wish in wishes})
     states = _states(wishes) if len(contracts) == 1 else [_most_ever(wishes)]
-    free, at, who = {}, 0, f"invoice {bill['id']} of {', '.join(contracts) or 'no contract'}"
+    free, theirs, at, who = {}, set(), 0, f"invoice {bill['id']} of {', '.join(contracts) or 'no contract'}"
     for event in events:
         if event["kind"] != "call":
             lines = _in_minor_units(event["invoice"])["lines"]
             free = {line["id"]: line["gross"] for line in lines if not line["held"]}
+            theirs = {line["id"] for line in lines if line["held"] and line.get("held_by") not in (None, GATE)}
         elif event["status"] == 200:
             if event["before"] == event["held"]:
                 yield Finding("doubled", who, f"a call changes line {event['line']}", "it was so already")
             if event["held"]:
                 free.pop(event["line"], None)
             else:
+                if event["line"] in theirs:
+                    yield Finding(
+                        "not ours", who, f"somebody else's block of line {event['line']} stands", "it is lifted"
+                    )
                 free[event["line"]] = next(x["gross"] for x in bill["lines"] if x["id"] == event["line"])
+                at = max(at, _known_by(wishes, event.get("at"))) if len(contracts) == 1 else at
                 at = _first_fitting(bill, states, at, sum(free.values()))
                 if at is None:
                     yield Finding("early", who, "a call frees what a command lets go by then", f"{event}")
                     return
             at = _after_hold(bill, states, at, sum(free.values())) if event["held"] else at
-    yield from _check_end(bill, who, wishes, free)
+            theirs.discard(event["line"])
+    yield from _check_end(bill, who, wishes, free, is_doubtful=is_doubtful)
+
+
+def _known_by(wishes, moment):
+    """The last of the wanted states that must be known by then: its command has stood in the topic for a minute."""
+    known = [n for n, w in enumerate(wishes) if moment and w.since and w.since * 1000 + LATE_US < moment]
+    return max(known, default=0)
 
 
 def _most_ever(wishes):
@@ -119,11 +169,11 @@ def _after_hold(bill, states, at, free):
     return next((n for n in range(at, len(states)) if free <= _may_be_free(bill, states[n]) < gross), at)
 
 
-def _check_end(bill, who, wishes, free):
+def _check_end(bill, who, wishes, free, *, is_doubtful):
     """At rest the invoice is as the newest commands want it; one that none of them names any more is left as it is."""
     newest = {(wish.contract, wish.milestone): wish.payable for wish in wishes}
     wanted = [payable for payable in newest.values() if payable is not None]
-    allowed = _may_be_free(bill, sum(wanted))
+    allowed = 0 if is_doubtful else _may_be_free(bill, sum(wanted))
     open_lines = [line for line in bill["lines"] if line["state"] == "open"]
     if not wanted or bill["state"] != "open" or not open_lines:
         return
@@ -131,26 +181,5 @@ def _check_end(bill, who, wishes, free):
     if owed > allowed:
         yield Finding("early", who, f"at rest at most {allowed} is free", f"{owed}")
     whole = len(bill["lines"]) == 1 and 0 < bill["gross"] <= allowed
-    if whole and owed == 0 and open_lines[0].get("held_by") == "milepost":
+    if whole and owed == 0 and open_lines[0].get("held_by") == GATE:
         yield Finding("withheld", who, f"at rest it is free: {allowed} may be paid", "our block stands")
-
-
-def _check_answers(evidence):
-    """The newest command of every milestone was answered, and not left unknown."""
-    answers = {}
-    for topic, records in evidence.topics.items():
-        for record in records if topic.endswith("finance.events") else ():
-            if record.headers.get("ce_type") == b"milepost.command.acknowledged.v1":
-                told = json.loads(record.value)
-                answers[told["command_id"]] = told["state"]
-    newest = {}
-    for contract, rows in evidence.log.items():
-        for row in rows:
-            for decision in row.entry.decisions:
-                if decision.said is not None:
-                    newest[contract, decision.milestone] = decision.said
-    for (contract, milestone), said in sorted(newest.items()):
-        state = answers.get(said.command_id)
-        if state not in ANSWERS:
-            expected = f"{milestone}, sequence {said.sequence}: an answer of finance"
-            yield Finding("unanswered", contract, expected, str(state))
