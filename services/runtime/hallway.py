@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contracts_schema.errors import MessageError
 from contracts_schema.failpoints import failpoint
 from contracts_schema.records import Record
-from contracts_schema.rows import OffsetRange
+from contracts_schema.rows import Lane, OffsetRange
 from services.ports import Store
 from services.reconciliation.policy import Rules
 from services.runtime.gathered import Report
@@ -45,7 +45,7 @@ class Hallway:
         self.record_bytes = record_bytes
         self.keeps = keeps
         self.states = KnownStates()
-        self.revisions = KnownRevisions()
+        self.revisions = KnownRevisions(decisions=Lane.DECISIONS not in topics.left_out)
 
     async def carry(self, records: Sequence[Record], owner: str, ranges: Sequence[OffsetRange], now: int) -> Report:
         """One batch: all of it is committed with the offsets, or none of it. `now` is the database's clock (µs).

@@ -59,17 +59,19 @@ def _end(kept: tuple[bytes, State] | None) -> None:
 
 
 class KnownRevisions:
-    """Revisions that were just committed, for the lanes that publish what they decided. The log has them all."""
+    """Revisions that were just committed, for the lanes that publish what was told and, where somebody reads them, the
+    `decisions`. The log has them all."""
 
-    def __init__(self, most: int = REVISIONS_MOST) -> None:
+    def __init__(self, most: int = REVISIONS_MOST, *, decisions: bool = True) -> None:
         self._most = most
+        self._decisions = decisions
         self._bytes = 0
         self._known: dict[tuple[str, int], tuple[LogEntry, LogRow]] = {}
 
     def keep(self, rows: Iterable[LogRow], entries: Iterable[LogEntry]) -> None:
         """Keep what was committed; the oldest give way."""
         for row, entry in zip(rows, entries, strict=True):
-            if entry.decisions:
+            if entry.notices or (self._decisions and entry.decisions):
                 self._known[row.contract, row.revision] = (entry, row)
                 self._bytes += len(row.entry)
         while self._bytes > self._most:

@@ -88,3 +88,10 @@ def test_the_oldest_revisions_give_way():
     known.keep(rows, entries)
     assert known.look("C-1", 1) is None
     assert known.look("C-1", 2) == (entries[1], rows[1].head)
+
+
+def test_revisions_that_only_decided_are_not_kept_where_nobody_reads_decisions():
+    rows: list[LogRow] = Story().tell(registered(a_contract()), met()).log()
+    known = KnownRevisions(decisions=False)
+    known.keep(rows, [read_entry(row) for row in rows])
+    assert known.look("C-1", 1) is None
