@@ -18,20 +18,20 @@ from collections import Counter
 import asyncpg
 from aiokafka.errors import KafkaError
 from judging.admitted import check_admitted
-from judging.chain import check_chains, check_traces
+from judging.chain import check_chains, check_reviews, check_traces
 from judging.claims import check_claims
-from judging.commands import check_commands, check_decisions
+from judging.commands import check_commands, check_decisions, check_repeats
 from judging.evidence import Evidence, read_database, read_ledger, read_topics
 from judging.finance import check_finance
 from judging.gate import check_answers, check_paid_outside, check_refusals
-from judging.inputs import check_offsets, check_outcomes, check_quarantine, check_unread
+from judging.inputs import check_collected, check_offsets, check_outcomes, check_quarantine, check_unread
 from judging.replaying import check_decisions_again
 from judging.waiting import check_waiting
 
 CHECKS = (
     check_offsets, check_outcomes, check_waiting, check_quarantine, check_unread, check_admitted, check_chains,
     check_traces, check_commands, check_decisions, check_decisions_again, check_claims, check_finance, check_refusals,
-    check_answers, check_paid_outside,
+    check_answers, check_paid_outside, check_collected, check_reviews, check_repeats,
 )  # fmt: skip
 
 
@@ -43,6 +43,7 @@ def judge(evidence):
 async def gather(asked):
     """Read everything. The database comes first: what it promises must then stand in the topics."""
     evidence = Evidence()
+    evidence.repeats = asked.repeats
     await read_database(evidence, asked.dsn)
     await read_topics(evidence, asked.bootstrap, asked.prefix)
     if asked.ledger:
@@ -80,6 +81,7 @@ def main():
     parser.add_argument("--ledger", help="the finance system's own ledger, JSON lines")
     parser.add_argument("--finance", help="which finance system's ledger it is, where there are several")
     parser.add_argument("--keys", nargs="*", default=(), help="the sources under whose keys its invoices lie")
+    parser.add_argument("--repeats", type=int, help="so many commands may stand twice: 0 where nobody died")
     parser.add_argument("--json", action="store_true", help="the findings as one JSON object")
     asked = parser.parse_args()
     try:

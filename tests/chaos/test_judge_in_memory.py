@@ -19,13 +19,16 @@ from contracts_schema.rows import Partition
 sys.path.append(str(Path(__file__).parent))  # the judge stands by itself: it finds its own modules beside it
 from judge import CHECKS, judge
 from judged_gate import OFFICES, an_office
+from judged_houses import HOUSES
+from judged_simulation import parked_while_its_contract_comes, simulated
 from judged_stories import STORIES
 from judging.commands import check_decisions
+from judging.waiting import check_waiting
 from memory_evidence import of_house, of_story
 
 # Nobody publishes the decisions of a story.
 OF_A_STORY = tuple(check for check in CHECKS if check is not check_decisions)
-CONTRACTS = 8
+CONTRACTS, SEEDS = 8, range(20)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: f"{s.file}: {s.title}")
@@ -53,8 +56,23 @@ async def test_the_judge_finds_nothing_at_finance(happens):
     says_nothing([finding for check in checks for finding in check(evidence)])
 
 
+@pytest.mark.parametrize("happens", HOUSES, ids=lambda happens: happens.__name__)
+async def test_the_judge_finds_nothing_in_a_house(happens):
+    says_nothing(judge(await happens()))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_judge_finds_nothing_in_a_simulated_run(seed):
+    says_nothing(judge(simulated(seed)))
+
+
+def test_the_judge_finds_that_nothing_waits_in_vain():
+    says_nothing(check_waiting(parked_while_its_contract_comes()))
+
+
 def says_nothing(findings):
     """What planted bugs are found by: the words behind the colon go into their table."""
+    findings = list(findings)
     assert not findings, f"the judge found: {', '.join(sorted({f.invariant for f in findings}))}; {findings[:3]}"
 
 

@@ -2,7 +2,10 @@
 
 from hashlib import sha256
 
-from judging.evidence import Finding
+from judging.evidence import OUTPUTS, Finding
+from judging.inputs import event_of
+
+CLOCKS_US = 5_000_000  # by which clocks of broker and database may differ
 
 
 def check_chains(evidence):
@@ -79,3 +82,21 @@ def _untraced(contract, row, decision, known):
         yield Finding("trace", contract, f"revision {row.revision} rests on facts before it", f"{fact} is not there")
     if decision.said is not None and decision.said.targets and not decision.basis:
         yield Finding("trace", contract, f"the command of revision {row.revision} names its facts", "it names none")
+
+
+def check_reviews(evidence):
+    """No review ran before everything was read that the broker had by then (with some seconds for its clock)."""
+    came = {}
+    for topic, records in evidence.topics.items():
+        for record in records if evidence.punctual and topic not in OUTPUTS else ():
+            name = event_of(record.value, record.headers)
+            if name is not None:
+                came[name[0]] = min(record.timestamp * 1000, came.get(name[0], record.timestamp * 1000))
+    for contract, rows in sorted(evidence.log.items()):
+        reviewed = 0
+        for row in rows:
+            for fact in row.entry.facts if row.entry.cause != "unparked" else ():
+                if came.get(fact.id, reviewed) < reviewed - CLOCKS_US:
+                    found = f"{fact.source}/{fact.id} comes after it, in revision {row.revision}"
+                    yield Finding("too soon", contract, f"the review of {reviewed} has read what came before", found)
+            reviewed = row.entry.moment if row.entry.cause == "review" else reviewed

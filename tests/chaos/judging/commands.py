@@ -1,7 +1,7 @@
 """Commands and decisions: what the log says against what stands in the topics, both ways; and what an id stands for."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from decimal import Decimal
 from hashlib import sha256
 
@@ -105,6 +105,16 @@ def _check_published(record, command, logged, evidence):
     for fits, what in ((same, "content"), (codes, "reasons"), (proof, "chain"), (envelope, "envelope")):
         if not fits:
             yield Finding("topic", contract, f"{place} says what the log says", f"its {what} differs")
+
+
+def check_repeats(evidence):
+    """Where nobody died and every send was confirmed, each command stands in its topic once."""
+    times = Counter(r.value for r in evidence.topics["finance.commands"] if "milepost-forged" not in r.headers)
+    again = sum(times.values()) - len(times)
+    if evidence.repeats is not None and again > evidence.repeats:
+        yield Finding(
+            "doubled", "(none)", f"at most {evidence.repeats} commands stand twice in the topic", f"{again} do"
+        )
 
 
 def adopted_upto(rows):

@@ -21,6 +21,7 @@ Target = namedtuple("Target", "invoice supplier identifiers unit keys net total 
 Record = namedtuple("Record", "topic partition offset timestamp key headers value")
 Finding = namedtuple("Finding", "invariant contract expected found")
 
+LOG_APPEND_TIME = 1  # Kafka's word for a record that the broker has dated
 OUTPUTS = ("finance.commands", "milestone.decisions", "milepost.quarantine")
 
 
@@ -41,6 +42,9 @@ class Evidence:
         )  # finance's own word, and which finance system's: None where there is one
         self.keys_of = ()  # the sources under whose keys finance's invoices lie
         self.refused = set()  # topic/partition/offset of each command that the gate has refused
+        self.collected = []  # source, kind and number of each object that a collector says it has told
+        self.punctual = False  # whether the broker itself has dated every record as it came
+        self.repeats = None  # at most so many commands may stand twice in their topic: none where nobody died
         self.now = None  # the database's clock, in µs
 
 
@@ -95,6 +99,8 @@ async def _read_rows(evidence, connection):
     totals = "select outcome, sum(records)::bigint as records from control_total group by outcome"
     evidence.totals = {r["outcome"]: r["records"] for r in await connection.fetch(totals)}
     evidence.outbox = await connection.fetchval("select count(*) from outbox")
+    told = await connection.fetch("select source, kind, number from collect_told")
+    evidence.collected = [tuple(row) for row in told]
     evidence.refused = {r["origin"] for r in await connection.fetch("select origin from gate_refusal")}
     evidence.now = await connection.fetchval("select (extract(epoch from clock_timestamp()) * 1000000)::bigint")
 
@@ -131,10 +137,13 @@ async def _read_places(evidence, consumer, places, names):
     evidence.starts |= {tuple(place): offset for place, offset in starts.items()}
     evidence.ends |= {tuple(place): offset for place, offset in ends.items()}
     await consumer.seek_to_beginning(*places)
+    evidence.punctual = True
     left = {place for place in places if starts[place] < ends[place]}
     while left:
         for place, records in (await consumer.getmany(*left, timeout_ms=500)).items():
             evidence.topics[names[place.topic]] += [_record(record) for record in records]
+            own = {record.timestamp_type for record in records} == {LOG_APPEND_TIME}
+            evidence.punctual = evidence.punctual and own
         left = {place for place in left if await consumer.position(place) < ends[place]}
 
 

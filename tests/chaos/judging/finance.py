@@ -101,8 +101,9 @@ def _is_meant(target, bill):
 
 
 def _states(wishes):
-    """How much may be paid of the net after each command of one contract that speaks of the invoice, in order."""
-    newest, states = {}, []
+    """How much may be paid of the net: nothing before any command speaks of the invoice (one that nobody names may be
+    held), then after each of one contract that does, in order."""
+    newest, states = {}, [0]
     for wish in wishes:
         newest[wish.milestone] = wish.payable or 0
         states.append(sum(newest.values()))
@@ -146,7 +147,7 @@ def _check_bill(bill, wishes, events, *, is_doubtful):
 
 def _known_by(wishes, moment):
     """The last of the wanted states that must be known by then: its command has stood in the topic for a minute."""
-    known = [n for n, w in enumerate(wishes) if moment and w.since and w.since * 1000 + LATE_US < moment]
+    known = [n for n, w in enumerate(wishes, 1) if moment and w.since and w.since * 1000 + LATE_US < moment]
     return max(known, default=0)
 
 

@@ -77,12 +77,12 @@ def _canonical(evidence):
     """The records that are CloudEvents of our own types: id, kind, data, and the record."""
     for topic, records in evidence.topics.items():
         for record in records if topic not in OUTPUTS else ():
-            event = _event_of(record.value, record.headers)
+            event = event_of(record.value, record.headers)
             if event is not None:
                 yield *event, record
 
 
-def _event_of(value, headers):
+def event_of(value, headers):
     """Id, kind and data of a CloudEvent of our own types; None where it is none: then the totals tell of it."""
     try:
         body = json.loads(value or b"")
@@ -170,3 +170,15 @@ def _names_twice(value):
 
     json.loads(value, object_pairs_hook=pairs)
     return any(doubled)
+
+
+def check_collected(evidence):
+    """What a collector says it has told stands in a topic."""
+    there = {
+        (record.headers.get(SOURCE), record.key)
+        for topic, records in evidence.topics.items() if topic not in OUTPUTS
+        for record in records
+    }  # fmt: skip
+    for source, kind, number in evidence.collected:
+        if not any(evidence.starts.values()) and (source.encode(), f"{kind},{number}".encode()) not in there:
+            yield Finding("lost input", NOWHERE, f"{kind} {number} of {source} was told", "no topic has it")
