@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import asyncpg
+from chaos.written import WrittenLedger
 from gate_process import GateProcess
 from msgspec.json import encode
 from servers.kafka_topics import make_topics
@@ -14,7 +15,7 @@ from worker_process import Site
 from workload import START, Event, events, name, registrations
 
 from connectors.finance.http import Invoice, Line
-from connectors.finance.simulator import Ledger, serving
+from connectors.finance.simulator import serving
 from connectors.migrations import upgrade
 
 JUDGE = Path(__file__).with_name("judge.py")
@@ -25,25 +26,6 @@ from judge import gather, judge  # noqa: E402 -- the same
 CONTRACTS, EVENTS, AT_A_TIME = 24, 900, 240
 DEADLINE_S = 60
 KEEP = {"retention.ms": "-1"}
-
-
-class WrittenLedger(Ledger):
-    """Finance's ledger, which writes down what happens to it."""
-
-    def __init__(self):
-        super().__init__(refuses_repeats=True)
-        self.written = []
-
-    def post(self, invoice):
-        super().post(invoice)
-        self.written.append({"kind": "posted", "invoice": invoice})
-
-    def asked(self, invoice, line, *, held):
-        before = self.line(invoice, line).held
-        status, said = super().asked(invoice, line, held=held)
-        call = {"invoice": invoice, "line": line, "held": held, "before": before, "status": status}
-        self.written.append({"kind": "call", **call})
-        return status, said
 
 
 def bills():
@@ -78,7 +60,8 @@ class House:
         self.site, self.books = Site(folder, kafka.bootstrap, dsn, f"judge-{folder.name}"), ledger
         # What the judge asks for, by the names of its own arguments.
         self.dsn, self.bootstrap, self.prefix = dsn, kafka.bootstrap, f"{self.site.name}."
-        self.ledger = str(folder / "ledger.jsonl")
+        self.ledger, self.repeats = str(folder / "ledger.jsonl"), 0
+        self.finance, self.keys = "ap-eu", ()
 
     async def run(self, url):
         await upgrade(self.dsn)
@@ -122,7 +105,8 @@ class House:
 
     async def judged(self):
         """The judge as a process: how it ended, and what it said."""
-        given = [(f"--{name}", getattr(self, name)) for name in ("dsn", "bootstrap", "prefix", "ledger")]
+        names = ("dsn", "bootstrap", "prefix", "ledger", "finance", "repeats")
+        given = [(f"--{name}", str(getattr(self, name))) for name in names]
         line = [sys.executable, str(JUDGE), *(word for pair in given for word in pair), "--json"]
         process = await asyncio.create_subprocess_exec(*line, stdout=asyncio.subprocess.PIPE)
         said, _ = await process.communicate()
@@ -130,7 +114,7 @@ class House:
 
 
 async def test_a_healthy_run_is_found_healthy_and_every_falsification_is_found(kafka, postgres_dsn, tmp_path):
-    ledger = WrittenLedger()
+    ledger = WrittenLedger(refuses_repeats=True)
     house = House(tmp_path, kafka, postgres_dsn, ledger)
     async with serving(ledger) as url:
         await house.run(url)

@@ -7,7 +7,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Bug(NamedTuple):
-    """`found_by` are test nodes of which at least one must fail. `server`: they need Kafka or Postgres."""
+    """`found_by` are test nodes of which at least one must fail. `server`: they need Kafka or Postgres. `unseen`: in a
+    word, why the judge cannot see it, where it cannot."""
 
     name: str
     file: str
@@ -16,6 +17,7 @@ class Bug(NamedTuple):
     breaks: str
     found_by: tuple[str, ...]
     server: bool = False
+    unseen: str = ""
 
     def applied(self, text: str) -> str:
         """The file's text with the bug in it.

@@ -83,6 +83,7 @@ BUGS = (
         "            while full and await self._leases.keep(_name(lane)):\n", "            while full:\n",
         "a single writer",
         (HALLWAY + "one_relay_at_a_time_owns_a_lane",),
+        unseen="again",
     ),
     Bug(
         "the relay goes on when its lease has gone", "services/runtime/relay.py",
@@ -110,6 +111,7 @@ BUGS = (
         "        await self._at_rest.wait()\n", "",
         "a partition has one reader",
         ("tests/unit/test_holdings.py",),
+        unseen="fence",
     ),
     Bug(
         "a review runs before all sources are read past its moment", "services/runtime/reviews.py",
@@ -141,6 +143,7 @@ BUGS = (
         "        if state.frozen == self._release:\n", "        if state.frozen == 'never':\n",
         "what cannot be decided releases nothing",
         ("tests/unit/test_react.py::test_a_frozen_contract_stays_frozen_until_another_release_decides_it",),
+        unseen="right",
     ),
     Bug(
         "a defect loses the facts that met it", "services/runtime/containment.py",

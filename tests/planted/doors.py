@@ -17,6 +17,7 @@ BUGS = (
         "position - round(self._pace.overlap_s * 1e6)", "position",
         "no input is lost",
         (COLLECT + "a_transaction_that_is_committed_late_is_found_by_the_overlap",),
+        unseen="source",
     ),
     Bug(
         "a webhook is accepted before the broker has it", "connectors/webhooks.py",
@@ -24,12 +25,14 @@ BUGS = (
         "            asyncio.ensure_future(self._publish([self._row(request, body)]))\n",
         "no input is lost",
         (WEBHOOKS + "a_broker_that_is_down_is_503_and_then_202",),
+        unseen="source",
     ),
     Bug(
         "a webhook's signature is not compared", "connectors/webhooks.py",
         "        if prefix != self._hook.prefix or not any(fits):\n", "        if prefix != self._hook.prefix:\n",
         "nobody speaks for another",
         (WEBHOOKS + "a_wrong_signature_is_refused_and_counted",),
+        unseen="source",
     ),
     Bug(
         "a producer that was given up is used again", "connectors/kafka/publisher.py",

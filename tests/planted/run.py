@@ -3,6 +3,7 @@
     python tests/planted/run.py                          every bug, on real servers too
     python tests/planted/run.py --changed origin/main    only bugs in files that differ from a commit
     python tests/planted/run.py PART-OF-A-NAME…          only these
+    python tests/planted/run.py --judge                  ask the judge alone; the tests are not run again
 
 What was found is written into TABLE.md. Ends with 1 where a bug was not found, or a patch no longer fits.
 """
@@ -24,20 +25,35 @@ from planted import doing, doors, gate, thinking
 from planted.bug import ROOT, Bug
 
 BUGS: tuple[Bug, ...] = (*thinking.BUGS, *doing.BUGS, *gate.BUGS, *doors.BUGS)
-# Where bugs are put to the judge, without servers: every scenario of the tables, and a hallway that is disturbed.
-JUDGED = "tests/chaos/test_judge_in_memory.py"
-SEEN_BY_THE_JUDGE = {bug for bug in (*thinking.BUGS, *doing.BUGS) if not bug.server}
+# Where bugs are put to the judge: in memory (scenarios, stories, houses, simulated runs, a gate with its finance), and
+# those that need servers on real ones.
+JUDGED, JUDGED_ON_SERVERS = "tests/chaos/test_judge_in_memory.py", "tests/chaos/test_judge.py"
 _FOUND = re.compile(r"the judge found: ([a-z, ]+)")
 TABLE = Path(__file__).with_name("TABLE.md")
 LONGEST_S = 300  # what one bug may take to be found
 SERVERS = " \N{WHITE DIAMOND SUIT}"
 FAILED = 1  # pytest's word for: tests ran, and some failed
+REASONS = {
+    "again": "it is asked again before anything goes out",
+    "fence": "the fence in the database lets nothing of it pass",
+    "log": "whatever does not stand in the log is refused, too",
+    "right": "what is decided is right; it is decided sooner than promised",
+    "source": "only the system that spoke knows what it has said",
+    "Postgres": "only two transactions that meet within a few milliseconds show it",
+    "Kafka": "only a broker or a group that fails within a few milliseconds shows it",
+}
+WHY = "\n".join(f"| {word} | {sentence} |" for word, sentence in REASONS.items())
 HEAD = f"""# Planted bugs
 
 Each was put into a copy of the project by `make planted`, and the tests beside it failed. `make check` looks whether
 every one still fits the code, and finds again those whose file has changed (`code` is the beginning of its SHA-256);
-those marked{SERVERS} need servers, and only `make planted` finds them again. "The judge finds": what the judge says of
-scenarios and of a disturbed hallway in memory that have the bug; it sees neither the gate nor Postgres there.
+those marked{SERVERS} need servers, and only `make planted` finds them again. "The judge finds": what the judge
+(`tests/chaos/JUDGE.md`) says when it sees no more than topics, database and finance's ledger of runs that have the bug;
+in brackets, why nobody could who sees no more:
+
+| word | |
+|---|---|
+{WHY}
 
 | bug | file | breaks | found by | the judge finds | seconds | code |
 |---|---|---|---|---|---|---|
@@ -79,14 +95,15 @@ class Copy:
             place.write_text(text)
 
     def judged(self, bug: Bug) -> str:
-        """What the judge says of stories and of a hallway in memory that have the bug; empty where it says nothing."""
-        if bug not in SEEN_BY_THE_JUDGE:
-            return ""
+        """What the judge says of runs that have the bug; in brackets why it cannot say anything, where it cannot."""
+        if bug.unseen:
+            return f"({bug.unseen})"
         place = self.folder / bug.file
         text = place.read_text()
         try:
             place.write_text(bug.applied(text))
-            said = [match[1].split(", ") for line in self._failures(JUDGED) if (match := _FOUND.search(line))]
+            failures = self._failures(JUDGED_ON_SERVERS if bug.server else JUDGED)
+            said = [match[1].split(", ") for line in failures if (match := _FOUND.search(line))]
             return ", ".join(sorted({word for words in said for word in words}))
         finally:
             place.write_text(text)
@@ -117,15 +134,20 @@ def row(bug: Bug, found: str, judged: str, seconds: float) -> str:
 
 def table() -> dict[str, list[str]]:
     """The rows of the committed table, in cells, by the bug's name."""
+    rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in _rows()]
+    return {cells[0].removesuffix(SERVERS): cells for cells in rows}
+
+
+def _rows() -> list[str]:
+    """The lines of the committed table that tell of a bug."""
     lines = TABLE.read_text().splitlines() if TABLE.exists() else []
-    rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
-    return {cells[0].removesuffix(SERVERS): cells for cells in rows[1:]}
+    starts = [n for n, line in enumerate(lines) if line.startswith("| bug |")]
+    return lines[starts[0] + 2 :] if starts else []
 
 
 def write(found: dict[str, str]) -> None:
     """Write the table anew: what was found now, and of all other bugs what the table had."""
-    lines = TABLE.read_text().splitlines() if TABLE.exists() else []
-    known = dict(zip(table(), [line for line in lines if line.startswith("| ")][1:], strict=True)) | found
+    known = dict(zip(table(), _rows(), strict=True)) | found
     TABLE.write_text(HEAD + "\n".join(known[bug.name] for bug in BUGS if bug.name in known) + "\n")
 
 
@@ -140,13 +162,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", help="parts of names of bugs")
     parser.add_argument("--changed", metavar="COMMIT", help="only bugs in files that differ from this commit")
+    parser.add_argument("--judge", action="store_true", help="ask the judge alone")
     asked = parser.parse_args()
     wanted = changed(asked.changed) if asked.changed else BUGS
     wanted = tuple(b for b in wanted if not asked.names or any(name in b.name for name in asked.names))
     found_now, lost = 0, []
     with Copy() as copy:
         for bug in wanted:
-            found, seconds = copy.finds(bug)
+            known = table().get(bug.name, [""])
+            kept = asked.judge and known[-1] == code_of(bug.file)
+            found, seconds = (known[3], float(known[5])) if kept else copy.finds(bug)
             judged = copy.judged(bug)
             print(f"{seconds:6.1f} s  {bug.name}: {found or 'NOT FOUND'} (judge: {judged})", flush=True)
             if found:
