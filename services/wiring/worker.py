@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import os
 import secrets
@@ -37,6 +38,8 @@ from services.wiring.failpoints import arm_failpoints
 from services.wiring.serving import patiently, serving, told_to_stop, traced
 
 FLUSH_S = 5.0
+M_MMAP_THRESHOLD = -3  # of mallopt, in glibc's malloc.h
+LARGE_BYTES = 128 * 1024
 
 
 def run_worker(config: Path) -> None:
@@ -53,6 +56,7 @@ def run_worker(config: Path) -> None:
     # it, and the worker, which spends its time deciding, gains nothing.
     arm_failpoints()
     _spare_the_collector()
+    _give_buffers_back()
     asyncio.run(_run(settings))
 
 
@@ -61,6 +65,14 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(300_000, 10, 10)
+
+
+def _give_buffers_back() -> None:
+    """Fetched buffers are as large as a megabyte, and many. Left to itself glibc soon takes such blocks from its heap,
+    where small values that live longer keep them from going back: a fifth of the memory."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
 
 
 async def _run(settings: s.Settings) -> None:
