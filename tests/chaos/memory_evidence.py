@@ -72,3 +72,9 @@ def of_tables(evidence, tables):
 def _quarantined(row):
     names = ("topic", "partition", "value", "size", "sha256", "fault")
     return {name: getattr(row, name) for name in names} | {"record_offset": row.offset}
+
+
+def says_nothing(findings):
+    """What planted bugs are found by: the words behind the colon go into their table."""
+    findings = list(findings)
+    assert not findings, f"the judge found: {', '.join(sorted({f.invariant for f in findings}))}; {findings[:3]}"

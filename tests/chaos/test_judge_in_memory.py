@@ -24,7 +24,7 @@ from judged_simulation import parked_while_its_contract_comes, simulated
 from judged_stories import STORIES
 from judging.commands import check_decisions
 from judging.waiting import check_waiting
-from memory_evidence import of_house, of_story
+from memory_evidence import of_house, of_story, says_nothing
 
 # Nobody publishes the decisions of a story.
 OF_A_STORY = tuple(check for check in CHECKS if check is not check_decisions)
@@ -68,12 +68,6 @@ def test_the_judge_finds_nothing_in_a_simulated_run(seed):
 
 def test_the_judge_finds_that_nothing_waits_in_vain():
     says_nothing(check_waiting(parked_while_its_contract_comes()))
-
-
-def says_nothing(findings):
-    """What planted bugs are found by: the words behind the colon go into their table."""
-    findings = list(findings)
-    assert not findings, f"the judge found: {', '.join(sorted({f.invariant for f in findings}))}; {findings[:3]}"
 
 
 def odd(n, topic, kind, contract=0, **data):

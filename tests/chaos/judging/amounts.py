@@ -1,12 +1,10 @@
-"""The judge's own model, part three: how much may be paid at most.
+"""The judge's own model, part three: what has been earned (rules C1 to C3 and C9), before anything is kept back.
 
-Rules C1 to C3 and C9 are worked out exactly. Retention, advance, late damages and what was carried over are not: there
-the model is a bound (they only ever lower what may be paid, or are shown as `carried`).
+Where something was carried over, or a proof is a measure, the model is a bound.
 """
 
 from collections import defaultdict, namedtuple
 from fractions import Fraction
-from math import floor
 
 from judging.known import is_contract_wide, number_of
 
@@ -150,21 +148,25 @@ def disputed(at):
     return total
 
 
-def most(at, invoices, share, found, carried):
-    """What may be paid of the milestone to date, at most; exact where nothing is carried, retained or deducted."""
+def base_of(at, invoices, share, found, carried):
+    """What has been earned, is undisputed and invoiced, exactly."""
     proven = not {"NOT_MET", "EVIDENCE_MISSING", "SIGN_OFF_MISSING", "EVIDENCE_CHANGED"} & found.keys()
     earned = max(carried, at.value * share if proven else 0)
     dispute = disputed(at)
     base = 0 if dispute is None else max(0, earned - dispute)
     if at.requires("invoiced"):
         base = max(0, min(base, carried + invoices.sum))
-    return floor(base)
+    return Fraction(base)
 
 
 def is_exact(at, carried):
-    """Whether the model knows every rule that makes this milestone's amount."""
-    plan, milestone = at.plan, at.milestone
-    rest = plan["retention"] or plan["advance"] or milestone["late_damages"] or plan["rates"]
-    objective = any(proof.startswith(("on_time:", "measure:")) for proof in milestone["requires"])
+    """Whether the model knows every rule that makes this milestone's amount; retention and advance look at all."""
+    plan = at.plan
+    looked_at = plan["milestones"] if plan["retention"] or plan["advance"] else [at.milestone]
     contingency = any(m["contingency_for"] for m in plan["milestones"])
-    return not (rest or carried or milestone["replaces"] or milestone["opening"] or objective or contingency)
+    return not (plan["rates"] or carried or contingency or any(map(_is_special, looked_at)))
+
+
+def _is_special(milestone):
+    objective = any(proof.startswith(("on_time:", "measure:")) for proof in milestone["requires"])
+    return milestone["replaces"] or milestone["opening"] or objective

@@ -1,8 +1,10 @@
 """The log replayed against the model: no release under a hold, no amount above what the rules allow, none withheld."""
 
 import json
+from math import floor
 
-from judging.amounts import accepted_share, invoices_at, is_exact, most
+from judging.amounts import accepted_share, base_of, invoices_at, is_exact
+from judging.deductions import allowed, is_known
 from judging.doubts import at_releases
 from judging.evidence import Finding
 from judging.known import Known
@@ -83,7 +85,7 @@ def _judged(contract, row, decision, at, released, *, is_first):
     codes = {reason[0] for reason in decision.reasons}
     invoices, share = invoices_at(at), accepted_share(at)
     expected = blocking(at, invoices, share) if at.milestone["value"] is not None else {}
-    limit = most(at, invoices, share, expected, decision.carried or 0)
+    limit, exact = _limit(at, decision.carried or 0)
     if invoices.other_currency:  # what they come to is not judged
         limit, expected = decision.value, {c: v for c, v in expected.items() if c != "NOT_INVOICED"}
     if decision.value != at.value:
@@ -96,8 +98,20 @@ def _judged(contract, row, decision, at, released, *, is_first):
             yield Finding("early", contract, f"{where}: nothing is released under {', '.join(holding)}", "a release")
         if decision.released > limit:
             yield Finding("early", contract, f"{where}: at most {limit} released", f"{decision.released}")
-    if not is_first and not invoices.other_currency and is_exact(at, decision.carried):
+    if not is_first and exact:
         yield from _compared(contract, where, decision, codes, expected, limit, before)
+
+
+def _limit(at, carried):
+    """What may be paid of the milestone to date, at most; and whether it is exactly that."""
+    looked_at = at.all_standing if at.plan["retention"] or at.plan["advance"] else [at.milestone["id"]]
+    seen, exact = {}, is_exact(at, carried) and is_known(at)
+    for other in (at.at(name) for name in looked_at):
+        invoices, share = invoices_at(other), accepted_share(other)
+        here = carried if other.milestone["id"] == at.milestone["id"] else 0
+        seen[other.milestone["id"]] = base_of(other, invoices, share, blocking(other, invoices, share), here)
+        exact = exact and not invoices.other_currency
+    return (allowed(at, seen) if exact else floor(seen[at.milestone["id"]])), exact
 
 
 def _compared(contract, where, decision, codes, expected, limit, before):

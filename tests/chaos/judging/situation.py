@@ -25,7 +25,8 @@ class Situation:
         """The same for another milestone of the plan."""
         other = next(m for m in self.plan["milestones"] if m["id"] == milestone)
         made = Situation.__new__(Situation)
-        made.__dict__ = self.__dict__ | {"milestone": other, "slots": self.all_standing[milestone]}
+        slots, value = self.all_standing[milestone], other["value"] or 0
+        made.__dict__ = self.__dict__ | {"milestone": other, "slots": slots, "value": value}
         return made
 
     def rank(self, field, source):
