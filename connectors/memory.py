@@ -29,6 +29,7 @@ from contracts_schema.rows import (
     ParkedRow,
     Partition,
     PartitionState,
+    PersonRow,
     Quarantined,
     Review,
     Rulebook,
@@ -295,6 +296,25 @@ class MemoryStore:
             for _, place in old[:limit]:
                 del self._tables.kept[place]
             return len(old[:limit])
+
+    async def person_key(self, fingerprint: str | None) -> str | None:
+        """The key of this store's pseudonyms; the first that is given stays."""
+        async with self._lock:
+            self._tables.person_key = self._tables.person_key or fingerprint
+            return self._tables.person_key
+
+    async def persons(self, after: str, limit: int) -> Sequence[PersonRow]:
+        """Who is known, behind a pseudonym."""
+        return [row for pseudonym, row in sorted(self._tables.persons.items()) if pseudonym > after][:limit]
+
+    async def persons_of(self, pseudonyms: Collection[str]) -> Sequence[PersonRow]:
+        """Those whose names are known, sorted."""
+        return [self._tables.persons[p] for p in sorted(set(pseudonyms)) if p in self._tables.persons]
+
+    async def erase_persons(self, pseudonyms: Collection[str]) -> int:
+        """Forget them; how many were known."""
+        async with self._lock:
+            return len([row for p in set(pseudonyms) if (row := self._tables.persons.pop(p, None)) is not None])
 
     async def wake_all(self, moment: int, cause: str) -> int:
         """Wake every contract."""

@@ -21,6 +21,7 @@ from contracts_schema.rows import (
     ParkedRow,
     Partition,
     PartitionState,
+    PersonRow,
     Quarantined,
     Review,
     Rulebook,
@@ -61,6 +62,8 @@ class Tables:
         self.documents: dict[bytes, DocumentRow] = {}  # what is known of vendors' documents
         self.heard: dict[bytes, int] = {}  # when each was last heard of
         self.kept: dict[tuple[str, str, int, int], KeptRow] = {}  # records for replay, by place
+        self.persons: dict[str, PersonRow] = {}
+        self.person_key: str | None = None
         self.leases: dict[str, tuple[str, int, int]] = {}
         self.rulebooks: dict[str, Rulebook] = {}
         self.rulebook_in_use = ""
@@ -122,6 +125,8 @@ class Tables:
         self.documents.update((row.key, row) for row in changes.documents)
         self.heard.update((row.key, moment) for row in changes.documents)
         self.kept.update((row.place, row) for row in changes.kept)
+        for pseudonym, name in changes.persons:
+            self.persons.setdefault(pseudonym, PersonRow(pseudonym, name, moment))
         self._wake(changes, {*held, *(row.contract for row in changes.states)}, taken)
         self.counts.setdefault(day_of(moment), Counter()).update(changes.counts)
 

@@ -35,6 +35,7 @@ WORKER: Rights = {
     "outbox": "select, insert, delete",
     "parked": "select, insert, update, delete",
     "parked_key": "select, insert, delete",
+    "person": "select, insert, delete",
     "quarantine": "select, insert, update (arrival, at, state, fault, sentence)",
     "revision": "select, insert",
     "rulebook": "select, insert, update (used)",
@@ -52,6 +53,7 @@ GATE: Rights = {
     "gate_offset": "select, insert, update",
     "gate_refusal": "select, insert",
     "lease": "select, insert, update",
+    "person": "select, insert",
     "revision": "select",
 }
 COLLECT: Rights = {

@@ -199,6 +199,14 @@ class KeptRow(Struct, frozen=True):
         return (self.cluster, *self.partition, self.first)
 
 
+class PersonRow(Struct, frozen=True):
+    """Whom a pseudonym means; `first_seen` in microseconds since 1970."""
+
+    pseudonym: str
+    name: str
+    first_seen: int
+
+
 class Rulebook(Struct, frozen=True):
     """What decisions depend on beside facts: hash and content of rules version, policy, people, roles, calendars."""
 
@@ -209,7 +217,7 @@ class Rulebook(Struct, frozen=True):
 class Changes(Struct):
     """Everything one batch writes. Wakes: one row a (contract, cause); a moment of None removes it. Invoices: what all
     contracts claim under a key that the batch has locked; nothing where nobody claims it any more. Documents: those of
-    which more is known, of those that the batch has locked."""
+    which more is known, of those that the batch has locked. Persons: pseudonyms and names; who is known stays."""
 
     states: list[StateRow] = []
     log: list[LogRow] = []
@@ -223,4 +231,5 @@ class Changes(Struct):
     invoices: list[tuple[bytes, bytes]] = []
     documents: list[DocumentRow] = []
     kept: list[KeptRow] = []
+    persons: list[tuple[str, str]] = []
     counts: dict[str, int] = {}

@@ -27,6 +27,7 @@ from contracts_schema.rows import (
     ParkedRow,
     Partition,
     PartitionState,
+    PersonRow,
     PublishRow,
     Quarantined,
     Review,
@@ -171,6 +172,18 @@ class Store(Protocol):
 
     async def forget_kept(self, before: int, limit: int) -> int:
         """Delete up to `limit` rows of kept records older than a moment (µs), oldest first; how many there were."""
+
+    async def person_key(self, fingerprint: str | None) -> str | None:
+        """The fingerprint of the key with which this store's pseudonyms are made; the first that is given stays."""
+
+    async def persons(self, after: str, limit: int) -> Sequence[PersonRow]:
+        """Who is known, behind a pseudonym."""
+
+    async def persons_of(self, pseudonyms: Collection[str]) -> Sequence[PersonRow]:
+        """Those of these pseudonyms whose names are known, sorted."""
+
+    async def erase_persons(self, pseudonyms: Collection[str]) -> int:
+        """Forget whom these pseudonyms mean; how many were known."""
 
     async def wake_all(self, moment: int, cause: str) -> int:
         """Wake every contract at `moment` (µs); how many there are."""

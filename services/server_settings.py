@@ -1,4 +1,5 @@
-"""How broker and database are reached, and where secrets may stand: in files and in the environment, nowhere else."""
+"""How broker and database are reached, the key of pseudonyms, and where secrets may stand: in files and in the
+environment, nowhere else."""
 
 from __future__ import annotations
 
@@ -9,11 +10,16 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from contracts_schema.errors import ConfigurationError
+from services.reconciliation.pseudonyms import Pseudonyms
+
 # Fields that hold a secret themselves, and where it belongs instead. The environment gives their text as it is.
 SECRETS: Mapping[str, str] = {
     "kafka.password": "a file that kafka.password_file names, or MILEPOST__KAFKA__PASSWORD",
     "postgres.dsn": "a file that postgres.dsn_file names, or MILEPOST__POSTGRES__DSN",
+    "pseudonyms.key": "a file that pseudonyms.key_file names, or MILEPOST__PSEUDONYMS__KEY",
 }
+KEY_LEAST = 32  # characters: a shorter one could be found by trying
 
 
 class Part(BaseModel):
@@ -79,12 +85,40 @@ class Postgres(Part):
     archive: Path | None = None
 
 
+class Pseudonymity(Part):
+    """Pseudonyms in the place of persons, made with this key, which is never exchanged: with another one the same
+    person would be somebody else."""
+
+    key: SecretStr | None = None
+    key_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Pseudonymity:
+        if (self.key is None) == (self.key_file is None):
+            raise ValueError("a key is needed, from key_file or from MILEPOST__PSEUDONYMS__KEY, not from both")
+        return self
+
+    def made(self) -> Pseudonyms:
+        """What makes them. Raises ConfigurationError where the key cannot be read, or is too short."""
+        try:
+            key = (self.key_file.read_text(encoding="utf-8") if self.key_file else self._given()).strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise ConfigurationError([f"pseudonyms.key_file: {self.key_file} cannot be read: {reason}"]) from None
+        if len(key) < KEY_LEAST:
+            raise ConfigurationError([f"pseudonyms: the key has fewer than {KEY_LEAST} characters; make a longer one"])
+        return Pseudonyms(key.encode())
+
+    def _given(self) -> str:
+        return self.key.get_secret_value() if self.key is not None else ""
+
+
 def plain_secrets(content: Mapping[str, Any], where: str) -> list[str]:
     """A fault for each secret that stands in the configuration file itself, never with the secret."""
     return [
         f"{field}: a secret must not stand in {where}; put it into {SECRETS.get(field, 'a file, as in token_file')}"
         for field, value in _texts("", content)
-        if field == "kafka.password" or _bears_password(value)
+        if field in ("kafka.password", "pseudonyms.key") or _bears_password(value)
     ]
 
 

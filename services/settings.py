@@ -22,9 +22,11 @@ from contracts_schema.errors import ConfigurationError
 from contracts_schema.records import ROLES, SPEAKER, Role, Source
 from services.notice_settings import NoticeSettings
 from services.reconciliation.policy import Policy, Rules, make_rules
-from services.server_settings import SECRETS, Kafka, Postgres, plain_secrets
+from services.reconciliation.pseudonyms import Pseudonyms
+from services.server_settings import SECRETS, Kafka, Postgres, Pseudonymity, plain_secrets
 
 ENVIRONMENT = "MILEPOST__"
+SECRET_WORDS = ("dsn", "password", "secret", "token", "url", "pseudonyms")
 MENDED_MOST = 3  # times that faulty parts are left out to see what else is wrong
 FOLDERS: Mapping[str, Role] = {"tryton": "erp", "redmine": "project", "ubl": "supplier_portal"}
 Dialect = Literal["milepost", "tryton", "redmine", "ubl"]
@@ -218,6 +220,7 @@ class Settings(Part):
     finance: dict[str, FinanceSettings] = {}
     policy: PolicySettings = PolicySettings()
     people: dict[str, list[str]] = {}
+    pseudonyms: Pseudonymity | None = None
     templates: str | None = None
     naming: Naming = Naming()
     topics: TopicNames = TopicNames()
@@ -233,12 +236,18 @@ class Settings(Part):
             table.setdefault(name, Source(name, "milepost", "finance", system.topic))
         return table
 
+    def persons(self) -> Pseudonyms | None:
+        """What makes pseudonyms of persons, where the house wants them. Raises ConfigurationError without a key."""
+        return self.pseudonyms.made() if self.pseudonyms is not None else None
+
     def rules(self) -> Rules:
-        """What decisions depend on beside facts."""
+        """What decisions depend on beside facts. Raises ConfigurationError where pseudonyms lack their key."""
         roles = {name: source.role for name, source in self.source_table().items()}
         systems = list(self.finance) or [name for name, role in roles.items() if role == "finance"]
         only = systems[0] if len(systems) == 1 else None
-        return make_rules(roles, self.people, self.policy.policy(), only, f"holidays {version('holidays')}")
+        persons = self.persons()
+        people = self.people if persons is None else persons.people(self.people)
+        return make_rules(roles, people, self.policy.policy(), only, f"holidays {version('holidays')}")
 
     def dsn(self) -> str:
         """The database's DSN, read now, so that it may be rotated."""
@@ -309,7 +318,7 @@ def _fault(error: Any) -> str:
 
 def _is_secret(error: Any) -> bool:
     """Whether a value must not be shown: it may hold a password, or is too much to read."""
-    named = any(word in str(part) for part in error["loc"] for word in ("dsn", "password", "secret", "token", "url"))
+    named = any(word in str(part) for part in error["loc"] for word in SECRET_WORDS)
     return named or not isinstance(error["input"], str | int | float | bool) or len(str(error["input"])) > 100
 
 

@@ -1,4 +1,7 @@
-"""The store in Postgres, as the ports want it: batches, partitions, leases, outbox; reading stands in reads.py."""
+"""The store in Postgres, as the ports want it: batches, partitions, leases, outbox.
+
+Reading stands in reads.py, whom pseudonyms mean in persons.py.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from types import TracebackType
 
 from connectors.archive import Archive
 from connectors.postgres.batch import PostgresBatch
+from connectors.postgres.persons import PostgresPersons
 from connectors.postgres.pool import Database, PostgresSettings
 from connectors.postgres.reads import PostgresReads
 from connectors.postgres.rows import epoch_microseconds, microseconds
@@ -107,7 +111,7 @@ SETTINGS = {
 }
 
 
-class PostgresStore(PostgresReads):
+class PostgresStore(PostgresReads, PostgresPersons):
     """The store. `async with` opens and closes it.
 
     Every call raises TransientError where the server does not answer or asks to do it again, ConfigurationError where

@@ -100,6 +100,10 @@ KEPT = """
         on conflict (cluster, topic, partition, first_offset) do update set
             next_offset = excluded.next_offset, newest = excluded.newest, records = excluded.records
     )"""
+PERSONS = """
+    met as (
+        insert into person (pseudonym, name) select * from unnest({}::text[], {}::text[]) on conflict do nothing
+    )"""
 OWN_WAKES = """
     replaced as (
         delete from wake
@@ -153,7 +157,7 @@ async def run(connection: Connection, parts: Iterable[tuple[str, Columns]]) -> N
 
 
 def keep(changes: Changes) -> list[tuple[str, Columns]]:
-    """States, log, claims of keys and of invoices, documents, outbox, quarantine and records kept for replay."""
+    """States, log, claims of keys and of invoices, documents, outbox, quarantine, persons, records kept for replay."""
     newest_states = {row.contract: row for row in changes.states}
     states = [(name, row.revision, row.state) for name, row in sorted(newest_states.items())]
     log = [(row.contract, row.revision, row.entry, row.previous, row.head) for row in changes.log]
@@ -167,6 +171,7 @@ def keep(changes: Changes) -> list[tuple[str, Columns]]:
         (DOCUMENTS, columns(changes.documents, 3)),
         (OUTBOX, columns([(int(lane), body) for lane, body in changes.outbox], 2)),
         (QUARANTINE, columns([quarantine_columns(row) for row in first_of_id(changes.quarantine)], 14)),
+        (PERSONS, columns(sorted((pseudonym, readable(name)) for pseudonym, name in changes.persons), 2)),
         (KEPT, columns([(*row.place, row.next, row.newest, row.records) for row in changes.kept], 7)),
     ]
 

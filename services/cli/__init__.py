@@ -21,6 +21,7 @@ from services.cli import (  # noqa: F401
     notices,
     operate,
     outlook,
+    persons,
     publish,
     quarantine,
     report,

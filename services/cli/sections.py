@@ -13,7 +13,7 @@ SECTIONS = {
     "Look": ("status", "report", "explain", "notices", "conflicts", "parked", "quarantine", "drift"),
     "Look ahead": ("cascade", "cash-plan"),
     "Act": ("sign", "hold", "dispute", "waive", "evidence"),
-    "Audit": ("verify", "replay", "what-if", "export", "archive"),
+    "Audit": ("verify", "replay", "what-if", "export", "archive", "persons"),
 }
 
 

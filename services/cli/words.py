@@ -26,14 +26,16 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.format(json.encode(value), indent=2).decode() + "\n")
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
-    """A table, or the sentence where it has no rows."""
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str, *, names: bool = True) -> None:
+    """A table, or the sentence where it has no rows; with `names` in place of the pseudonyms that are known."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        table.add_row(*(Text(plain("" if cell is None else cell)) for cell in row))
+    shown = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    named = _names_in([cell for row in shown for cell in row]) if names else str
+    for row in shown:
+        table.add_row(*(Text(plain(named(cell))) for cell in row))
     if table.row_count:
         _console().print(table)
     else:
@@ -42,14 +44,16 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty:
 
 def say(*sentences: str) -> None:
     """Sentences on standard output, a line each."""
+    named = _names_in(sentences)
     for sentence in sentences:
-        sys.stdout.write(plain(sentence) + "\n")
+        sys.stdout.write(plain(named(sentence)) + "\n")
 
 
 def give_up(*sentences: str, code: int = 1) -> NoReturn:
     """Say on standard error what went wrong, and end with the exit code."""
+    named = _names_in(sentences)
     for sentence in sentences:
-        sys.stderr.write(f"milepost: {plain(sentence)}\n")
+        sys.stderr.write(f"milepost: {plain(named(sentence))}\n")
     raise typer.Exit(code)
 
 
@@ -81,6 +85,31 @@ def counting(sentence: str) -> Iterator[Callable[[int, str], None]]:
 
     with Console(stderr=True).status(plain(sentence)) as shown:
         yield lambda done, name: shown.update(plain(f"{done} {sentence}, {name}"))
+
+
+def _names_in(texts: Sequence[str]) -> Callable[[str], str]:
+    """What puts names in place of the pseudonyms in these texts, as far as the store of this command's configuration
+    still knows them. JSON and files go without: they leave the house, where nothing can be erased."""
+    if not any("person-" in text for text in texts):
+        return str
+    import click
+
+    context = click.get_current_context(silent=True)
+    config = context.params.get("config") if context is not None else None
+    return _names_known(config, texts) if config is not None else str
+
+
+def _names_known(config: Any, texts: Sequence[str]) -> Callable[[str], str]:
+    from contracts_schema.errors import ConfigurationError, TransientError
+    from contracts_schema.persons import with_names
+    from services import settings
+    from services.wiring.persons import names_in as ask
+
+    try:
+        names = run(ask(settings.load(config), texts))
+    except (ConfigurationError, TransientError):  # what was asked for is shown all the same
+        return str
+    return lambda text: with_names(text, names)
 
 
 def plain(value: object) -> str:

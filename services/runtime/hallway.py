@@ -17,7 +17,7 @@ from services.ports import Store
 from services.reconciliation.policy import Rules
 from services.runtime.gathered import Report
 from services.runtime.keeping import kept_rows
-from services.runtime.known import KnownRevisions, KnownStates
+from services.runtime.known import KnownPersons, KnownRevisions, KnownStates
 from services.runtime.outgoing import RECORD_BYTES, Topics
 from services.runtime.reading import Reader, Reading
 from services.runtime.work import Work
@@ -46,6 +46,7 @@ class Hallway:
         self.keeps = keeps
         self.states = KnownStates()
         self.revisions = KnownRevisions(decisions=Lane.DECISIONS not in topics.left_out)
+        self.persons = KnownPersons()
 
     async def carry(self, records: Sequence[Record], owner: str, ranges: Sequence[OffsetRange], now: int) -> Report:
         """One batch: all of it is committed with the offsets, or none of it. `now` is the database's clock (µs).
@@ -68,6 +69,7 @@ class Hallway:
 
     async def _carry(self, readings: Sequence[Reading], owner: str, ranges: Sequence[OffsetRange], now: int) -> Report:
         work = self._work(now)
+        work.gathered.changes.persons = self.persons.new(reading.persons for reading in readings if reading.persons)
         if self.keeps:  # packed before anything is locked
             work.gathered.changes.kept = kept_rows(readings, ranges)
         async with self.store.batch() as batch:
@@ -80,6 +82,7 @@ class Hallway:
             failpoint("batch.written")
         failpoint("batch.committed")
         self.revisions.keep(changes.log, work.gathered.entries)
+        self.persons.keep(changes.persons)
         return work.gathered.report
 
     async def wake(self, frontier: int, limit: int, now: int) -> Report:

@@ -37,7 +37,7 @@ _decoder = Decoder(tuple[_Kept, ...])
 def kept_rows(readings: Sequence[Reading], ranges: Sequence[OffsetRange]) -> list[KeptRow]:
     """One row for each partition of the batch of which a record could be read."""
     kept: dict[Partition, list[_Kept]] = {}
-    for record, facts, set_aside in readings:
+    for record, facts, set_aside, _ in readings:
         if set_aside is None:
             said = b"".join(sorted(marks_of(facts)))
             one = _Kept(record.offset, record.timestamp, record.key, record.headers, record.value, said)

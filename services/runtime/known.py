@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from contracts_schema.rows import LogRow
 from services.reconciliation.log import LogEntry
 from services.reconciliation.state import State, decode_state
 
 STATES_MOST = 8 * 1024 * 1024  # bytes as they are encoded; decoded, with their cases, some ten times as many
+PERSONS_MOST = 100_000
 REVISIONS_MOST = 4 * 1024 * 1024  # the same: a revision of a batch that has waited has many facts
 
 
@@ -81,3 +82,23 @@ class KnownRevisions:
         """A revision with its hash, if it is known here."""
         kept = self._known.get((contract, revision))
         return None if kept is None else (kept[0], kept[1].head)
+
+
+class KnownPersons:
+    """Pseudonyms whose names this worker has committed. One that was erased meanwhile is written again by the next
+    worker that meets it: this one does not ask."""
+
+    def __init__(self, most: int = PERSONS_MOST) -> None:
+        self._most = most
+        self._known: set[str] = set()
+
+    def new(self, met: Iterable[Mapping[str, str]]) -> list[tuple[str, str]]:
+        """Pseudonyms and names that are to be written."""
+        found = {p: name for persons in met for p, name in persons.items() if p not in self._known}
+        return sorted(found.items())
+
+    def keep(self, committed: Collection[tuple[str, str]]) -> None:
+        """Remember them; when there are too many, all are met anew."""
+        if len(self._known) + len(committed) > self._most:
+            self._known.clear()
+        self._known.update(pseudonym for pseudonym, _ in committed)

@@ -13,24 +13,30 @@ from contracts_schema.rows import Quarantined
 from mappers.translate import Translator
 from services.reconciliation.admission import admit, doubt_fact, redriven_facts
 from services.reconciliation.policy import Rules
+from services.reconciliation.pseudonyms import Pseudonyms
 
 SOURCE_HEADER = "milepost-source"
 
 
 class Reading(NamedTuple):
-    """What one record gives: facts (a doubt counts as one), and its quarantine entry where it could not be used."""
+    """What one record gives: facts (a doubt counts as one), its quarantine entry where it could not be used, and the
+    identities of persons, by the pseudonyms that stand for them."""
 
     record: Record
     facts: tuple[Fact, ...]
     set_aside: Quarantined | None = None
+    persons: Mapping[str, str] = {}
 
 
 class Reader:
-    """Reads records of the topics that sources are bound to."""
+    """Reads records of the topics that sources are bound to; with `pseudonyms` no fact of them names a person."""
 
-    def __init__(self, sources: Mapping[str, Source], rules: Rules, cluster: str) -> None:
+    def __init__(
+        self, sources: Mapping[str, Source], rules: Rules, cluster: str, pseudonyms: Pseudonyms | None = None
+    ) -> None:
         self.rules = rules
         self.cluster = cluster
+        self._pseudonyms = pseudonyms
         self._translator = Translator(sources)
         self._bound: dict[str, list[Source]] = {}
         for source in sources.values():
@@ -42,16 +48,19 @@ class Reader:
             source = self._source_of(record)
         except MessageError as error:
             return Reading(record, (), self.quarantined(record, "", error))
+        persons: Mapping[str, str] = {}
         try:
             facts = self._translator.translate(record, source)
+            if self._pseudonyms is not None:
+                facts, persons = self._pseudonyms.hide(facts)
             admit(facts, record.timestamp * 1000, self.rules)
         except MessageError as error:
             doubts = error.doubts if isinstance(error, Unreadable) else ()
             facts = tuple(doubt_fact(d, error.sentence, record.timestamp * 1000, _digest(record)) for d in doubts)
-            return Reading(record, facts, self.quarantined(record, source.name, error))
+            return Reading(record, facts, self.quarantined(record, source.name, error), persons)
         if record.has(REDRIVE_HEADER):
             facts = (*redriven_facts(facts, _digest(record), record.timestamp * 1000), *facts)
-        return Reading(record, facts)
+        return Reading(record, facts, None, persons)
 
     def quarantined(self, record: Record, source: str, error: MessageError) -> Quarantined:
         """The entry that keeps a record that cannot be used, with its bytes and a sentence."""

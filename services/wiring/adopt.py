@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from msgspec import Struct
 
 from contracts_schema.commands import Command
+from contracts_schema.errors import ConfigurationError
 from contracts_schema.facts import Fact
 from contracts_schema.rows import Changes
 from services.history.seen import Seen, Topic
@@ -22,12 +23,12 @@ from services.reconciliation.react import Outcome
 from services.reconciliation.state import Arrival, State, decode_state
 from services.reconciliation.wire import amount
 from services.runtime.known import KnownStates
-from services.runtime.reading import Reader
 from services.runtime.upkeep import RULEBOOK
 from services.runtime.work import Work
 from services.settings import Settings
 from services.wiring import RELEASE, doors
 from services.wiring.history import whole_commands
+from services.wiring.persons import key_faults
 
 LAST = 100  # records of each partition that a start looks at: the newest command of every partition is among them
 CONTRACTS_AT_A_TIME = 50
@@ -67,6 +68,8 @@ async def adopt(settings: Settings, *, do: bool, not_ours: Collection[str]) -> l
     """What lies behind, by all that is in the topic; with `do` it is taken over. Commands in `not_ours` count for their
     sequence alone: what they say was never told by us."""
     async with doors.open_store(settings) as store:
+        if do and (faults := await key_faults(settings, store)):
+            raise ConfigurationError(faults)
         behind = await _behind(settings, store, None, not_ours)
         shown = [_shown(seen, await _state(store, seen.contract), do) for seen in behind]
         if do and behind:
@@ -128,7 +131,7 @@ class _Adoption(Work):
 async def take_over(settings: Settings, store: Store, behind: Sequence[Seen]) -> Changes:
     """Say into the log of each contract what finance has seen, in one transaction; what follows is in the outbox."""
     now, rules = await store.now(), settings.rules()
-    reader = Reader(settings.source_table(), rules, ORIGIN)
+    reader = doors.reader(settings, rules, ORIGIN)
     topics = doors.written(settings)
     work = _Adoption(reader, rules, topics, RELEASE, now, KnownStates(), settings.kafka.max_record_bytes)
     for seen in behind:

@@ -9,7 +9,9 @@ from msgspec.json import encode
 
 from contracts_schema.errors import MessageError
 from contracts_schema.facts import ContractRegistered
+from contracts_schema.persons import plan_with
 from services.ports import Store
+from services.reconciliation.pseudonyms import Pseudonyms
 from services.reconciliation.versions import faults_against
 from services.settings import Settings
 from services.settings import load as load_settings
@@ -42,13 +44,13 @@ async def apply(
     speaker = source_of(settings, "register", source)
     async with doors.open_store(settings) as store, doors.open_teller(settings) as teller:
         desk = Desk(settings, store, teller, speaker)
-        sent = [await _send(desk, store, document) for document in documents]
+        sent = [await _send(desk, store, document, settings.persons()) for document in documents]
         return [await outcome_of(desk, said, timeout_s) for said in sent]
 
 
-async def _send(desk: Desk, store: Store, document: Document) -> Sent | Verdict:
+async def _send(desk: Desk, store: Store, document: Document, persons: Pseudonyms | None) -> Sent | Verdict:
     """A registration that is stored as it is here is not sent again."""
-    plan = document.plan
+    plan = document.plan if persons is None else plan_with(document.plan, persons.of)
     state = await load(store, plan.contract)
     known = state.plans.get(plan.version) if state else None
     event = event_id(document, None)

@@ -30,7 +30,6 @@ from services.runtime.health import Health
 from services.runtime.holdings import Holdings
 from services.runtime.lanes import Lanes
 from services.runtime.leases import Leases
-from services.runtime.reading import Reader
 from services.runtime.relay import Relay
 from services.runtime.upkeep import RULEBOOK
 from services.runtime.worker import Worker
@@ -51,7 +50,7 @@ async def working(
     rules, names = settings.rules(), doors.written(settings)
     publisher, health = KafkaPublisher(kafka), Health(())
     await store.keep_rulebook(rules.rulebook, RULEBOOK)
-    hallway = Hallway(store, Reader(settings.source_table(), rules, cluster), rules, names, RELEASE)
+    hallway = Hallway(store, doors.reader(settings, rules, cluster), rules, names, RELEASE)
     lanes = Lanes(store, rules, names, hallway.states, hallway.revisions, publisher.max_record_bytes, telemetry)
     relay = Relay(store, publisher, lanes, Leases(store, OWNER, settings.worker.lease_s), telemetry, health)
     appetite = Appetite(settings.worker.batch, settings.worker.batch_behind)

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from connectors.postgres import PostgresSettings
     from contracts_schema.records import Record
     from services.ports import Store
+    from services.reconciliation.policy import Rules
     from services.runtime.outgoing import Topics
+    from services.runtime.reading import Reader
     from services.settings import Settings
 
 # The topic of topics.yaml after whose pattern a source's topic is made, by the source's role.
@@ -54,6 +56,13 @@ class Teller(Protocol):
         partition: int | None = None,
     ) -> tuple[Partition, int]:
         """Send one record and wait until it is safe."""
+
+
+def reader(settings: Settings, rules: Rules, cluster: str) -> Reader:
+    """What reads records. Every process gets it here: with pseudonyms everywhere, or nowhere."""
+    from services.runtime.reading import Reader
+
+    return Reader(settings.source_table(), rules, cluster, settings.persons())
 
 
 def open_store(settings: Settings) -> AbstractAsyncContextManager[Store]:

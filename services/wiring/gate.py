@@ -32,13 +32,16 @@ from contracts_schema.rows import Partition
 from services import settings as s
 from services.gate.answers import Voice
 from services.gate.drive import Driver, Manner
+from services.gate.holders import HiddenHolders
 from services.gate.informed import Informed
 from services.gate.intake import Door
 from services.gate.loop import Gate, Pace, Tenure
+from services.gate.ports import Finance
 from services.gate.scan import Scan
 from services.runtime.health import Health, pages
 from services.wiring import RELEASE, doors
 from services.wiring.failpoints import arm_failpoints
+from services.wiring.persons import keep_names, key_faults
 from services.wiring.serving import patiently, serving, told_to_stop, traced
 
 CONNECTIONS = 12  # of each gate: looks, and around each release a second one
@@ -115,6 +118,7 @@ async def _gate(
         stack.push_async_callback(finance.close)
         with contextlib.suppress(TransientError):  # it may be away now; it is asked again before anything is done
             await finance.check()
+        seen = _without_names(settings, finance, store)
         wanted, voice = PostgresWanted(database, name), Voice(name, settings.source_table()[name].topic)
         publisher = KafkaPublisher(doors.kafka(settings), PublisherSettings(settings.kafka.max_record_bytes))
         await patiently(publisher.start)
@@ -124,7 +128,7 @@ async def _gate(
         tenure = Tenure(store, f"gate/{name}", owner, pace.lease_s)
         sources = (name, *([system.same_keys_as] if system.same_keys_as else []))
         manner = Manner(sources, system.mode == "act", system.unclaimed == "hold", settings.policy.reassert_holds)
-        driver, scan = Driver(wanted, finance, voice, manner, tenure.may_act), Scan(wanted, finance, sources)
+        driver, scan = Driver(wanted, seen, voice, manner, tenure.may_act), Scan(wanted, seen, sources)
 
         async def assigned(partitions: Collection[Partition]) -> Mapping[Partition, int | None]:
             return await door.assigned(feed.cluster, partitions)
@@ -139,7 +143,13 @@ async def _gate(
         informed = Informed(
             wanted, lambda: feed.cluster, partial(filled, doors.kafka(settings), settings.topics.commands)
         )
-        yield Gate(door, driver, scan, tenure, wanted, finance, feed, publisher, pace, health, informed)
+        yield Gate(door, driver, scan, tenure, wanted, seen, feed, publisher, pace, health, informed)
+
+
+def _without_names(settings: s.Settings, finance: Finance, store: PostgresStore) -> Finance:
+    """The finance system, with pseudonyms in place of its users where the configuration wants them."""
+    persons = settings.persons()
+    return finance if persons is None else HiddenHolders(finance, persons, partial(keep_names, store))
 
 
 def finance_of(system: s.FinanceSettings) -> TrytonFinance | HttpFinance:
@@ -168,6 +178,7 @@ async def _live(gates: Collection[Gate]) -> None:
 async def _refuse_unfit(settings: s.Settings, store: PostgresStore) -> None:
     """Raises ConfigurationError with every fault of database and topics."""
     faults = [*await patiently(store.check)]
+    faults += await patiently(lambda: key_faults(settings, store, begins=False)) if not faults else []
     faults += await patiently(
         lambda: unsafe(
             doors.kafka(settings), doors.topics(settings), settings.kafka.max_record_bytes, settings.kafka.replication

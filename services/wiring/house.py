@@ -126,6 +126,7 @@ def _unknown_refs(settings: Settings, plan: Plan) -> Iterator[Fault]:
 
 
 def _approval(settings: Settings, source: str, plan: Plan) -> Iterator[Fault]:
-    sentence = approval_fault(source, plan, settings.rules())
+    named = settings.model_copy(update={"pseudonyms": None})  # as the plan names persons
+    sentence = approval_fault(source, plan, named.rules())
     if sentence:
         yield Fault(("amendment", "approved_by"), sentence)

@@ -16,6 +16,7 @@ from msgspec.json import encode
 
 from contracts_schema.errors import ConfigurationError, Refused, TransientError
 from contracts_schema.facts import ContractRegistered, Fact
+from contracts_schema.persons import with_names
 from contracts_schema.records import Record, Role, Source
 from contracts_schema.rows import Partition
 from services.ports import Store
@@ -23,8 +24,9 @@ from services.reconciliation.calendar import show_moment
 from services.reconciliation.merge import Seen
 from services.reconciliation.state import State, decode_state
 from services.reconciliation.subject import content_of, identity_of, subject_of
-from services.runtime.reading import SOURCE_HEADER, Reader
+from services.runtime.reading import SOURCE_HEADER
 from services.settings import Settings
+from services.wiring import doors
 from services.wiring.doors import Teller
 
 PAUSE_FIRST_S, PAUSE_MOST_S = 0.05, 1.0
@@ -104,7 +106,7 @@ class Desk:
         self._store = store
         self._teller = teller
         self._source = source
-        self._reader = Reader(settings.source_table(), settings.rules(), teller.cluster)
+        self._reader = doors.reader(settings, settings.rules(), teller.cluster)
 
     async def draft(self, kind: str, contract: str, data: Mapping[str, Any], event: str | None = None) -> Draft:
         """An event about a contract, ready to be sent, at the database's time.
@@ -115,7 +117,7 @@ class Desk:
         record = self._record(kind, contract, data, event or uuid.uuid4().hex, await self._store.now())
         reading = self._reader.read(record)
         if reading.set_aside is not None:
-            raise Refused(reading.set_aside.sentence)
+            raise Refused(with_names(reading.set_aside.sentence, reading.persons))
         return Draft(record, reading.facts[0])
 
     async def send(self, draft: Draft) -> Sent | Verdict:

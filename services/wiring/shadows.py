@@ -56,7 +56,7 @@ async def replay(settings: Settings, contracts: Sequence[str], progress: Progres
     """Map anew what is kept and what lies in quarantine, and decide these contracts, or all, anew. Raises Refused for
     one that is nowhere."""
     found, rules = Replays(), settings.rules()
-    reader = Reader(settings.source_table(), rules, "replay")
+    reader = doors.reader(settings, rules, "replay")
     async with doors.open_store(settings) as store:
         read_now, found.records = await _read_again(store, reader)
         found.kept, otherwise, told = await map_anew(store, reader)

@@ -13,9 +13,8 @@ from contracts_schema.errors import ConfigurationError
 from services import settings as s
 from services.runtime.hallway import Hallway
 from services.runtime.outgoing import Topics
-from services.runtime.reading import Reader
 from services.runtime.trial import read_lines, run
-from services.wiring import RELEASE
+from services.wiring import RELEASE, doors
 
 
 def try_records(config: Path, records: Path, out: BinaryIO, *, notices: bool = False) -> None:
@@ -31,7 +30,7 @@ def try_records(config: Path, records: Path, out: BinaryIO, *, notices: bool = F
     except OSError as error:
         raise ConfigurationError([f"{records} cannot be read: {error.strerror}"]) from None
     rules, store = settings.rules(), MemoryStore(lambda: 0)
-    hallway = Hallway(store, Reader(settings.source_table(), rules, "try"), rules, Topics(), RELEASE)
+    hallway = Hallway(store, doors.reader(settings, rules, "try"), rules, Topics(), RELEASE)
 
     async def write() -> None:
         async for line in run(lines, hallway, store, rules, notices=notices):

@@ -19,6 +19,7 @@ from services.reconciliation.policy import Rules
 from services.runtime.reading import SOURCE_HEADER, Reader
 from services.runtime.trial import Clock, read_lines
 from services.settings import Settings
+from services.wiring import doors
 from services.wiring.contracts import house_of
 from services.wiring.documents import Document, read_documents
 from services.wiring.history import read_moment
@@ -53,7 +54,7 @@ def read_wish(settings: Settings, wish: Wish, now: int) -> Supposed:
         ConfigurationError: a file or a moment is faulty; every fault of it is listed.
     """
     rules = _other_rules(settings, wish)
-    reader = Reader(settings.source_table(), rules or settings.rules(), "what-if")
+    reader = doors.reader(settings, rules or settings.rules(), "what-if")
     lines, set_aside = _lines(reader, wish.facts)
     plans = {} if wish.plan is None else _plans(settings, reader, wish.plan, now)
     if wish.clock is not None:
@@ -63,7 +64,7 @@ def read_wish(settings: Settings, wish: Wish, now: int) -> Supposed:
 
 def _other_rules(settings: Settings, wish: Wish) -> Rules | None:
     if wish.other_config is not None:
-        settings = s.load(wish.other_config)
+        settings = s.load(wish.other_config).model_copy(update={"pseudonyms": settings.pseudonyms})
     if wish.policy is not None:
         policy = type(settings.policy)
         try:

@@ -28,13 +28,13 @@ from services.runtime.holdings import Holdings
 from services.runtime.lanes import Lanes
 from services.runtime.leases import Leases
 from services.runtime.pressure import Pressure
-from services.runtime.reading import Reader
 from services.runtime.relay import EXPLAINING, Relay
 from services.runtime.upkeep import Upkeep
 from services.runtime.worker import Worker
 from services.wiring import RELEASE, doors
 from services.wiring.adopt import start_faults
 from services.wiring.failpoints import arm_failpoints
+from services.wiring.persons import keep_people, key_faults
 from services.wiring.serving import patiently, serving, told_to_stop, traced
 
 FLUSH_S = 5.0
@@ -107,6 +107,7 @@ async def _work(settings: s.Settings, owner: str, telemetry: Telemetry, store: P
         telemetry.event("info", "starting", http=address, pid=os.getpid())
         cluster = await _examine(settings, store)
         house = _House(settings, owner, cluster, telemetry, health, store)
+        await patiently(lambda: keep_people(settings, store))
         await patiently(house.upkeep.begin)
         await house.live(told_to_stop())
 
@@ -129,6 +130,7 @@ async def _looked_at(settings: s.Settings, store: PostgresStore) -> tuple[list[s
         async with administering(connection) as client:
             cluster = await cluster_id(client)
         faults += await start_faults(settings, store) if not faults else []
+        faults += await key_faults(settings, store) if not faults else []
     except ConfigurationError as refused:
         faults += refused.faults
     return faults, cluster
@@ -154,7 +156,9 @@ class _House:
         )  # fmt: skip
         self.publisher = KafkaPublisher(connection, PublisherSettings(max_record_bytes=most))
         keep_days = settings.worker.keep_records_days
-        hallway = Hallway(store, Reader(sources, rules, cluster), rules, topics, RELEASE, most, keeps=keep_days > 0)
+        hallway = Hallway(
+            store, doors.reader(settings, rules, cluster), rules, topics, RELEASE, most, keeps=keep_days > 0
+        )
         lanes = Lanes(store, rules, topics, hallway.states, hallway.revisions, most, telemetry)
         self.relays = [
             Relay(
