@@ -18,6 +18,7 @@ from contracts_schema import facts as f
 from contracts_schema.errors import Refused, Unreadable
 from contracts_schema.faults import Fault, Path, fault, refusal
 from contracts_schema.money import from_wire
+from contracts_schema.persons import PERSONS
 from contracts_schema.records import Record, Source, is_identifier
 from mappers import cloudevents
 from mappers.cloudevents import Envelope, Event, Told
@@ -144,9 +145,8 @@ def _sentence(fault: str, fields: Mapping[str, Any], known: type[f.Body]) -> str
     if name not in fields:
         return reason
     remedy = next((text for start, text in _REMEDIES if reason.startswith(start)), reason)
-    return (
-        f"{name} {shown(fields[name])}: {remedy}{_words_of(known, name) if reason.startswith('Invalid enum') else ''}"
-    )
+    value = "" if name in PERSONS.get(known, ()) else f" {shown(fields[name])}"  # the sentence comes into the log
+    return f"{name}{value}: {remedy}{_words_of(known, name) if reason.startswith('Invalid enum') else ''}"
 
 
 def _words_of(known: type[f.Body], name: str) -> str:

@@ -20,6 +20,7 @@ from contracts_schema.rows import OffsetRange, Partition
 from services.reconciliation.calendar import moment_of
 from services.reconciliation.log import read_entry
 from services.reconciliation.policy import Policy, make_rules
+from services.reconciliation.pseudonyms import Pseudonyms
 from services.reconciliation.state import decode_state
 from services.reconciliation.view import standings
 from services.runtime.hallway import Hallway
@@ -172,19 +173,23 @@ def paid(amount: str, payment: str = "P-1", milestone: str = "M1", **more: Any) 
 class Story:
     """A small worker in memory: records go through the hallway one by one or together, and everything is kept.
 
-    `now` is when the next event is told; it moves on by a second with each. `rerule` changes the rules in between.
+    `now` is when the next event is told; it moves on by a second with each. `rerule` changes the rules in between. With
+    `pseudonyms` no person is named in it.
     """
 
     people: dict[str, list[str]] = field(default_factory=dict)
     policy: Policy = NOTHING_SPECIAL
     now: datetime = START
     release: str = "1"
+    pseudonyms: Pseudonyms | None = None
 
     def __post_init__(self) -> None:
         roles = {name: source.role for name, source in SOURCES.items()}
+        people = self.people if self.pseudonyms is None else self.pseudonyms.people(self.people)
         self.store = MemoryStore(lambda: 0)
-        self.rules = make_rules(roles, self.people, self.policy, "ap")
-        self.hallway = Hallway(self.store, Reader(SOURCES, self.rules, OWNER), self.rules, Topics(), self.release)
+        self.rules = make_rules(roles, people, self.policy, "ap")
+        reader = Reader(SOURCES, self.rules, OWNER, self.pseudonyms)
+        self.hallway = Hallway(self.store, reader, self.rules, Topics(), self.release)
         self.offset = self.told = 0
         self.reports: list[Any] = []
         self.carried: list[Record] = []

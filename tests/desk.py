@@ -11,7 +11,6 @@ from contracts_schema.rows import OffsetRange, Partition
 from services.cli import main
 from services.runtime.hallway import Hallway
 from services.runtime.outgoing import Topics
-from services.runtime.reading import Reader
 from services.settings import load
 from services.wiring import doors
 
@@ -106,7 +105,7 @@ class Desk:
         if not self.working:
             return
         rules = self.settings.rules()
-        reader = Reader(self.settings.source_table(), rules, CLUSTER)
+        reader = doors.reader(self.settings, rules, CLUSTER)
         hallway = Hallway(self.store, reader, rules, Topics(), "test", keeps=self.keeps)
         await self.store.take("w", CLUSTER, {Partition(r.topic, r.partition) for r in self.waiting})
         while self.waiting:

@@ -20,11 +20,11 @@ from services.runtime.holdings import Holdings
 from services.runtime.lanes import Lanes
 from services.runtime.leases import Leases
 from services.runtime.pressure import Pressure
-from services.runtime.reading import Reader
 from services.runtime.relay import Relay
 from services.runtime.upkeep import Upkeep
 from services.runtime.worker import Worker
 from services.settings import check
+from services.wiring import doors
 from services.wiring.doors import written
 
 PARTITIONS = 2
@@ -41,7 +41,7 @@ class Process:
         self.telemetry = Telemetry(self.log, owner=name)
         self.health = Health(("store", "publisher"))
         store, topics, rules = house.store, written(house.settings), house.settings.rules()
-        reader = Reader(house.settings.source_table(), rules, house.topics.cluster)
+        reader = doors.reader(house.settings, rules, house.topics.cluster)
         self.hallway = Hallway(store, reader, rules, topics, house.release)
         self.holdings = Holdings(store, name, house.topics.cluster, records_at_once=house.batch)
         self.feed = MemoryFeed(house.topics, self.holdings.assigned, self.holdings.revoked)

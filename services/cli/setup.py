@@ -37,6 +37,8 @@ def check_config(
     try:
         loaded = settings.load(config)
         faults = file_faults(loaded) + house_faults(loaded)
+        if not faults:
+            loaded.persons()  # whose key must be long enough
     except ConfigurationError as error:
         loaded, faults = None, list(error.faults)
     if as_json:

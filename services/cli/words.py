@@ -6,11 +6,14 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import typer
 
 T = TypeVar("T")
+config_in_use: ContextVar[Path | None] = ContextVar("config_in_use", default=None)  # of the command that runs
 WIDTH_IN_A_PIPE = 160
 
 
@@ -92,14 +95,11 @@ def _names_in(texts: Sequence[str]) -> Callable[[str], str]:
     still knows them. JSON and files go without: they leave the house, where nothing can be erased."""
     if not any("person-" in text for text in texts):
         return str
-    import click
-
-    context = click.get_current_context(silent=True)
-    config = context.params.get("config") if context is not None else None
-    return _names_known(config, texts) if config is not None else str
+    config = config_in_use.get()
+    return str if config is None else _names_known(config, texts)
 
 
-def _names_known(config: Any, texts: Sequence[str]) -> Callable[[str], str]:
+def _names_known(config: Path, texts: Sequence[str]) -> Callable[[str], str]:
     from contracts_schema.errors import ConfigurationError, TransientError
     from contracts_schema.persons import with_names
     from services import settings
