@@ -25,6 +25,7 @@ _NAMESPACES = {
 }
 _CURRENCY = "cbc:DocumentCurrencyCode"
 _ABSENT = frozenset({"", "NA", "N/A", "n/a", "-"})  # rule F3
+_OF_A_BANK = "SEPA"
 _SPACES = re.compile(r"[\t\r\n]")
 _POINTED = re.compile(r"([+-]?)([0-9]*)\.([0-9]*)")
 _IDENTIFIERS_MAX = 20  # of one party; every fact of the document repeats them
@@ -68,12 +69,13 @@ def elements(parent: Element, path: str) -> list[Element]:
 
 
 def texts(parent: Element, path: str) -> list[str]:
-    """The different values at `path`; what rule F3 calls absent is left out.
+    """The different values at `path`; what rule F3 calls absent is left out, and what a bank has assigned (EN 16931
+    BT-90, by which it draws from an account): bank details are read nowhere.
 
     Raises:
         ValueError: one of them is no plain text of 1 to 300 visible characters.
     """
-    found = (_text(element, path) for element in elements(parent, path))
+    found = (_text(element, path) for element in elements(parent, path) if element.get("schemeID") != _OF_A_BANK)
     return list(dict.fromkeys(text for text in found if text is not None))
 
 

@@ -15,15 +15,18 @@ from pathlib import Path
 import httpx
 import pytest
 from attacks import GOLDEN, UBL
-from builders import a_contract, a_milestone
+from builders import a_contract, a_milestone, registered
 from collecting import Told
 from desk import Desk
 from gate_desk import a_desk, command, invoice, target
+from laws.house import House as PaperHouse
 from memory_house import OUT, House
 from msgspec.json import encode
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from ubl_papers import sent
+from ubl_texts import ORDER, SUPPLIER, an_invoice
 
 from connectors.finance.web import Web, WebSettings
 from connectors.http_server import serving
@@ -45,6 +48,7 @@ PEOPLE = [
 ROOT = Path(__file__).parents[2]
 SECRETS = ["canary-dsn-4711", "canary-sasl-4711", "canary-token-4711", "canary-webhook-4711"]
 IBAN, OTHER_IBAN, NAME, MAIL, PHONE = PEOPLE
+BIC, MANDATE, CREDITOR = "COBADEFFXXX", "MANDATE-4711", "DE98ZZZ09999999999"
 SOURCES = {
     "register": {"dialect": "milepost", "role": "register", "topic": "contract.events"},
     "portal": {"dialect": "ubl", "topic": "supplier.events"},
@@ -287,3 +291,26 @@ async def test_webhooks_tell_neither_their_secret_nor_what_was_sent(tmp_path, ca
     none_of(
         [*SECRETS, *PEOPLE], *(a.text + str(a.headers) for a in answers), str(outcomes), caplog.text, str(told.events)
     )
+
+
+# Bank details
+
+BANK = f"""<cac:PaymentMeans><cbc:PaymentMeansCode name="Credit transfer">30</cbc:PaymentMeansCode>
+<cbc:PaymentID>I-1</cbc:PaymentID><cac:PayeeFinancialAccount><cbc:ID>{IBAN}</cbc:ID><cbc:Name>{NAME}</cbc:Name>
+<cac:FinancialInstitutionBranch><cbc:ID>{BIC}</cbc:ID></cac:FinancialInstitutionBranch></cac:PayeeFinancialAccount>
+<cac:PaymentMandate><cbc:ID>{MANDATE}</cbc:ID><cac:PayerFinancialAccount><cbc:ID>{OTHER_IBAN}</cbc:ID>
+</cac:PayerFinancialAccount></cac:PaymentMandate></cac:PaymentMeans>"""
+
+
+def test_an_invoice_with_bank_details_counts_and_leaves_none_of_them_in_log_state_or_commands():
+    creditor = f'<cac:PartyIdentification><cbc:ID schemeID="SEPA">{CREDITOR}</cbc:ID></cac:PartyIdentification>'
+    paper = an_invoice(head=ORDER + BANK, supplier=creditor + SUPPLIER, code="EUR").encode()
+    story = PaperHouse()
+    refs = {"ubl": ["order:PO-1"]}
+    story.tell(registered(a_contract(a_milestone(requires=["invoiced"], refs=refs), supplier={"id": "SUP-1001"})))
+    story.carry([sent(paper, story.now)])
+    assert story.released() == 10_000
+    rows = [*(row.entry for row in story.log()), story.raw()]
+    rows += [row.value for report in story.reports for row in report.said.commands]
+    assert b"SUP-1001" in rows[-1]
+    none_of([IBAN, OTHER_IBAN, BIC, MANDATE, CREDITOR, NAME], *rows)
