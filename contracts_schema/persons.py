@@ -48,6 +48,7 @@ PERSONS: Mapping[type[Struct], tuple[str, ...]] = {
     p.Authority: ("person",),
     p.Amendment: ("requested_by", "approved_by"),
 }
+NAMING = frozenset(PERSONS) | {f.ContractRegistered}  # facts of other types name nobody
 
 
 def pseudonym_of(key: bytes, identity: str) -> str:

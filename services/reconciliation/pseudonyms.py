@@ -14,8 +14,9 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from contracts_schema.facts import AnyBody, Fact
-from contracts_schema.persons import body_with, pseudonym_of
+from contracts_schema.persons import NAMING, body_with, pseudonym_of
 
+NOBODY: Mapping[str, str] = {}
 KNOWN_MOST = 100_000  # identities whose pseudonyms are kept in the process
 # Ids that are made here end with a hash over what is said, persons among it: without the key it could be guessed whom.
 _MADE_ID = re.compile(r"(.*[#/])[0-9a-f]{24,32}", re.DOTALL)
@@ -51,6 +52,8 @@ class Pseudonyms:
 
     def hide(self, facts: tuple[Fact, ...]) -> Hidden:
         """The facts with pseudonyms in the place of persons."""
+        if NAMING.isdisjoint([type(fact.body) for fact in facts]):  # most name nobody
+            return Hidden(facts, NOBODY)
         persons: dict[str, str] = {}
 
         def of(identity: str) -> str:

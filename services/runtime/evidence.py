@@ -52,8 +52,9 @@ system that wrote it.
 ## Persons
 
 The pack holds what the log holds and nothing more: identities of those who signed, waived, disputed, held, received or
-delivered, as their systems call them, and the rulebooks' list of which identities are one person. Free texts (reasons,
-rationales) may name people. It holds no message as it came, no token and no password.
+delivered, as their systems call them, and the rulebooks' list of which identities are one person; pseudonyms
+(`person-...`) in their place where the house keeps the log without names. Free texts (reasons, rationales) may name
+people. It holds no message as it came, no token and no password.
 """
 
 

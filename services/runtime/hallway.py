@@ -69,7 +69,8 @@ class Hallway:
 
     async def _carry(self, readings: Sequence[Reading], owner: str, ranges: Sequence[OffsetRange], now: int) -> Report:
         work = self._work(now)
-        work.gathered.changes.persons = self.persons.new(reading.persons for reading in readings if reading.persons)
+        if self.reader.hides:
+            work.gathered.changes.persons = self.persons.new([reading.persons for reading in readings])
         if self.keeps:  # packed before anything is locked
             work.gathered.changes.kept = kept_rows(readings, ranges)
         async with self.store.batch() as batch:
@@ -82,7 +83,8 @@ class Hallway:
             failpoint("batch.written")
         failpoint("batch.committed")
         self.revisions.keep(changes.log, work.gathered.entries)
-        self.persons.keep(changes.persons)
+        if changes.persons:
+            self.persons.keep(changes.persons)
         return work.gathered.report
 
     async def wake(self, frontier: int, limit: int, now: int) -> Report:

@@ -42,6 +42,11 @@ class Reader:
         for source in sources.values():
             self._bound.setdefault(source.topic, []).append(source)
 
+    @property
+    def hides(self) -> bool:
+        """Whether pseudonyms stand in the place of persons."""
+        return self._pseudonyms is not None
+
     def read(self, record: Record) -> Reading:
         """Translate one record. Whatever it holds, it ends in facts, in nothing to say, or set aside."""
         try:

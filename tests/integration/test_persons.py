@@ -1,4 +1,4 @@
-"""A worker with pseudonyms on real servers: persons are named in one table alone, shown to people, and can be erased."""
+"""A worker with pseudonyms on real servers: persons are named in one table alone, shown to people, and erased there."""
 
 import asyncio
 import json
