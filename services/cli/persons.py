@@ -58,7 +58,9 @@ def erase(who: Who, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) ->
     else:
         say(f"{done.erased} erased" if done.erased else "nobody is known by it: nothing was left to erase", ELSEWHERE)
     if done.in_people:
-        warn("`people` in the configuration still names them: take them out, or the next start brings the name again")
+        warn(
+            "`people` in the configuration still names them: let pseudonyms stand there, or a start brings names again"
+        )
 
 
 def _print(found: list[Person], as_json: bool) -> None:

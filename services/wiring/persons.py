@@ -11,6 +11,7 @@ from contracts_schema.persons import PSEUDONYM
 from contracts_schema.rows import Changes, PersonRow
 from services.ports import Store
 from services.reconciliation.calendar import show_moment
+from services.reconciliation.pseudonyms import Pseudonyms
 from services.settings import Settings
 from services.wiring import doors
 
@@ -62,7 +63,8 @@ async def keep_people(settings: Settings, store: Store) -> None:
     """Write whom the configuration's `people` name, so that they can be shown again."""
     persons = settings.persons()
     if persons is not None and settings.people:
-        await keep_names(store, {persons.of(name): name for name in settings.people})
+        named = {persons.of(name): name for name in settings.people}
+        await keep_names(store, {pseudonym: name for pseudonym, name in named.items() if pseudonym != name})
 
 
 async def keep_names(store: Store, persons: Mapping[str, str]) -> None:
@@ -108,7 +110,7 @@ async def _all(store: Store) -> AsyncIterator[PersonRow]:
 
 async def shown(settings: Settings, who: str) -> list[Person]:
     """Whom a pseudonym means, or which pseudonyms a name has. Raises Refused where nobody is known by it."""
-    wanted = _pseudonyms(settings, who)
+    wanted = _pseudonyms(_persons(settings), settings, who)
     async with doors.open_store(settings) as store:
         found = [_person(row) for row in await store.persons_of(wanted)]
     if not found:
@@ -118,19 +120,27 @@ async def shown(settings: Settings, who: str) -> list[Person]:
 
 async def erase(settings: Settings, who: str) -> Erased:
     """Forget whom a pseudonym means, or a name with every identity that `people` gives it. Again, it does nothing."""
-    wanted = _pseudonyms(settings, who)
+    persons = _persons(settings)
+    wanted = _pseudonyms(persons, settings, who)
     async with doors.open_store(settings) as store:
         erased = await store.erase_persons(wanted)
-    return Erased(wanted, erased, any(_pseudonyms(settings, name)[0] in wanted for name in settings.people))
+    named = [name for name in settings.people if not PSEUDONYM.fullmatch(name)]
+    return Erased(wanted, erased, any(persons.of(name) in wanted for name in named))
 
 
-def _pseudonyms(settings: Settings, who: str) -> tuple[str, ...]:
+def _persons(settings: Settings) -> Pseudonyms:
     persons = settings.persons()
     if persons is None:
         raise ConfigurationError(["pseudonyms: this configuration has none, so names stand in the log and stay there"])
+    return persons
+
+
+def _pseudonyms(persons: Pseudonyms, settings: Settings, who: str) -> tuple[str, ...]:
+    """Of somebody and of every identity that `people` gives them, by name or by pseudonym."""
     identities = {who}
-    for known in settings.people.get(who, ()):
-        identities.update(identity_forms(known))
+    for name, known in settings.people.items():
+        if persons.of(name) == persons.of(who):
+            identities.update(*map(identity_forms, known))
     return tuple(sorted(map(persons.of, identities)))
 
 

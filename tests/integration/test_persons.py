@@ -46,7 +46,7 @@ TOLD = [
     lifted_by(LIFTER, "H-9"),
     disputed("1.00", by=DISPUTER),
     waived("NOT_MET", by=ASKER, approved_by=APPROVER),
-    waived("NOT_MET", by=PERSON, approved_by=ALIAS, ticket="T-9"),  # refused: one person
+    waived("NOT_MET", by=ALIAS, approved_by=ALIAS, ticket="T-9"),  # refused: one person
     said("office", "delivery.claimed", by=CLAIMER, delivered_on="2026-03-01"),
     said("office", "hold.placed", contract="C-nowhere", hold="H", reason="r", by=STRANGER),  # parked
 ]  # fmt: skip

@@ -31,6 +31,8 @@ from services.gate.holders import HiddenHolders
 from services.reconciliation.policy import Policy, make_rules
 from services.reconciliation.pseudonyms import KNOWN_MOST, Pseudonyms
 from services.runtime.known import KnownPersons
+from services.settings import check
+from services.wiring.gate import _without_names
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 JANE, EURO = pseudonym_of(KEY, "jane"), Money(1, "EUR")
@@ -236,6 +238,13 @@ class Finance:
 
     async def open_bills(self, after):
         return [self.bill], "next"
+
+
+@pytest.mark.parametrize("pseudonyms", [None, {"key": KEY.decode()}])
+def test_a_gate_sees_finance_as_the_configuration_wants_it(pseudonyms):
+    register = {"dialect": "milepost", "role": "register", "topic": "contract.events"}
+    seen = _without_names(check({"sources": {"r": register}, "pseudonyms": pseudonyms}), "finance", None)
+    assert seen == "finance" if pseudonyms is None else isinstance(seen, HiddenHolders)
 
 
 async def test_the_gate_knows_users_of_finance_by_pseudonyms_alone():

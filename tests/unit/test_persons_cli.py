@@ -83,6 +83,22 @@ def test_an_erasure_takes_every_identity_that_people_gives_a_name_and_says_that_
     assert desk.json("persons", "erase", "jane")["in_people"]
 
 
+def test_pseudonyms_in_people_mean_the_same_and_bring_no_name_back(desk):
+    held(desk)
+    forms = [pseudonym_of(KEY.encode(), name) for name in ("17", "jdoe")]
+    before = load(desk.config).rules()
+    text = desk.config.read_text().replace("jane:", f"{JANE}:")
+    desk.config.write_text(text.replace("erp:17", f"erp:{forms[0]}").replace("pm:jdoe", f"pm:{forms[1]}"))
+    after = load(desk.config).rules()
+    for source, form in (("erp", forms[0]), ("pm", forms[1])):
+        assert before.person(source, form) == after.person(source, form) == JANE
+    asyncio.run(keep_people(load(desk.config), desk.store))
+    assert known(desk) == {"olga"}
+    assert desk.json("persons", "erase", "jane") == {"pseudonyms": sorted([JANE, *forms, *(
+        pseudonym_of(KEY.encode(), whole) for whole in (f"erp:{forms[0]}", f"pm:{forms[1]}"))]),
+        "erased": 0, "in_people": False}  # fmt: skip
+
+
 def test_an_identity_is_meant_with_its_source_and_without():
     assert identity_forms("pm:jdoe") == {"pm:jdoe", "jdoe"}
     assert identity_forms("a:b:c") == {"a:b:c", "b:c", "c"}
