@@ -182,8 +182,19 @@ def test_a_plan_that_is_only_supposed_is_compared_person_by_person(desk):
     assert "no difference" in desk("what-if", "--plan", two)
     met(desk)
     assert desk.json("replay", "--all")["differing"] == []
-    other = desk.write("other.yaml", CONFIG + 'people: {jane: ["erp:17"]}\n')
-    assert "no difference" in desk("what-if", "C-1", "--with-config", other)
+
+
+def test_another_configuration_is_supposed_of_the_same_pseudonyms(desk):
+    desk.config.write_text(desk.config.read_text().partition("people:")[0])
+    desk("contract", "apply", desk.plan())
+    keep_rulebook(desk)
+    claim = {"contract": "C-1", "milestone": "M1", "delivered_on": "2026-03-01", "by": "17"}
+    say(desk, "office", "hold.lifted", {"contract": "C-1", "milestone": "M1", "hold": "H", "by": "jane"}, "l-1")
+    say(desk, "erp", "delivery.claimed", claim, "d-1")
+    other = desk.write(
+        "other.yaml", CONFIG.replace("role: erp", "role: supplier_portal") + 'people: {jane: ["erp:17"]}\n'
+    )
+    assert "DUTIES_NOT_SEPARATED" in desk("what-if", "C-1", "--with-config", other)
 
 
 # The key
