@@ -55,7 +55,7 @@ def pseudonym_of(key: bytes, identity: str) -> str:
     """The pseudonym of an identity; what is a pseudonym already stays as it is."""
     if PSEUDONYM.fullmatch(identity):
         return identity
-    return f"person-{hmac.digest(key, identity.encode(), 'sha256').hex()[:DIGITS]}"
+    return f"person-{hmac.digest(key, identity.encode('utf-8', 'surrogatepass'), 'sha256').hex()[:DIGITS]}"
 
 
 def body_with(body: f.AnyBody, of: Callable[[str], str]) -> f.AnyBody:
