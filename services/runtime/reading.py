@@ -13,7 +13,7 @@ from contracts_schema.rows import Quarantined
 from mappers.translate import Translator
 from services.reconciliation.admission import admit, doubt_fact, redriven_facts
 from services.reconciliation.policy import Rules
-from services.reconciliation.pseudonyms import Pseudonyms
+from services.reconciliation.pseudonyms import NOBODY, Pseudonyms
 
 SOURCE_HEADER = "milepost-source"
 
@@ -25,7 +25,7 @@ class Reading(NamedTuple):
     record: Record
     facts: tuple[Fact, ...]
     set_aside: Quarantined | None = None
-    persons: Mapping[str, str] = {}
+    persons: Mapping[str, str] = NOBODY
 
 
 class Reader:
@@ -53,7 +53,7 @@ class Reader:
             source = self._source_of(record)
         except MessageError as error:
             return Reading(record, (), self.quarantined(record, "", error))
-        persons: Mapping[str, str] = {}
+        persons = NOBODY
         try:
             facts = self._translator.translate(record, source)
             if self._pseudonyms is not None:
