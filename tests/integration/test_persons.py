@@ -21,12 +21,22 @@ from builders import (
     signed,
     waived,
 )
+from gate_desk import command, invoice, target
+from gate_process import GateProcess
+from gate_process import Site as GateSite
+from store_rows import sql
 from worker_process import IN_PROJECT, OUT, carried
 from workload import Event, events, registrations
 
+from connectors.finance.http import Line
+from connectors.finance.simulator import Ledger, serving
+from connectors.migrations import upgrade
+from connectors.postgres_roles import apply
 from contracts_schema.persons import PSEUDONYM
 
 CONTRACTS = 5
+LOGIN = """do $$ begin create role test_milepost_gate login in role milepost_gate;
+exception when duplicate_object then null; end $$"""
 NAMES = ("Canary-Signer", "Canary-Approver", "Canary-Asker", "Canary-Authority", "Canary-Holder", "Canary-Lifter",
          "Canary-Disputer", "Canary-Owner", "Canary-Opener", "Canary-Person", "Canary-Alias", "Canary-Claimer",
          "Canary-Stranger")  # fmt: skip
@@ -129,6 +139,36 @@ def shown_and_erased(site):
     assert PSEUDONYM.search(told)
     assert json.loads(milepost(site, "verify", "--json"))["faults"] == []
     assert json.loads(milepost(site, "replay", "--all", "--json"))["differing"] == []
+
+
+async def test_a_gate_names_no_user_of_finance_and_may_write_whom_a_pseudonym_means(kafka, postgres_dsn, tmp_path):
+    ledger = Ledger()
+    ledger.post(invoice(lines=[Line("1", "100.00", held=True, held_by=HOLDER)]))
+    hold = command(1, [target(payable=0)])
+    async with serving(ledger) as url:
+        site = GateSite(kafka, postgres_dsn, tmp_path, url)
+        (tmp_path / "key").write_text("the key of a house that is long enough")
+        site.settings["pseudonyms"] = {"key_file": str(tmp_path / "key")}
+        await upgrade(postgres_dsn)
+        await apply(postgres_dsn)
+        await sql(postgres_dsn, LOGIN)
+        site.settings["postgres"]["dsn"] = postgres_dsn.replace("postgres@", "test_milepost_gate@")
+        await site.prepare()
+        gate = GateProcess(tmp_path, site.config, 1)
+        try:
+            await asyncio.to_thread(gate.start)
+            await site.decide(hold)
+            await site.told((hold, "already_applied"))
+        finally:
+            await asyncio.to_thread(gate.discard)
+            await site.publisher.stop()
+    found = await rows(site)
+    [person] = found.pop("person")
+    assert HOLDER in person
+    pseudonym = PSEUDONYM.search(person)[0]
+    kept = " ".join(row for table in found.values() for row in table)
+    assert "Canary" not in kept + gate.log.read_text()
+    assert f"blocked by somebody else (user {pseudonym})" in kept
 
 
 async def test_no_worker_starts_with_another_key_or_without(site, worker):
