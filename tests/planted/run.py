@@ -41,6 +41,7 @@ REASONS = {
     "source": "only the system that spoke knows what it has said",
     "Postgres": "only two transactions that meet within a few milliseconds show it",
     "Kafka": "only a broker or a group that fails within a few milliseconds shows it",
+    "names": "a judge who may see names takes them for what they are",
 }
 WHY = "\n".join(f"| {word} | {sentence} |" for word, sentence in REASONS.items())
 HEAD = f"""# Planted bugs
