@@ -10,7 +10,7 @@ from judging.commands import id_of
 from judging.evidence import entry_of
 from msgspec.msgpack import decode, encode
 
-ENTRY_FACTS, ENTRY_DECISIONS = 6, 7
+MOMENT, ENTRY_FACTS, ENTRY_DECISIONS, DAY_US = 2, 6, 7, 86_400_000_000
 VALUE, RELEASED, HELD, REASONS, SAID = 3, 4, 5, 8, 12
 
 
@@ -125,6 +125,23 @@ def a_sequence_is_left_out(e):
     rewrite(e, later)
 
 
+def a_moment_lies_ahead(e):
+    def later(entry, changed):
+        entry[MOMENT] += (e.now - entry[MOMENT]) + 2 * DAY_US
+        return 1
+
+    rewrite(e, later)
+
+
+def a_milestone_is_worth_more(e):
+    def dearer(entry, changed):
+        for decision in entry[ENTRY_DECISIONS]:
+            decision[VALUE], decision[HELD] = decision[VALUE] + 100, decision[HELD] + 100
+        return len(entry[ENTRY_DECISIONS])
+
+    rewrite(e, dearer)
+
+
 # -- the topics --------------------------------------------------------------------------------------------------------
 
 
@@ -155,6 +172,10 @@ def commands_change_places(e):
     e.topics["finance.commands"] = e.topics["finance.commands"][::-1]
 
 
+def a_command_stands_twice(e):
+    e.topics["finance.commands"] = e.topics["finance.commands"] + e.topics["finance.commands"][-1:]
+
+
 def a_decision_is_not_told(e):
     _, lost = once(e, "milestone.decisions")
     e.topics["milestone.decisions"] = [r for r in e.topics["milestone.decisions"] if r.value != lost.value]
@@ -180,6 +201,11 @@ def an_outcome_is_missing(e):
 
 def a_parked_fact_is_dropped(e):
     e.parked = []
+
+
+def a_fact_waits_for_a_contract_that_is_there(e):
+    fact = next(f for row in e.log[longest(e)] for f in row.entry.facts if f.body["kind"] == "milestone.assessed")
+    e.parked = [*e.parked, ("project.events/0/0", fact, "unknown")]
 
 
 def what_was_set_aside_loses_bytes(e):
@@ -223,5 +249,7 @@ FALSIFICATIONS = (
     (a_decision_is_not_told, "lost decision"), (an_answer_is_lost, "unanswered"),
     (a_record_is_never_read, "input"), (an_outcome_is_missing, "input"),
     (a_parked_fact_is_dropped, "lost input"), (what_was_set_aside_loses_bytes, "quarantine"),
+    (a_moment_lies_ahead, "clock"), (a_milestone_is_worth_more, "value"), (a_command_stands_twice, "doubled"),
+    (a_fact_waits_for_a_contract_that_is_there, "lost input"),
     (an_invoice_is_freed_early, "early"), (a_call_is_made_twice, "doubled"),
 )  # fmt: skip

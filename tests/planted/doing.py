@@ -30,6 +30,7 @@ BUGS = (
         "a single writer",
         (OFFSETS + "the_owner_before_cannot_move_a_partition_any_more[postgres]",),
         server=True,
+        unseen="offset",
     ),
     Bug(
         "the offset is stored before what was read", "services/runtime/hallway.py",
@@ -45,6 +46,7 @@ BUGS = (
         "one decides at a time",
         (CONTRACTS + "two_batches_over_one_contract_see_each_others_work[postgres]",),
         server=True,
+        unseen="key",
     ),
     Bug(
         "claimed invoices are not locked", "connectors/postgres/batch.py",

@@ -66,6 +66,7 @@ BUGS = (
         "no release after a later hold was taken in",
         (WANTED + "no_command_is_taken_in_while_a_release_of_its_invoice_is_on_its_way[postgres]",),
         server=True,
+        unseen="Postgres",
     ),
     Bug(
         "a lease is believed for ever", "services/gate/loop.py",

@@ -26,8 +26,8 @@ from planted.bug import ROOT, Bug
 
 BUGS: tuple[Bug, ...] = (*thinking.BUGS, *doing.BUGS, *gate.BUGS, *doors.BUGS)
 # Where bugs are put to the judge: in memory (scenarios, stories, houses, simulated runs, a gate with its finance), and
-# those that need servers on real ones.
-JUDGED, JUDGED_ON_SERVERS = "tests/chaos/test_judge_in_memory.py", "tests/chaos/test_judge.py"
+# those that need servers where two workers meet in a real Postgres.
+JUDGED, JUDGED_ON_SERVERS = "tests/chaos/test_judge_in_memory.py", "tests/chaos/test_judge_on_postgres.py"
 _FOUND = re.compile(r"the judge found: ([a-z, ]+)")
 TABLE = Path(__file__).with_name("TABLE.md")
 LONGEST_S = 300  # what one bug may take to be found
@@ -36,12 +36,13 @@ FAILED = 1  # pytest's word for: tests ran, and some failed
 REASONS = {
     "again": "it is asked again before anything goes out",
     "fence": "the fence in the database lets nothing of it pass",
+    "Kafka": "only a broker that fails within a few milliseconds shows it",
+    "key": "the key of the log lets no revision be written twice; the worker begins anew",
     "log": "whatever does not stand in the log is refused, too",
+    "offset": "what a partition has passed cannot be passed again, whoever owns it",
+    "Postgres": "only a command that comes within the milliseconds of a call shows it",
     "right": "what is decided is right; it is decided sooner than promised",
     "source": "only the system that spoke knows what it has said",
-    "Postgres": "only two transactions that meet within a few milliseconds show it",
-    "Kafka": "only a broker or a group that fails within a few milliseconds shows it",
-    "names": "a judge who may see names takes them for what they are",
 }
 WHY = "\n".join(f"| {word} | {sentence} |" for word, sentence in REASONS.items())
 HEAD = f"""# Planted bugs
