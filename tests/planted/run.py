@@ -3,7 +3,7 @@
     python tests/planted/run.py                          every bug, on real servers too
     python tests/planted/run.py --changed origin/main    only bugs in files that differ from a commit
     python tests/planted/run.py PART-OF-A-NAME…          only these
-    python tests/planted/run.py --judge                  ask the judge alone; the tests are not run again
+    python tests/planted/run.py --judge                  ask the judge alone; all else stays as the table has it
 
 What was found is written into TABLE.md. Ends with 1 where a bug was not found, or a patch no longer fits.
 """
@@ -25,9 +25,15 @@ from planted import doing, doors, gate, thinking
 from planted.bug import ROOT, Bug
 
 BUGS: tuple[Bug, ...] = (*thinking.BUGS, *doing.BUGS, *gate.BUGS, *doors.BUGS)
-# Where bugs are put to the judge: in memory (scenarios, stories, houses, simulated runs, a gate with its finance), and
-# those that need servers where two workers meet in a real Postgres.
-JUDGED, JUDGED_ON_SERVERS = "tests/chaos/test_judge_in_memory.py", "tests/chaos/test_judge_on_postgres.py"
+# Where bugs are put to the judge, by the folder they are in; those that need servers where two workers meet in a real
+# Postgres.
+STORIES, HOUSES, FINANCE, POSTGRES = (
+    f"tests/chaos/test_judge_{where}.py" for where in ("in_memory", "of_houses", "of_finance", "on_postgres")
+)
+JUDGED = {
+    "services/gate/": (FINANCE,), "connectors/finance/": (FINANCE,), "mappers/finance/": (FINANCE,),
+    "services/runtime/": (STORIES, HOUSES), "": (STORIES,),
+}  # fmt: skip
 _FOUND = re.compile(r"the judge found: ([a-z, ]+)")
 TABLE = Path(__file__).with_name("TABLE.md")
 LONGEST_S = 300  # what one bug may take to be found
@@ -104,7 +110,8 @@ class Copy:
         text = place.read_text()
         try:
             place.write_text(bug.applied(text))
-            failures = self._failures(JUDGED_ON_SERVERS if bug.server else JUDGED)
+            places = next(places for folder, places in JUDGED.items() if bug.file.startswith(folder))
+            failures = [line for where in ((POSTGRES,) if bug.server else places) for line in self._failures(where)]
             said = [match[1].split(", ") for line in failures if (match := _FOUND.search(line))]
             return ", ".join(sorted({word for words in said for word in words}))
         finally:
@@ -128,10 +135,10 @@ class Copy:
         return [failed.removeprefix("FAILED ") for failed in told if failed.startswith("FAILED ")]
 
 
-def row(bug: Bug, found: str, judged: str, seconds: float) -> str:
+def row(bug: Bug, found: str, judged: str, seconds: float, code: str) -> str:
     """A line of the table."""
     name = bug.name + (SERVERS if bug.server else "")
-    return f"| {name} | `{bug.file}` | {bug.breaks} | `{found}` | {judged} | {seconds:.1f} | {code_of(bug.file)} |"
+    return f"| {name} | `{bug.file}` | {bug.breaks} | `{found}` | {judged} | {seconds:.1f} | {code} |"
 
 
 def table() -> dict[str, list[str]]:
@@ -153,6 +160,14 @@ def write(found: dict[str, str]) -> None:
     TABLE.write_text(HEAD + "\n".join(known[bug.name] for bug in BUGS if bug.name in known) + "\n")
 
 
+def judge_anew(copy: Copy, bug: Bug) -> None:
+    """Write into the table what the judge says now of a bug that stands there."""
+    *_, found, _, seconds, code = table()[bug.name]
+    judged = copy.judged(bug)
+    print(f"{bug.name}: {judged or 'NOTHING'}", flush=True)
+    write({bug.name: row(bug, found, judged, float(seconds), code)})
+
+
 def changed(base: str) -> tuple[Bug, ...]:
     """The bugs whose file differs from a commit."""
     git = ["git", "-C", str(ROOT), "diff", "--name-only", base, "--"]
@@ -168,17 +183,20 @@ def main() -> int:
     asked = parser.parse_args()
     wanted = changed(asked.changed) if asked.changed else BUGS
     wanted = tuple(b for b in wanted if not asked.names or any(name in b.name for name in asked.names))
+    if asked.judge:
+        with Copy() as copy:
+            for bug in wanted:
+                judge_anew(copy, bug)
+        return 0
     found_now, lost = 0, []
     with Copy() as copy:
         for bug in wanted:
-            known = table().get(bug.name, [""])
-            kept = asked.judge and known[-1] == code_of(bug.file)
-            found, seconds = (known[3], float(known[5])) if kept else copy.finds(bug)
+            found, seconds = copy.finds(bug)
             judged = copy.judged(bug)
             print(f"{seconds:6.1f} s  {bug.name}: {found or 'NOT FOUND'} (judge: {judged})", flush=True)
             if found:
                 found_now += 1
-                write({bug.name: row(bug, found, judged, seconds)})
+                write({bug.name: row(bug, found, judged, seconds, code_of(bug.file))})
             else:
                 lost.append(bug.name)
     print(f"{found_now} of {len(wanted)} planted bugs found" + "".join(f"\nnot found: {name}" for name in lost))

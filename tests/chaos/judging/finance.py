@@ -30,10 +30,14 @@ def check_finance(evidence):
         if event["kind"] != "call":
             bills[event["invoice"]["id"]] = _in_minor_units(event["invoice"])
     now = dict(bills)  # as they stand at the end
+    alike = defaultdict(list)
+    for bill in bills.values():
+        alike[number_of(bill["number"] or "")].append(bill)
     for name, bill in sorted(bills.items()):
         events = [e for e in evidence.ledger if (e["invoice"] if e["kind"] == "call" else e["invoice"]["id"]) == name]
         now[name] = _as_called(bill, events)
-        twins = [other for other in bills.values() if other is not bill and _is_twin(bill, other)]
+        others = [other for other in alike[number_of(bill["number"] or "")] if other is not bill]
+        twins = [other for other in others if _is_twin(bill, other)]
         named = any(name in target.keys for command in commands for target in command.targets)
         yield from _check_bill(bill, _wishes(commands, bill), events, is_doubtful=bool(twins) and not named)
     yield from check_unclaimed(evidence, now)
@@ -57,10 +61,9 @@ def _as_called(bill, events):
 
 
 def _is_twin(bill, other):
-    """Whether two open invoices bear one number of one supplier: then which is meant is not to be guessed."""
-    same = [number_of(one["number"] or "") for one in (bill, other)]
+    """Whether two open invoices of one number are of one supplier: then which is meant is not to be guessed."""
     units = {one.get("business_unit") for one in (bill, other)}
-    alike = same[0] == same[1] != "" and not set(bill["suppliers"]).isdisjoint(other["suppliers"])
+    alike = bool(bill["number"]) and not set(bill["suppliers"]).isdisjoint(other["suppliers"])
     return alike and len(units) == 1 and bill["state"] == other["state"] == "open"
 
 

@@ -20,7 +20,7 @@ DOUBTED = {
     "evidence.attached", "evidence.removed", "sign_off.given", "sign_off.withdrawn", "invoice.received",
     "payment.made",
 }  # fmt: skip
-NOWHERE, SOURCE = "(none)", "milepost-source"
+NOWHERE, SOURCE, DOUBT = "(none)", "milepost-source", "#unreadable/"
 
 
 def check_offsets(evidence):
@@ -49,7 +49,7 @@ def check_outcomes(evidence):
     waiting = {fact.id for _, fact, _ in evidence.parked}
     aside = {(row["topic"], row["partition"], row["record_offset"]) for row in evidence.quarantine}
     told = defaultdict(list)  # event id to what records with it say
-    said = defaultdict(set)  # the same with who said it
+    said = defaultdict(set)  # the same, with the topics in which it is said: each is another source's
     for event, kind, data, record in _canonical(evidence):
         told[event].append((kind, data))
         if (record.topic, record.partition, record.offset) in aside or event in waiting:
@@ -58,11 +58,11 @@ def check_outcomes(evidence):
             place = f"{record.topic}/{record.partition}/{record.offset}"
             yield Finding("lost input", str(data.get("contract")), f"event {event} of {place} has an outcome", "none")
         else:
-            said[event, kind, json.dumps(data, sort_keys=True)].add((record.topic, record.headers.get(SOURCE)))
-    for (event, kind, data), speakers in said.items():
+            said[event, kind, json.dumps(data, sort_keys=True)].add(record.topic)
+    for (event, kind, data), topics in said.items():
         kept = {fact.source for _, fact in facts[event] if _says(fact, kind, json.loads(data))}
-        if len(kept) < len(speakers):
-            expected = f"event {event} counts for each of {len(speakers)} sources that said it"
+        if len(kept) < len(topics):
+            expected = f"event {event} counts for each source that said it, in {', '.join(sorted(topics))}"
             yield Finding("lost input", NOWHERE, expected, f"for {', '.join(sorted(kept))}")
     for event, known in facts.items():
         for contract, fact in known:
@@ -137,8 +137,8 @@ def check_quarantine(evidence):
 def check_unread(evidence):
     """An object that names a key twice is set aside; what cannot be read is in doubt where it can be told."""
     aside = {(row["topic"], row["partition"], row["record_offset"]): row for row in evidence.quarantine}
-    doubts = {f.id.partition("#")[0] for rows in evidence.log.values() for row in rows for f in _doubts(row)}
-    doubts |= {fact.id.partition("#")[0] for _, fact, _ in evidence.parked}
+    doubts = {f.id.partition(DOUBT)[0] for rows in evidence.log.values() for row in rows for f in _doubts(row)}
+    doubts |= {fact.id.partition(DOUBT)[0] for _, fact, _ in evidence.parked}
     for event, kind, data, record in _canonical(evidence):
         place = (record.topic, record.partition, record.offset)
         where, row = "/".join(map(str, place)), aside.get(place)

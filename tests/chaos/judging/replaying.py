@@ -21,6 +21,7 @@ def check_decisions_again(evidence):
 
 def _replayed(contract, rows, books):
     known, last, released = Known(), {}, {}
+    adopted = False  # then finance has had commands that this log does not have
     for row in rows:
         entry = row.entry
         if entry.cause == "unparked":
@@ -28,6 +29,7 @@ def _replayed(contract, rows, books):
         for fact in entry.facts:
             known.take(fact, entry.moment)
             if fact.body["kind"] == "commands.adopted":
+                adopted = True
                 released |= {m: max(n, released.get(m, 0)) for m, n in fact.body["released"].items()}
         plan = known.plan(entry.moment)
         standing = known.standing(plan) if plan and entry.decisions else {}
@@ -35,6 +37,8 @@ def _replayed(contract, rows, books):
         before, grown = dict(released), False
         for decision in entry.decisions:
             yield from _sums(contract, row, decision, released.get(decision.milestone, 0), last.get(decision.milestone))
+            if not adopted and decision.milestone not in last:
+                yield from _first(contract, row, decision)
             if decision.milestone in milestones:
                 at = Situation(plan, milestones[decision.milestone], standing, entry.moment, books[entry.rulebook])
                 yield from _judged(contract, row, decision, at, released, is_first=decision.milestone not in last)
@@ -62,15 +66,20 @@ def _sums(contract, row, decision, before, last):
         yield Finding("reason", contract, f"{where}: what is held has a reason", "it has none")
     if decision.said is None:
         return
-    first = last is None and not before and not decision.carried
-    if first and decision.value > 0 and (decision.said.action, decision.released) != ("hold", 0):
-        yield Finding("action", contract, f"{where}: the first command of a milestone holds all of it", "it does not")
     more = last is not None and decision.released > last.released
     action = "hold" if decision.held > 0 and not more else "release"
     if decision.said.action != action:
         yield Finding("action", contract, f"{where}: {action}", decision.said.action)
     if last is not None and _told(decision) == _told(last):
         yield Finding("doubled", contract, f"{where}: its command says something new", "it repeats the last one")
+
+
+def _first(contract, row, decision):
+    """The first command of a milestone is a hold, unless something was carried over (rule E1)."""
+    said = decision.said if decision.value > 0 and not decision.carried else None
+    if said is not None and (said.action, decision.released) != ("hold", 0):
+        expected = f"{decision.milestone}, revision {row.revision}: the first command holds all of it"
+        yield Finding("action", contract, expected, f"{said.action}, {decision.released} released")
 
 
 def _told(decision):
