@@ -64,15 +64,26 @@ def line_numbers(documents: Iterable[Thing]) -> list[object]:
 
 
 def last_presses(log: Iterable[Thing]) -> dict[str, dict[str, str]]:
-    """By payable line: the user who pressed each button last, and under `last` which button that was."""
+    """By payable line: the user who pressed each button last, and under `last` which button that was.
+
+    Raises:
+        ValueError: which press was the last cannot be told.
+    """
     found: dict[str, dict[str, str]] = {}
-    for entry in sorted(log, key=lambda entry: int(entry.get("id") or 0)):
+    for entry in sorted(log, key=_number_of_press):
         named = read.target(entry.get("resource"))
         button, user = entry.get("target"), entry.get("user")
         number = user.get("id") if isinstance(user, dict) else user
         if named and named[0] == LINE and isinstance(button, str):
             found.setdefault(str(named[1]), {}).update({button: str(number), "last": button})
     return found
+
+
+def _number_of_press(entry: Thing) -> int:
+    number = entry.get("id")
+    if not isinstance(number, int):
+        raise ValueError(f"a press of a button: its id {values.shown(number)} is no number")
+    return number
 
 
 def bill(document: Thing, presses: Mapping[str, Mapping[str, str]], gate_user: str) -> Bill:
