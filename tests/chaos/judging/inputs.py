@@ -25,16 +25,16 @@ NOWHERE, SOURCE, DOUBT = "(none)", "milepost-source", "#unreadable/"
 
 def check_offsets(evidence):
     """Read to the end, nothing waits, and the outcomes add up to the records."""
-    came = 0
+    records = [r for topic in {topic for topic, _ in evidence.offsets} for r in evidence.topics.get(topic, ())]
+    came = sum(r.offset < evidence.offsets.get((r.topic, r.partition), 0) for r in records)
     for place, upto in sorted(evidence.offsets.items()):
         end = evidence.ends.get(place)
-        came += sum(r.partition == place[1] and r.offset < upto for r in evidence.topics.get(place[0], ()))
         if end != upto:
             yield Finding("input", NOWHERE, f"{place[0]}/{place[1]} is read to its end, {end}", f"to {upto}")
     ended = sum(records for outcome, records in evidence.totals.items() if outcome.startswith("record."))
-    for name, records in (("outcomes", ended), ("records read", evidence.totals.get("read", 0))):
-        if records != came:
-            yield Finding("input", NOWHERE, f"{came} {name}, as many as records", f"{records}")
+    for name, count in (("outcomes", ended), ("records read", evidence.totals.get("read", 0))):
+        if count != came:
+            yield Finding("input", NOWHERE, f"{came} {name}, as many as records", f"{count}")
     if evidence.outbox:
         yield Finding("input", NOWHERE, "nothing waits to be published", f"{evidence.outbox} rows do")
 
