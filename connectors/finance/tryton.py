@@ -82,8 +82,8 @@ class TrytonFinance:
             await self.check()
         lines = mapper.line_numbers(documents)
         log = await self._search(mapper.LOG, mapper.presses_of(lines), mapper.LOG_FIELDS) if lines else []
-        presses = mapper.last_presses(log)
         try:
+            presses = mapper.last_presses(log)
             return [mapper.bill(document, presses, self._user or "") for document in documents]
         except ValueError as fault:
             raise TransientError(f"Tryton: {fault}; may the gate's user read it?") from None

@@ -81,7 +81,7 @@ def last_presses(log: Iterable[Thing]) -> dict[str, dict[str, str]]:
 
 def _number_of_press(entry: Thing) -> int:
     number = entry.get("id")
-    if not isinstance(number, int):
+    if type(number) is not int:  # true and false are none either
         raise ValueError(f"a press of a button: its id {values.shown(number)} is no number")
     return number
 
