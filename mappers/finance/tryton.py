@@ -162,11 +162,13 @@ def _gross(line: Thing, currency: str) -> int:
 
 def _payments(line: Thing) -> tuple[Literal["open", "in_payment", "paid"], str | None, int]:
     """How far the payment of a line has come, the payment that leaves, and how many drafts there are."""
-    payments = read.many(line, "payments") or []
-    leaving = [p for p in payments if p.get("state") in LEAVING]
-    last = leaving[-1] if leaving else {}
-    name = f"payment {last.get('number') or last.get('id')} is {last['state']}" if last else None
-    drafts = sum(p.get("state") == "draft" for p in payments)
+    payments = [(read.word(payment, "state"), payment) for payment in read.many(line, "payments") or []]
+    leaving = [(state, payment) for state, payment in payments if state in LEAVING]
+    name = None
+    if leaving:
+        state, last = leaving[-1]
+        name = f"payment {last.get('number') or last.get('id')} is {state}"
+    drafts = sum(state == "draft" for state, _ in payments)
     if line.get("reconciliation") is not None:
         return "paid", name or "it is paid", drafts
     return ("in_payment" if leaving else "open"), name, drafts
