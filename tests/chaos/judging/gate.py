@@ -69,22 +69,36 @@ def _answers(evidence):
 
 
 def check_paid_outside(evidence):
-    """What left without ever having been open and free was not released: no command of it is told to be so."""
-    free, bills, (told, _) = defaultdict(set), {}, _answers(evidence)
-    for event in evidence.ledger:
-        if event["kind"] != "call":
-            bills[event["invoice"]["id"]] = event["invoice"]
-            lines = event["invoice"]["lines"]
-            free[event["invoice"]["id"]] |= {x["id"] for x in lines if not x["held"] and x["state"] == "open"}
-        elif event["status"] == 200 and not event["held"]:
-            free[event["invoice"]].add(event["line"])
-    for name, bill in sorted(bills.items()):
-        gone = [line["id"] for line in bill["lines"] if line["state"] == "paid" and line["id"] not in free[name]]
-        for contract, decision in _decisions(evidence) if gone else ():
+    """An invoice that left while it was held was not released: no command of it is told to be applied."""
+    bills, outside = _left_while_held(evidence.ledger)
+    told, _ = _answers(evidence)
+    for name, gone in sorted(outside.items()):
+        whole = len(gone) == len(bills[name]["lines"])
+        for contract, decision in _decisions(evidence) if whole else ():
             state, targets = told.get(decision.said.command_id), decision.said.targets
-            pays = [t for t in targets if number_of(t.invoice) == number_of(bill["number"] or "") and t.payable[0]]
+            pays = [
+                t for t in targets if number_of(t.invoice) == number_of(bills[name]["number"] or "") and t.payable[0]
+            ]
             if pays and not decision.carried and state in ("applied", "already_applied"):
                 yield Finding("false answer", contract, f"lines {gone} of {name} were paid outside control", state)
+
+
+def _left_while_held(ledger):
+    """Each invoice, and the lines of it that were paid while they were last seen held."""
+    free, paid, bills, outside = defaultdict(set), defaultdict(set), {}, defaultdict(list)
+    for event in ledger:
+        if event["kind"] == "call":
+            if event["status"] == 200:
+                (free[event["invoice"]].discard if event["held"] else free[event["invoice"]].add)(event["line"])
+            continue
+        name = event["invoice"]["id"]
+        gone = {line["id"] for line in event["invoice"]["lines"] if line["state"] == "paid"} - paid[name]
+        if left := sorted(gone - free[name]):
+            outside[name] += left
+        bills[name] = event["invoice"]
+        paid[name] |= gone
+        free[name] = {line["id"] for line in event["invoice"]["lines"] if not line["held"]}
+    return bills, outside
 
 
 def _decisions(evidence):
