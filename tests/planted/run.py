@@ -45,6 +45,7 @@ REASONS = {
     "Kafka": "only a broker that fails within a few milliseconds shows it",
     "key": "the key of the log lets no revision be written twice; the worker begins anew",
     "log": "whatever does not stand in the log is refused, too",
+    "names": "a judge who may see names takes them for what they are",
     "offset": "what a partition has passed cannot be passed again, whoever owns it",
     "Postgres": "only a command that comes within the milliseconds of a call shows it",
     "right": "what is decided is right; it is decided sooner than promised",

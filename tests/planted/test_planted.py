@@ -4,7 +4,7 @@ import time
 
 import pytest
 from planted.bug import ROOT
-from planted.run import BUGS, Copy, code_of, table
+from planted.run import BUGS, REASONS, Copy, code_of, table
 
 BUDGET_S = 100  # for bugs in changed code; what is left after it, `make planted` finds
 
@@ -18,6 +18,11 @@ def test_no_two_bugs_have_one_name_and_the_table_tells_of_each():
     names = [bug.name for bug in BUGS]
     assert len(set(names)) == len(names)
     assert table().keys() == set(names)
+
+
+def test_the_judge_finds_each_bug_or_the_table_says_why_it_cannot():
+    assert not [name for name, cells in table().items() if not cells[4]]
+    assert {bug.unseen for bug in BUGS} - {""} <= REASONS.keys()
 
 
 def test_bugs_in_code_that_has_changed_since_the_table_are_found_again():
