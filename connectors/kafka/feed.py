@@ -34,7 +34,7 @@ from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRa
 from connectors.kafka.cluster import administering, cluster_id, layouts
 from connectors.kafka.connection import KafkaConnection, as_ours
 from connectors.kafka.lag import LagSignal
-from connectors.kafka.numbers import buffered_by_number, by_number
+from connectors.kafka.numbers import buffered_by_number, by_number, is_full
 from connectors.kafka.positions import OnAssigned, as_partition, as_topic_partition, losses, starting_offsets
 from connectors.kafka.rescue import rescue
 from connectors.kafka.shell import FeedSettings, shell, subscriber
@@ -143,7 +143,7 @@ class KafkaFeed:
             return ()
         except (KafkaError, TimeoutError) as error:
             raise await self._sorted_out(error) from error
-        self._behind = len(records) >= limit
+        self._behind = is_full(len(records), limit)
         return records
 
     def pause(self) -> None:

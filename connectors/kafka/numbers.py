@@ -1,7 +1,8 @@
 """Partitions by their numbers.
 
-Topics keyed by contract put what all systems say of one contract under the same number. A batch of few numbers
-therefore meets few contracts, each with more facts: fewer revisions, decisions and rows for the same facts.
+Topics keyed by contract put what all systems say of one contract under the same number. A batch of one number
+therefore meets few contracts, each with more facts: fewer revisions, decisions and rows for the same facts. And the
+batch after it, of the same number, meets contracts that are still known.
 """
 
 from __future__ import annotations
@@ -13,10 +14,18 @@ from typing import Any
 from aiokafka import TopicPartition
 
 
+STAY = 3  # so many turns a number comes first before the next one does
+
+
+def is_full(records: int, limit: int) -> bool:
+    """Whether a batch is large enough not to be filled up from other numbers, and more may be waiting."""
+    return records * 2 >= limit
+
+
 def by_number(places: Collection[TopicPartition], turn: int) -> list[TopicPartition]:
-    """All partitions, those of one number together; each turn another number comes first."""
+    """All partitions, those of one number together; every few turns another number comes first."""
     numbers = sorted({place.partition for place in places})
-    first = numbers[turn % len(numbers)] if numbers else 0
+    first = numbers[turn // STAY % len(numbers)] if numbers else 0
     return sorted(places, key=lambda place: (place.partition < first, place.partition, place.topic))
 
 
@@ -35,4 +44,6 @@ async def buffered_by_number(
             left -= sum(map(len, more.values()))
             if left <= 0 or interrupted():
                 return runs
+        if is_full(limit - left, limit):
+            return runs
     return runs

@@ -30,7 +30,7 @@ class FeedSettings:
     drain_s: float = 15
     max_poll_interval_s: float = 300
     start_s: float = 90
-    fetch_bytes: int = 1024 * 1024
+    fetch_bytes: int = 768 * 1024
     fetch_wait_s: float = 0.1
     safety_s: float = 1
 

@@ -15,4 +15,4 @@ class Appetite:
 
     def had(self, records: int) -> None:
         """So many records came."""
-        self.now = min(self.most, self.now * 2) if records >= self.now else self.usual
+        self.now = min(self.most, self.now * 2) if records * 2 >= self.now else self.usual
