@@ -13,7 +13,6 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
-
 STAY = 3  # so many turns a number comes first before the next one does
 
 

@@ -19,7 +19,7 @@ class FeedSettings:
     """Group membership and fetching. Times in seconds, sizes in bytes.
 
     `rebalance_s` is how long the group waits for a member; it must exceed `drain_s`, how long a member waits for its
-    running batch. `fetch_bytes` bounds memory: it is per partition, and at least the largest record.
+    running batch. `fetch_bytes` bounds memory: it is per partition; a larger record comes alone.
     `safety_s` is taken off every moment of `read_past`.
     """
 

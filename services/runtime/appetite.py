@@ -7,7 +7,8 @@ written and published for the same facts.
 
 
 class Appetite:
-    """`usual` records at once; a batch that was full doubles it, up to `most`; the first that is not brings it back."""
+    """`usual` records at once. A batch that was at least half full doubles it, up to `most`, for a batch that could be
+    larger is not always filled up (`connectors/kafka/numbers.py`); the first that is not brings it back."""
 
     def __init__(self, usual: int, most: int) -> None:
         self.usual = self.now = usual

@@ -1,10 +1,14 @@
 """While much waits, a batch keeps to few numbers of partitions, so that it meets few contracts; one broker of a list is
 enough to begin with."""
 
+from itertools import pairwise
+
+from aiokafka import TopicPartition
 from reading import PARTITIONS
 from servers.process import free_port
 
 from connectors.kafka import KafkaConnection
+from connectors.kafka.numbers import STAY, by_number, is_full
 from contracts_schema.rows import PublishRow
 
 CONTRACTS, FACTS, BATCH = 60, 3_000, 100
@@ -22,12 +26,20 @@ async def batches(hall):
     return found
 
 
-async def test_a_full_batch_is_of_one_number_in_all_topics_and_all_numbers_have_their_turn(hall):
-    full = [batch for batch in await batches(hall) if len(batch) == BATCH]
-    of_one = [batch for batch in full if len({record.partition for record in batch}) == 1]
+async def test_a_large_batch_is_of_one_number_in_all_topics_and_all_numbers_have_their_turn(hall):
+    large = [batch for batch in await batches(hall) if is_full(len(batch), BATCH)]
+    of_one = [batch for batch in large if len({record.partition for record in batch}) == 1]
     of_both = [batch for batch in of_one if {record.topic for record in batch} == set(hall.topics)]
-    assert len(of_both) > len(full) / 2
-    assert {batch[0].partition for batch in of_both} == set(range(PARTITIONS))
+    assert len(of_both) > len(large) / 2
+    numbers = [batch[0].partition for batch in of_both]
+    assert set(numbers) == set(range(PARTITIONS))
+    assert sum(one == other for one, other in pairwise(numbers)) > len(numbers) / 3  # each stays for a few batches
+
+
+def test_every_number_comes_first_and_stays_so_for_a_few_turns():
+    places = [TopicPartition(topic, n) for topic in ("a", "b") for n in range(3)]
+    first = [by_number(places, turn)[0].partition for turn in range(3 * STAY + 1)]
+    assert first == [0] * STAY + [1] * STAY + [2] * STAY + [0]
 
 
 async def test_the_cluster_is_found_by_whichever_broker_of_the_list_answers(hall, kafka):

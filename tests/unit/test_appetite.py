@@ -3,9 +3,9 @@
 from services.runtime.appetite import Appetite
 
 
-def test_full_batches_grow_up_to_the_most_and_the_first_that_is_not_full_brings_the_usual_size_back():
+def test_batches_grow_while_they_are_half_full_and_the_first_that_is_not_brings_the_usual_size_back():
     appetite, sizes = Appetite(500, 3_000), []
-    for came in (12, 500, 1_000, 2_000, 3_000, 2_999, 500):
+    for came in (12, 500, 500, 2_000, 1_500, 1_499, 250):
         appetite.had(came)
         sizes.append(appetite.now)
     assert sizes == [500, 1_000, 2_000, 3_000, 3_000, 500, 1_000]
