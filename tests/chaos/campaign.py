@@ -46,7 +46,9 @@ FORGED = 150
 
 # What each invariant of the judge stands for, in the line of figures.
 ENDS = dict.fromkeys(("lost input", "lost command", "hold lost", "input", "topic", "unanswered", "withheld"), "lost")
-ENDS |= dict.fromkeys(("early", "forged command", "cap", "value", "amount"), "early") | {"doubled": "doubled"}
+PAID_EARLY = ("early", "forged command", "cap", "value", "amount", "claimed twice", "not ours", "not refused", "let in",
+              "too soon")  # fmt: skip
+ENDS |= dict.fromkeys(PAID_EARLY, "early") | {"doubled": "doubled"}
 
 
 class Campaign:
