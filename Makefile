@@ -51,10 +51,10 @@ bench: install ## measure the worker beside a plain handler, on real servers
 
 bench-all: install ## measure it beside everything one could pick instead; writes the tables of tests/bench/README.md
 	$(BENCH) --contenders all --latency all --floors --readme keyed-by-contract
-	$(BENCH) --contenders milepost,milepost-2,streams --keyed source --latency none --readme keyed-by-source
-	$(BENCH) --contenders milepost,milepost-2,streams --milestones 30 --latency none --readme thirty-milestones
+	$(BENCH) --contenders milepost,milepost-2,streams --keyed source --rounds 1 --latency none --readme keyed-by-source
+	$(BENCH) --contenders milepost,milepost-2,streams --milestones 30 --rounds 1 --latency none --readme thirty-milestones
 
-bench-million: install ## the same events beside 1,000,000 contracts instead of 2,000 (an hour; 20 GB of disk)
+bench-million: install ## the same events beside 1,000,000 contracts instead of 2,000 (half an hour)
 	$(BENCH) --contenders milepost-2 --contracts 1000000 --about 2000 --latency none --rounds 1 --readme million
 
 mutation: install ## which small faults in the pure rooms would no test notice (half an hour)
