@@ -71,7 +71,10 @@ class Campaign:
         """Everything; what is wrong, in sentences."""
         try:
             async with self.site.running():
-                return await self._all()
+                try:
+                    return await self._all()
+                finally:
+                    self.store.end()
         finally:
             self.site.ledger.close()
             self._write_census()

@@ -31,10 +31,14 @@ class Store:
                         self._connection = await self._site.connect()
                     return await self._connection.fetch(query, *args)
                 except AWAY:
-                    if self._connection is not None:
-                        self._connection.terminate()
-                    self._connection = None
+                    self.end()
                     await asyncio.sleep(0.05)
+
+    def end(self) -> None:
+        """Let go of the connection, before the database goes."""
+        if self._connection is not None:
+            self._connection.terminate()
+        self._connection = None
 
     async def value(self, query: str, *args: object) -> object:
         return (await self.rows(query, *args))[0][0]
