@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 import workload
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from milepost_runs import Worker, register
+from milepost_runs import EXPLAINING, Worker, register
 from other_runs import streams_command
 from stage import EVENT_TOPICS, Stage, until
 
@@ -52,7 +52,7 @@ class Streams:
 
 async def of_milepost(stage: Stage, prefix: str, rate: int, seconds: int, *, killed: bool = False) -> Measured:
     """One worker."""
-    dsn, config = await stage.milepost(prefix)
+    dsn, config = await stage.milepost(prefix, EXPLAINING)
     count = rate * seconds
     await register(stage, prefix, config, count + 1, 1, dsn)
     return await measured(
