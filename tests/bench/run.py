@@ -134,7 +134,8 @@ async def measure(stage: Stage, options: argparse.Namespace, console: Console) -
         of = f"{options.about:,} of " if options.about else ""
         contracts = f"{of}{options.contracts:,} contracts of {options.milestones} milestones"
         size = f"{options.events:,} records about {contracts}"
-        how = f"{size}, {options.rounds} rounds, {options.partitions} partitions a topic, keyed by {options.keyed}."
+        rounds = "one round" if options.rounds == 1 else f"{options.rounds} rounds"
+        how = f"{size}, {rounds}, {options.partitions} partitions a topic, keyed by {options.keyed}."
         report.put_into_readme(options.readme, named, ratios, figures, how)
 
 
