@@ -34,13 +34,16 @@ GIVE_BACK = """
     update kafka_offset as o set attempts = o.attempts - 1 from mine
     where (o.cluster, o.topic, o.partition) = (mine.cluster, mine.topic, mine.partition)
 """
-# What changed in the future did so before the server's clock was set back; the server's timeouts go by that clock, too.
+# What changed in the future did so before the server's clock was set back. The server's timeouts go by that clock, too:
+# set back they are put off by as much, and stay so when it is set forward again. How long a transaction may stand is
+# known of those who are what we are: a gate waits for finance in one.
 END_STALLED = """
     select count(pg_terminate_backend(pid)) from pg_stat_activity
     where datname = current_database() and usename = current_user and application_name like 'milepost %'
-    and wait_event = 'ClientRead' and (
-        state = 'active' and clock_timestamp() - state_change > $1 * interval '1 second'
-        or state <> 'idle' and state_change > clock_timestamp() + interval '1 second')
+    and wait_event = 'ClientRead' and state <> 'idle' and (
+        (state = 'active' or application_name = current_setting('application_name'))
+        and clock_timestamp() - state_change > $1 * interval '1 second'
+        or state_change > clock_timestamp() + interval '1 second')
 """
 ATTEMPT = """
     update kafka_offset set tried_offset = $5, tries = case when tried_offset = $5 then tries + 1 else 1 end,
@@ -245,11 +248,11 @@ class PostgresStore(PostgresReads, PostgresPersons):
         return await self._database.execute(query, record, state) == 1
 
     async def end_stalled(self) -> int:
-        """End sessions of ours that have stood still in the middle of a statement for `idle_s`; how many there were.
+        """End sessions of ours that have stood still in a transaction for `idle_s`; how many there were.
 
-        Between two messages of one statement a session is not idle, so that no timeout of the server ends it, and the
-        locks of a process that was stopped there would stay for as long as it stands still. So would those of a process
-        that stood still in a transaction when the server's clock was set back.
+        The server's own timeout does not end them all: between two messages of one statement a session is not idle, and
+        a clock that was set back puts the timeout off. The locks of a process that was stopped then would stay for as
+        long as it stands still.
         """
         return int(await self._database.fetchval(END_STALLED, self._settings.idle_s))
 
