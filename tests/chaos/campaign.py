@@ -10,7 +10,6 @@ not how the processes interleave.
 
 import argparse
 import asyncio
-import contextlib
 import json
 import logging
 import random
@@ -37,11 +36,6 @@ from chaos.talk import Talk
 from contracts_schema.failpoints import POINTS
 
 SETTLE_S = 400.0  # longer than the longest pause that anything makes before it tries again
-ACTIVITY = """
-    select pid, application_name, state, wait_event, clock_timestamp() - xact_start as lasts,
-        pg_blocking_pids(pid) as waits_for, left(query, 200) as query
-    from pg_stat_activity where datname = current_database() order by xact_start
-"""
 FORGED = 150
 
 # What each invariant of the judge stands for, in the line of figures.
@@ -98,18 +92,11 @@ class Campaign:
                 await self._short()
                 await self._long()
             except Exception:
-                await self._write_activity()
+                await self.store.write_activity("when the campaign ended")
                 raise
             self.talk.quiet.set()
             await asyncio.gather(*speaking)
             watching.cancel()
-
-    async def _write_activity(self) -> None:
-        """What the database was doing when something did not come about, if it is there to be asked."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(10):
-                rows = await self.store.rows(ACTIVITY)
-                (self.folder / "activity.txt").write_text("\n".join(str(dict(row)) for row in rows))
 
     async def _short(self) -> None:
         """Every stage, or those that were asked for."""

@@ -150,6 +150,9 @@ class Faults:
         try:
             await until(lambda: self._replaced(member), f"others take over from {member.name}")
             self.census.recovered(f"{kind}: taken over", time.monotonic() - began)
+        except TimeoutError:
+            await self.store.write_activity(f"while {member.name} stood still")
+            raise
         finally:
             member.go_on()
         began = time.monotonic()

@@ -1,6 +1,7 @@
 """What the database shows of the work, asked past program and proxies, as soon as it answers."""
 
 import asyncio
+import contextlib
 
 import asyncpg
 from chaos.site import Site
@@ -12,6 +13,12 @@ DONE = {
     "gate": "select coalesce(sum(next_offset), 0)::bigint from gate_offset",
     "collect": "select coalesce(max(at), 0) from collect_told",
 }
+
+ACTIVITY = """
+    select pid, application_name, state, wait_event, clock_timestamp() - xact_start as lasts,
+        pg_blocking_pids(pid) as waits_for, left(query, 200) as query
+    from pg_stat_activity where datname = current_database() order by xact_start
+"""
 
 
 class Store:
@@ -55,3 +62,11 @@ class Store:
         """Who has the lease of finance."""
         rows = await self.rows("select owner from lease where name = 'gate/ap-eu'")
         return rows[0][0] if rows else ""
+
+    async def write_activity(self, when: str) -> None:
+        """What the database is doing when something does not come about, if it is there to be asked."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(10):
+                rows = await self.rows(ACTIVITY)
+                with (self._site.folder / "activity.txt").open("a") as file:
+                    file.write("\n".join([f"-- {when}", *(str(dict(row)) for row in rows), ""]))
