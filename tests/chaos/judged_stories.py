@@ -148,6 +148,40 @@ def shares_of_a_cent():
     return Story().tell(registered(plan), met("M1", met_on="2026-02-28"), met("M2", met_on="2026-03-01"))
 
 
+AMENDED = {"version": 2, "amendment": an_amendment()}
+SAID_NO_MORE = {"version": 3, "amendment": an_amendment(id="A-2")}
+KEPT = {"retention": {"steps": [{"until_percent": 40, "rate_percent": "10"}, {"rate_percent": "1"}]}}
+
+
+def what_a_split_brought_is_in_the_brackets_of_later_versions():
+    """Only the version that splits says what replaces what; retention goes over all of it for good (rules C4, E3)."""
+    was, now = a_contract(a_milestone(requires=["met"]), **KEPT), {"requires": ["received"]}
+    heirs = [a_milestone(name, replaces=["M1"], **now) for name in ("M1a", "M1b")]
+    same = [a_milestone(name, **now) for name in ("M1a", "M1b")]
+    story = Story().tell(registered(was), met(), registered(a_contract(*heirs, **KEPT, **AMENDED)))
+    return story.tell(registered(a_contract(*same, **KEPT, **SAID_NO_MORE)), received("100", milestone="M1b"))
+
+
+def what_comes_back_from_a_merger_is_in_the_brackets_of_the_first_version():
+    """The amendment is taken back; nothing in the plan in force says that anything was replaced (rule E3)."""
+    was = a_contract(a_milestone("M1", requires=["met"]), a_milestone("M2", requires=["received"]), **KEPT)
+    merged = a_contract(a_milestone("X", "200.00", replaces=["M1", "M2"], requires=["met"]), **KEPT, **AMENDED)
+    story = Story().tell(registered(was), met(), registered(merged))
+    story.tell(registered(merged | {"amendment": an_amendment(state="rejected")}), met(status="notMet"))
+    return story.tell(received("100", milestone="M2"))
+
+
+def an_heir_of_nothing_gets_the_invoice_that_was_paid():
+    """All that was released went to the first heir; the invoice that it paid is not paid again at the other (C3)."""
+    at_order = {"refs": {"portal": ["order:1"]}}
+    was, now = a_contract(a_milestone("M1", requires=["invoiced"], **at_order)), {"requires": ["invoiced"]}
+    heirs = [a_milestone("M1a", replaces=["M1"], **now), a_milestone("M1b", replaces=["M1"], **now, **at_order)]
+    same = [a_milestone("M1a", **now), a_milestone("M1b", **now, **at_order)]
+    story = Story().tell(registered(was), invoice("100.00", key="order:1"))
+    story.tell(registered(a_contract(*heirs, **AMENDED)), registered(a_contract(*same, **SAID_NO_MORE)))
+    return story.tell(invoice("30.00", number="I-2", milestone="M1b"))
+
+
 STORIES = (
     a_source_says_two_things_under_one_id, two_sources_share_an_id_and_what_they_say, an_older_word_comes_late,
     a_record_is_dated_ahead_of_the_database, a_milestone_comes_whose_proof_is_there,
@@ -155,4 +189,7 @@ STORIES = (
     a_hold_is_lifted_at_the_very_time_of_its_placing, an_amendment_waits_for_its_day, facts_wait_for_their_contract,
     two_contracts_claim_one_invoice, a_word_cannot_be_read, a_defect_freezes_a_contract_until_the_next_release,
     an_object_names_a_key_twice, a_machine_of_another_role_registers, a_day_lies_ahead, shares_of_a_cent,
+    what_a_split_brought_is_in_the_brackets_of_later_versions,
+    what_comes_back_from_a_merger_is_in_the_brackets_of_the_first_version,
+    an_heir_of_nothing_gets_the_invoice_that_was_paid,
 )  # fmt: skip

@@ -164,7 +164,15 @@ def is_exact(at, carried):
     plan = at.plan
     looked_at = plan["milestones"] if plan["retention"] or plan["advance"] else [at.milestone]
     contingency = any(m["contingency_for"] for m in plan["milestones"])
-    return not (plan["rates"] or carried or contingency or any(map(_is_special, looked_at)))
+    inherited = any(m["id"] in at.heirs for m in looked_at)
+    return not (plan["rates"] or carried or inherited or contingency or any(map(_is_special, looked_at)))
+
+
+def heirs_in(plans):
+    """The milestones to which these plans carry over: that replace others, that come back when an amendment is taken
+    back, or that have an opening. A later plan need not say it again (rules B8, E3)."""
+    given = [m for plan in plans for m in plan["milestones"] if m["replaces"] or m["opening"]]
+    return {name for m in given for name in (m["id"], *m["replaces"])}
 
 
 def _is_special(milestone):

@@ -3,7 +3,7 @@
 import json
 from math import floor
 
-from judging.amounts import accepted_share, base_of, invoices_at, is_exact
+from judging.amounts import accepted_share, base_of, heirs_in, invoices_at, is_exact
 from judging.deductions import allowed, is_known
 from judging.doubts import at_releases
 from judging.evidence import Finding
@@ -22,6 +22,7 @@ def check_decisions_again(evidence):
 def _replayed(contract, rows, books):
     known, last, released = Known(), {}, {}
     adopted = False  # then finance has had commands that this log does not have
+    newest, carried = 0, False
     for row in rows:
         entry = row.entry
         if entry.cause == "unparked":
@@ -35,12 +36,16 @@ def _replayed(contract, rows, books):
         standing = known.standing(plan) if plan and entry.decisions else {}
         milestones = {m["id"]: m for m in plan["milestones"]} if plan else {}
         before, grown = dict(released), False
+        newest = max(newest, plan["version"]) if plan else newest
+        carried = carried or any(decision.carried for decision in entry.decisions)
+        heirs = heirs_in(p for version, (_, p) in known.plans.items() if version <= newest) if carried else frozenset()
         for decision in entry.decisions:
             yield from _sums(contract, row, decision, released.get(decision.milestone, 0), last.get(decision.milestone))
             if not adopted and decision.milestone not in last:
                 yield from _first(contract, row, decision)
             if decision.milestone in milestones:
-                at = Situation(plan, milestones[decision.milestone], standing, entry.moment, books[entry.rulebook])
+                milestone, book = milestones[decision.milestone], books[entry.rulebook]
+                at = Situation(plan, milestone, standing, entry.moment, book, heirs)
                 yield from _judged(contract, row, decision, at, released, is_first=decision.milestone not in last)
             grown = grown or decision.released > before.get(decision.milestone, decision.carried or 0)
             released[decision.milestone] = decision.released

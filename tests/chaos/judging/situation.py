@@ -14,8 +14,9 @@ AUTHORITY = {
 class Situation:
     """One milestone of a plan at one moment, with the words that stand there and the rulebook's roles and people."""
 
-    def __init__(self, plan, milestone, standing, moment, book):
+    def __init__(self, plan, milestone, standing, moment, book, heirs=frozenset()):
         self.plan, self.milestone, self.all_standing = plan, milestone, standing
+        self.heirs = heirs  # the milestones to which something may have been carried over
         self.slots = standing[milestone["id"]]
         self.today = day_of(moment, plan["timezone"])
         self.roles, self.people = book["roles"], book.get("people", {})
