@@ -187,7 +187,7 @@ class Worker(Part):
     """
 
     batch: int = Field(500, ge=1, le=5_000)
-    batch_behind: int = Field(8_000, ge=1, le=20_000)
+    batch_behind: int = Field(16_000, ge=1, le=20_000)
     drain_s: float = Field(5, gt=0)
     lease_s: float = Field(10, gt=0)
     session_s: float = Field(10, ge=1, le=300)

@@ -34,7 +34,7 @@ from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRa
 from connectors.kafka.cluster import administering, cluster_id, layouts
 from connectors.kafka.connection import KafkaConnection, as_ours
 from connectors.kafka.lag import LagSignal
-from connectors.kafka.numbers import buffered_by_number, by_number, is_full
+from connectors.kafka.numbers import buffered_by_number, by_number, first_with, is_full
 from connectors.kafka.positions import OnAssigned, as_partition, as_topic_partition, losses, starting_offsets
 from connectors.kafka.rescue import rescue
 from connectors.kafka.shell import FeedSettings, shell, subscriber
@@ -88,7 +88,8 @@ class KafkaFeed:
         self._rebalancing = True
         self._broken = False
         self._turn = 0
-        self._behind = False  # more was waiting than the last poll could take
+        self._behind = True  # more is waiting than one poll can take, or nobody knows yet
+        self._set_back: set[TopicPartition] = set()  # paused while others are read
         self._fault: Exception | None = None
 
     async def start(self) -> None:
@@ -143,7 +144,8 @@ class KafkaFeed:
             return ()
         except (KafkaError, TimeoutError) as error:
             raise await self._sorted_out(error) from error
-        self._behind = is_full(len(records), limit)
+        much = self._behind or is_full(len(records), limit)
+        self._behind = much and bool(records) and is_full(sum(self.behind().values()), limit)
         return records
 
     def pause(self) -> None:
@@ -155,7 +157,7 @@ class KafkaFeed:
     def resume(self) -> None:
         """Fetch again."""
         self._paused = False
-        for place in self._next:
+        for place in self._next.keys() - self._set_back:
             self._consumer.resume(place)
         self._changed.set()
 
@@ -197,11 +199,11 @@ class KafkaFeed:
 
     async def _fetch(self, limit: int, timeout_s: float) -> list[Sequence[Any]]:
         """Runs of records, each of one partition. Waits only for the first of them."""
-        ready = self._ready()
+        ready = self._ready(limit)
         if not ready:
             await self._consumer.getmany(_NOBODY)
             await self._any_change(timeout_s)
-            ready, timeout_s = self._ready(), 0
+            ready, timeout_s = self._ready(limit), 0
         if not ready:
             return []
         if self._suspects:
@@ -219,6 +221,7 @@ class KafkaFeed:
         """One partition by itself; if aiokafka fails on it, its next batch is taken apart here."""
         if place not in self._next:
             return []
+        self._consumer.resume(place)
         try:
             return list((await self._consumer.getmany(place, timeout_ms=_EXAMINED_MS, max_records=limit)).values())
         except UnicodeDecodeError:
@@ -234,12 +237,30 @@ class KafkaFeed:
             return await buffered_by_number(self._consumer, ready, limit, lambda: self._rebalancing)
         return list((await self._consumer.getmany(*ready, max_records=limit)).values())
 
-    def _ready(self) -> list[TopicPartition]:
-        """Partitions to fetch from by their numbers, another number first each time."""
+    def _ready(self, limit: int) -> list[TopicPartition]:
+        """Partitions to fetch from by their numbers, another one first every few times; while much waits only as many
+        as the next batch needs."""
         if self._paused or self._rebalancing:
             return []
         self._turn += 1
-        return by_number(self._next, self._turn)
+        ready = by_number(self._next, self._turn)
+        if self._behind:
+            ready = first_with(limit, ready, lambda place: self._waiting(place, unknown=limit))
+        self._set_back_others(ready)
+        return ready
+
+    def _waiting(self, place: TopicPartition, *, unknown: int) -> int:
+        end = self._consumer.highwater(place)
+        return unknown if end is None else max(0, end - self._next[place])
+
+    def _set_back_others(self, ready: Sequence[TopicPartition]) -> None:
+        """What aiokafka holds of them stays there; it fetches no more of them."""
+        others = self._next.keys() - ready
+        for place in others - self._set_back:
+            self._consumer.pause(place)
+        for place in self._set_back.intersection(ready):
+            self._consumer.resume(place)
+        self._set_back = others
 
     async def _any_change(self, timeout_s: float) -> None:
         self._changed.clear()
@@ -337,6 +358,7 @@ class KafkaFeed:
     def assigned(self, places: Collection[TopicPartition]) -> None:
         """Hold all partitions until they are positioned. Must not wait: heartbeats start after it."""
         self._consumer.pause(*places)
+        self._set_back, self._behind = set(), True
         self._rebalancing = False
         self._positioning = asyncio.create_task(self._position(places)) if places else None
 

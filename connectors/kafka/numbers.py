@@ -2,7 +2,8 @@
 
 Topics keyed by contract put what all systems say of one contract under the same number. A batch of one number
 therefore meets few contracts, each with more facts: fewer revisions, decisions and rows for the same facts. And the
-batch after it, of the same number, meets contracts that are still known.
+batch after it, of the same number, meets contracts that are still known. So that much of one number lies ready, the
+others are not fetched meanwhile.
 """
 
 from __future__ import annotations
@@ -26,6 +27,20 @@ def by_number(places: Collection[TopicPartition], turn: int) -> list[TopicPartit
     numbers = sorted({place.partition for place in places})
     first = numbers[turn // STAY % len(numbers)] if numbers else 0
     return sorted(places, key=lambda place: (place.partition < first, place.partition, place.topic))
+
+
+def first_with(
+    enough: int, places: Sequence[TopicPartition], waiting: Callable[[TopicPartition], int]
+) -> list[TopicPartition]:
+    """Of partitions in order those of the first numbers in which at least `enough` records wait; all if no more do."""
+    found: list[TopicPartition] = []
+    for _, group in groupby(places, lambda place: place.partition):
+        same = list(group)
+        found += same
+        enough -= sum(map(waiting, same))
+        if enough <= 0:
+            break
+    return found
 
 
 async def buffered_by_number(

@@ -19,7 +19,8 @@ class FeedSettings:
     """Group membership and fetching. Times in seconds, sizes in bytes.
 
     `rebalance_s` is how long the group waits for a member; it must exceed `drain_s`, how long a member waits for its
-    running batch. `fetch_bytes` bounds memory: it is per partition; a larger record comes alone.
+    running batch. `fetch_bytes`, of one partition, and `answer_bytes`, of all in one answer, bound memory; a larger
+    record comes alone.
     `safety_s` is taken off every moment of `read_past`.
     """
 
@@ -30,7 +31,8 @@ class FeedSettings:
     drain_s: float = 15
     max_poll_interval_s: float = 300
     start_s: float = 90
-    fetch_bytes: int = 768 * 1024
+    fetch_bytes: int = 2 * 1024 * 1024
+    answer_bytes: int = 16 * 1024 * 1024
     fetch_wait_s: float = 0.1
     safety_s: float = 1
 
@@ -67,6 +69,7 @@ def subscriber(
         rebalance_timeout_ms=_ms(settings.rebalance_s),
         max_poll_interval_ms=_ms(settings.max_poll_interval_s),
         max_partition_fetch_bytes=settings.fetch_bytes,
+        fetch_max_bytes=settings.answer_bytes,
         fetch_max_wait_ms=_ms(settings.fetch_wait_s),
     )
 

@@ -8,8 +8,8 @@ from reading import PARTITIONS
 from servers.process import free_port
 
 from connectors.kafka import KafkaConnection
-from connectors.kafka.numbers import STAY, by_number, is_full
-from contracts_schema.rows import PublishRow
+from connectors.kafka.numbers import STAY, by_number, first_with, is_full
+from contracts_schema.rows import Partition, PublishRow
 
 CONTRACTS, FACTS, BATCH = 60, 3_000, 100
 
@@ -40,6 +40,38 @@ def test_every_number_comes_first_and_stays_so_for_a_few_turns():
     places = [TopicPartition(topic, n) for topic in ("a", "b") for n in range(3)]
     first = [by_number(places, turn)[0].partition for turn in range(3 * STAY + 1)]
     assert first == [0] * STAY + [1] * STAY + [2] * STAY + [0]
+
+
+def test_of_those_that_are_behind_as_many_numbers_are_fetched_as_the_next_batch_needs():
+    places = [TopicPartition(topic, n) for n in (1, 2, 0) for topic in ("a", "b")]
+    waiting = {TopicPartition("a", 1): 30, TopicPartition("b", 1): 40, TopicPartition("b", 2): 30}
+
+    def numbers(enough):
+        chosen = first_with(enough, places, lambda place: waiting.get(place, 0))
+        assert len(chosen) == 2 * len({place.partition for place in chosen})  # whole numbers
+        return list(dict.fromkeys(place.partition for place in chosen))
+
+    assert numbers(70) == [1]
+    assert numbers(100) == [1, 2]
+    assert numbers(101) == [1, 2, 0]
+
+
+async def test_what_was_set_back_while_others_are_read_is_read_too_whatever_happens_meanwhile(hall):
+    rows = [PublishRow(hall.topics[n % 2], b"C-%d" % (n // 2 % CONTRACTS), (), b"x") for n in range(FACTS)]
+    await (await hall.publisher()).publish(rows)
+    reader, taken = await hall.open(), 0
+    while len(reader.seen) < FACTS:
+        batch = await reader.read_uncommitted(limit=BATCH)
+        if (taken := taken + 1) % 5 == 0:  # as after a fault of the store
+            reader.feed.pause()
+            assert not await reader.feed.poll(1, 0.01)
+            reader.feed.resume()
+        if taken % 7 == 0:  # as after a lost fence
+            await reader.feed.rewind({Partition(r.topic, r.partition): r.offset for r in reversed(batch)})
+        else:
+            reader.commit(batch)
+    places = [(record.topic, record.partition, record.offset) for record in reader.seen]
+    assert len(set(places)) == FACTS
 
 
 async def test_the_cluster_is_found_by_whichever_broker_of_the_list_answers(hall, kafka):
