@@ -14,7 +14,7 @@ from other_runs import streams_command
 from stage import EVENT_TOPICS, Stage, until
 
 IN_FLIGHT_S = 0.05  # what was said just before it died may arrive so much later
-QUIET_S = 0.5  # after so long without a command nothing is left over from the preparations
+QUIET_S = 3.0  # after so long without a command nothing is left over from the preparations
 
 
 class Program(Protocol):
