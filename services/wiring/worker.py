@@ -64,7 +64,7 @@ def _spare_the_collector() -> None:
     """A batch makes a hundred thousand short-lived values and no circles to speak of: look for circles rarely."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(300_000, 10, 10)
+    gc.set_threshold(1_000_000, 10, 10)
 
 
 def _give_buffers_back() -> None:

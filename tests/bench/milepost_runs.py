@@ -44,9 +44,10 @@ async def register(stage: Stage, prefix: str, config: Path, contracts: int, mile
     """Contracts are registered and their first commands are out."""
     await stage.send(prefix, workload.registrations(contracts, milestones))
     connection, workers = await asyncpg.connect(dsn), [Worker(config, n) for n in range(2)]
+    topics = [f"{prefix}.contract.events"]
 
     async def registered() -> bool:
-        if await connection.fetchval("SELECT count(*) FROM contract") < contracts or not await quiet(connection):
+        if await read(connection, topics) < contracts or not await quiet(connection):
             return False
         return await connection.fetchval("SELECT count(*) FROM wake WHERE cause = 'unparked'") == 0
 
@@ -56,6 +57,12 @@ async def register(stage: Stage, prefix: str, config: Path, contracts: int, mile
         for worker in workers:
             worker.stop()
         await connection.close()
+
+
+async def read(connection: asyncpg.Connection, topics: Sequence[str]) -> int:
+    """How many records of these topics were committed."""
+    query = "SELECT coalesce(sum(next_offset), 0) FROM kafka_offset WHERE topic = ANY($1)"
+    return int(await connection.fetchval(query, topics))
 
 
 async def quiet(connection: asyncpg.Connection) -> bool:
@@ -75,17 +82,16 @@ async def run(
     connection = await asyncpg.connect(dsn)
     topics = [f"{prefix}.{t}" for t in EVENT_TOPICS]
 
-    async def read() -> int:
-        query = "SELECT coalesce(sum(next_offset), 0) FROM kafka_offset WHERE topic = ANY($1)"
-        return int(await connection.fetchval(query, topics))
-
     async def a_third() -> int:
-        done = await read()
+        done = await read(connection, topics)
         return done if done >= len(events) // 3 else 0
 
     async def all_said() -> bool:
         waiting = "SELECT count(*) FROM outbox WHERE lane = $1"
-        return await read() == len(events) and await connection.fetchval(waiting, Lane.COMMANDS.value) == 0
+        return (
+            await read(connection, topics) == len(events)
+            and await connection.fetchval(waiting, Lane.COMMANDS.value) == 0
+        )
 
     running = [Worker(config, n) for n in range(workers)]
     try:
