@@ -26,6 +26,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -34,7 +35,7 @@ from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRa
 from connectors.kafka.cluster import administering, cluster_id, layouts
 from connectors.kafka.connection import KafkaConnection, as_ours
 from connectors.kafka.lag import LagSignal
-from connectors.kafka.numbers import buffered_by_number, by_number, first_with, is_full
+from connectors.kafka.numbers import Turns, buffered_by_number
 from connectors.kafka.positions import OnAssigned, as_partition, as_topic_partition, losses, starting_offsets
 from connectors.kafka.rescue import rescue
 from connectors.kafka.shell import FeedSettings, shell, subscriber
@@ -87,9 +88,7 @@ class KafkaFeed:
         self._paused = False
         self._rebalancing = True
         self._broken = False
-        self._turn = 0
-        self._behind = True  # more is waiting than one poll can take, or nobody knows yet
-        self._set_back: set[TopicPartition] = set()  # paused while others are read
+        self._turns = Turns(self._next)
         self._fault: Exception | None = None
 
     async def start(self) -> None:
@@ -144,8 +143,7 @@ class KafkaFeed:
             return ()
         except (KafkaError, TimeoutError) as error:
             raise await self._sorted_out(error) from error
-        much = self._behind or is_full(len(records), limit)
-        self._behind = much and bool(records) and is_full(sum(self.behind().values()), limit)
+        self._turns.had(len(records), limit, sum(self.behind().values()))
         return records
 
     def pause(self) -> None:
@@ -157,7 +155,7 @@ class KafkaFeed:
     def resume(self) -> None:
         """Fetch again."""
         self._paused = False
-        for place in self._next.keys() - self._set_back:
+        for place in self._next.keys() - self._turns.set_back:
             self._consumer.resume(place)
         self._changed.set()
 
@@ -192,8 +190,8 @@ class KafkaFeed:
 
     def behind(self) -> Mapping[Partition, int]:
         """How many records of each of our partitions were not handed out, by the broker's last answers."""
-        ends = {place: self._consumer.highwater(place) for place in self._next}
-        return {as_partition(p): max(0, end - self._next[p]) for p, end in ends.items() if end is not None}
+        known = [place for place in self._next if self._consumer.highwater(place) is not None]
+        return {as_partition(place): self._turns.waiting(self._consumer, place) for place in known}
 
     # Fetching
 
@@ -233,34 +231,13 @@ class KafkaFeed:
             return [found] if found else []
 
     async def _buffered(self, ready: Sequence[TopicPartition], limit: int) -> list[Sequence[Any]]:
-        if self._behind:
-            return await buffered_by_number(self._consumer, ready, limit, lambda: self._rebalancing)
+        if self._turns.behind:
+            waiting = partial(self._turns.waiting, self._consumer)
+            return await buffered_by_number(self._consumer, ready, limit, waiting, lambda: self._rebalancing)
         return list((await self._consumer.getmany(*ready, max_records=limit)).values())
 
     def _ready(self, limit: int) -> list[TopicPartition]:
-        """Partitions to fetch from by their numbers, another one first every few times; while much waits only as many
-        as the next batch needs."""
-        if self._paused or self._rebalancing:
-            return []
-        self._turn += 1
-        ready = by_number(self._next, self._turn)
-        if self._behind:
-            ready = first_with(limit, ready, lambda place: self._waiting(place, unknown=limit))
-        self._set_back_others(ready)
-        return ready
-
-    def _waiting(self, place: TopicPartition, *, unknown: int) -> int:
-        end = self._consumer.highwater(place)
-        return unknown if end is None else max(0, end - self._next[place])
-
-    def _set_back_others(self, ready: Sequence[TopicPartition]) -> None:
-        """What aiokafka holds of them stays there; it fetches no more of them."""
-        others = self._next.keys() - ready
-        for place in others - self._set_back:
-            self._consumer.pause(place)
-        for place in self._set_back.intersection(ready):
-            self._consumer.resume(place)
-        self._set_back = others
+        return [] if self._paused or self._rebalancing else self._turns.places(self._consumer, limit)
 
     async def _any_change(self, timeout_s: float) -> None:
         self._changed.clear()
@@ -358,7 +335,7 @@ class KafkaFeed:
     def assigned(self, places: Collection[TopicPartition]) -> None:
         """Hold all partitions until they are positioned. Must not wait: heartbeats start after it."""
         self._consumer.pause(*places)
-        self._set_back, self._behind = set(), True
+        self._turns.begin()
         self._rebalancing = False
         self._positioning = asyncio.create_task(self._position(places)) if places else None
 

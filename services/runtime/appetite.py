@@ -8,7 +8,7 @@ written and published for the same facts.
 
 class Appetite:
     """`usual` records at once. A batch that was at least half full doubles it, up to `most`, for a batch that could be
-    larger is not always filled up (`connectors/kafka/numbers.py`); one that was not halves it, down to `usual`."""
+    larger is not always filled up (`connectors/kafka/numbers.py`); one that was nearly empty halves it."""
 
     def __init__(self, usual: int, most: int) -> None:
         self.usual = self.now = usual
@@ -16,5 +16,7 @@ class Appetite:
 
     def had(self, records: int) -> None:
         """So many records came."""
-        full = records * 2 >= self.now
-        self.now = min(self.most, self.now * 2) if full else max(self.usual, self.now // 2)
+        if records * 2 >= self.now:
+            self.now = min(self.most, self.now * 2)
+        elif records * 10 < self.now:
+            self.now = max(self.usual, self.now // 2)

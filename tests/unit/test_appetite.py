@@ -3,12 +3,12 @@
 from services.runtime.appetite import Appetite
 
 
-def test_batches_grow_while_they_are_half_full_and_shrink_to_the_usual_size_when_they_are_not():
+def test_batches_grow_while_they_are_half_full_and_shrink_to_the_usual_size_when_hardly_anything_comes():
     appetite, sizes = Appetite(500, 3_000), []
-    for came in (12, 500, 500, 2_000, 1_500, 1_499, 749, 0, 250):
+    for came in (12, 500, 500, 2_000, 1_500, 1_499, 300, 299, 0, 0, 250):
         appetite.had(came)
         sizes.append(appetite.now)
-    assert sizes == [500, 1_000, 2_000, 3_000, 3_000, 1_500, 750, 500, 1_000]
+    assert sizes == [500, 1_000, 2_000, 3_000, 3_000, 3_000, 3_000, 1_500, 750, 500, 1_000]
 
 
 def test_a_batch_for_those_who_are_behind_is_never_smaller_than_the_usual_one():
