@@ -2,13 +2,17 @@
 
 Whoever is up to date waits for no one: few records, decided at once. Whoever is behind is better served by larger
 batches: what a contract heard in one batch is one revision, so the more of it comes together, the less is decided,
-written and published for the same facts.
+written and published for the same facts. That holds as long as it is about few contracts: each is held in memory, with
+all its cases, until the batch is written.
 """
+
+CONTRACTS_MOST = 2_000  # some 40 KB each
 
 
 class Appetite:
     """`usual` records at once. A batch that was at least half full doubles it, up to `most`, for a batch that could be
-    larger is not always filled up (`connectors/kafka/numbers.py`); one that was nearly empty halves it."""
+    larger is not always filled up (`connectors/kafka/numbers.py`); one that was nearly empty, or about too many
+    contracts, halves it."""
 
     def __init__(self, usual: int, most: int) -> None:
         self.usual = self.now = usual
@@ -19,4 +23,12 @@ class Appetite:
         if records * 2 >= self.now:
             self.now = min(self.most, self.now * 2)
         elif records * 10 < self.now:
-            self.now = max(self.usual, self.now // 2)
+            self._shrink()
+
+    def met(self, contracts: int) -> None:
+        """So many contracts were decided in it."""
+        if contracts > CONTRACTS_MOST:
+            self._shrink()
+
+    def _shrink(self) -> None:
+        self.now = max(self.usual, self.now // 2)

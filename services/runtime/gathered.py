@@ -32,6 +32,7 @@ class Report(Struct):
     quarantined: list[tuple[str, str]] = []
     ignored: list[str] = []
     said: Said = field(default_factory=Said)
+    contracts: int = 0  # how many were decided
     woken: int = 0
     rouses: bool = False  # a contract is to be looked at again at once
     defects: list[tuple[str, str]] = []

@@ -193,6 +193,7 @@ class Work:
 
     async def _settle(self, batch: Batch, turns: Sequence[Turn]) -> None:
         """Let every contract know what others claim of its invoices; then what they decided counts."""
+        self.gathered.report.contracts = len(turns)
         settled = await settle_claims(batch, turns, self._now)
         self.gathered.changes.invoices += settled.rows
         for turn in turns:

@@ -124,6 +124,7 @@ class Worker:
             report = await self._carry_with_care(records[0], now)
         else:
             report = await self._hallway.carry(records, owner, ranges, now)
+        self._appetite.met(report.contracts)
         self._telemetry.took("milepost_batch_seconds", time.perf_counter() - began)
         self._telemetry.count("milepost_records_total", len(records))
         self._feed.note_committed({r.partition: r.next for r in ranges})

@@ -11,5 +11,15 @@ def test_batches_grow_while_they_are_half_full_and_shrink_to_the_usual_size_when
     assert sizes == [500, 1_000, 2_000, 3_000, 3_000, 3_000, 3_000, 1_500, 750, 500, 1_000]
 
 
+def test_batches_about_too_many_contracts_grow_no_further():
+    appetite, sizes = Appetite(500, 16_000), []
+    for _ in range(6):
+        records = contracts = appetite.now  # each record is about another contract
+        appetite.had(records)
+        appetite.met(contracts)
+        sizes.append(records)
+    assert sizes == [500, 1_000, 2_000, 4_000, 4_000, 4_000]
+
+
 def test_a_batch_for_those_who_are_behind_is_never_smaller_than_the_usual_one():
     assert Appetite(500, 100).most == 500
