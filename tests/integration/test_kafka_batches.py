@@ -3,22 +3,23 @@ enough to begin with."""
 
 from itertools import pairwise
 
+import pytest
 from aiokafka import TopicPartition
 from reading import PARTITIONS
 from servers.process import free_port
 
-from connectors.kafka import KafkaConnection
+from connectors.kafka import KafkaConnection, PublisherSettings
 from connectors.kafka.numbers import STAY, by_number, first_with, is_full
 from contracts_schema.rows import Partition, PublishRow
 
 CONTRACTS, FACTS, BATCH = 60, 3_000, 100
 
 
-async def batches(hall):
-    """Facts of many contracts in two topics, read to the end."""
+async def batches(hall, piece_bytes):
+    """Facts of many contracts in two topics, read to the end, fetched in pieces of about so many bytes."""
     rows = [PublishRow(hall.topics[n % 2], b"C-%d" % (n // 2 % CONTRACTS), (), b"x") for n in range(FACTS)]
-    await (await hall.publisher()).publish(rows)
-    reader, found = await hall.open(), []
+    await (await hall.publisher(PublisherSettings(batch_bytes=piece_bytes))).publish(rows)
+    reader, found = await hall.open(fetch_bytes=piece_bytes), []
     while sum(map(len, found)) < FACTS:
         batch = await reader.read_uncommitted(limit=BATCH)
         reader.commit(batch)
@@ -26,11 +27,13 @@ async def batches(hall):
     return found
 
 
-async def test_a_large_batch_is_of_one_number_in_all_topics_and_all_numbers_have_their_turn(hall):
-    large = [batch for batch in await batches(hall) if is_full(len(batch), BATCH)]
+@pytest.mark.parametrize("piece_bytes", [256 * 1024, 512], ids=["at once", "in small pieces"])
+async def test_a_large_batch_is_of_one_number_in_all_topics_and_all_numbers_have_their_turn(hall, piece_bytes):
+    large = [batch for batch in await batches(hall, piece_bytes) if is_full(len(batch), BATCH)]
     of_one = [batch for batch in large if len({record.partition for record in batch}) == 1]
     of_both = [batch for batch in of_one if {record.topic for record in batch} == set(hall.topics)]
     assert len(of_both) > len(large) / 2
+    assert sum(len(batch) == BATCH for batch in large) > len(large) / 2  # what is under way is waited for
     numbers = [batch[0].partition for batch in of_both]
     assert set(numbers) == set(range(PARTITIONS))
     assert sum(one == other for one, other in pairwise(numbers)) > len(numbers) / 3  # each stays for a few batches
