@@ -2,17 +2,18 @@
 
 Whoever is up to date waits for no one: few records, decided at once. Whoever is behind is better served by larger
 batches: what a contract heard in one batch is one revision, so the more of it comes together, the less is decided,
-written and published for the same facts. That holds as long as it is about few contracts: each is held in memory, with
-all its cases, until the batch is written.
+written and published for the same facts. That ends where a batch is about too many contracts, each of which is held in
+memory with its cases until all is written, and where it takes so long that the group might miss our heartbeats.
 """
 
 CONTRACTS_MOST = 2_000  # some 40 KB each
+SECONDS_MOST = 2.0  # of work, in which nothing else has its turn; a fifth of the shortest session that is usual
 
 
 class Appetite:
     """`usual` records at once. A batch that was at least half full doubles it, up to `most`, for a batch that could be
-    larger is not always filled up (`connectors/kafka/numbers.py`); one that was nearly empty, or about too many
-    contracts, halves it."""
+    larger is not always filled up (`connectors/kafka/numbers.py`); one that was nearly empty, or too
+    much work, halves it."""
 
     def __init__(self, usual: int, most: int) -> None:
         self.usual = self.now = usual
@@ -25,9 +26,9 @@ class Appetite:
         elif records * 10 < self.now:
             self._shrink()
 
-    def met(self, contracts: int) -> None:
-        """So many contracts were decided in it."""
-        if contracts > CONTRACTS_MOST:
+    def took(self, contracts: int, seconds: float) -> None:
+        """So many contracts were decided in it, in so many seconds of work."""
+        if contracts > CONTRACTS_MOST or seconds > SECONDS_MOST:
             self._shrink()
 
     def _shrink(self) -> None:

@@ -117,14 +117,14 @@ class Worker:
         return [*([r] for r in suspected), *([others] if others else [])]
 
     async def _carry(self, records: Sequence[Record]) -> None:
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.thread_time()
         now = await self._clock.now()
         owner, ranges = self._holdings.owner, self._holdings.ranges(records, now)
         if self._holdings.is_suspected(records[0]):
             report = await self._carry_with_care(records[0], now)
         else:
             report = await self._hallway.carry(records, owner, ranges, now)
-        self._appetite.met(report.contracts)
+        self._appetite.took(report.contracts, time.thread_time() - worked)
         self._telemetry.took("milepost_batch_seconds", time.perf_counter() - began)
         self._telemetry.count("milepost_records_total", len(records))
         self._feed.note_committed({r.partition: r.next for r in ranges})

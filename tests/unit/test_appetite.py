@@ -11,14 +11,20 @@ def test_batches_grow_while_they_are_half_full_and_shrink_to_the_usual_size_when
     assert sizes == [500, 1_000, 2_000, 3_000, 3_000, 3_000, 3_000, 1_500, 750, 500, 1_000]
 
 
-def test_batches_about_too_many_contracts_grow_no_further():
+def sizes_where(contracts_a_record, seconds_a_record):
     appetite, sizes = Appetite(500, 16_000), []
     for _ in range(6):
-        records = contracts = appetite.now  # each record is about another contract
+        records = appetite.now
         appetite.had(records)
-        appetite.met(contracts)
+        appetite.took(round(records * contracts_a_record), records * seconds_a_record)
         sizes.append(records)
-    assert sizes == [500, 1_000, 2_000, 4_000, 4_000, 4_000]
+    return sizes
+
+
+def test_batches_that_are_about_too_many_contracts_or_take_too_long_grow_no_further():
+    assert sizes_where(0.1, 0.0001) == [500, 1_000, 2_000, 4_000, 8_000, 16_000]
+    assert sizes_where(1, 0.0001) == [500, 1_000, 2_000, 4_000, 4_000, 4_000]
+    assert sizes_where(0.1, 0.0015) == [500, 1_000, 2_000, 2_000, 2_000, 2_000]
 
 
 def test_a_batch_for_those_who_are_behind_is_never_smaller_than_the_usual_one():
