@@ -23,7 +23,13 @@ from services.reconciliation.position import Position
 from services.reconciliation.review import next_review
 from services.reconciliation.standing import KINDS_OF, Kinds
 from services.reconciliation.state import State, packed
-from services.reconciliation.versions import opening_is_shared, put_in_force, taken_over_by, version_in_force
+from services.reconciliation.versions import (
+    next_version_begins,
+    opening_is_shared,
+    put_in_force,
+    taken_over_by,
+    version_in_force,
+)
 
 
 class Revision(NamedTuple):
@@ -52,6 +58,7 @@ def revise(
     index, fresh = _plan_at(state)
     take_over(state, facts, index.milestones if index else ())
     if index is None:
+        state.review = next_version_begins(state, state.moment)
         return _write(state, facts, cause, rules, None, ()) if facts else NOTHING_CHANGED
     touched = None if thoroughly or fresh or cause != FACTS else _touched(state, index, facts, rules)
     contract, parked = _unambiguous_case(state, index, rules, touched)

@@ -103,7 +103,7 @@ def _begins(plan: Plan) -> int | None:
 
 def next_version_begins(state: State, moment: int) -> int | None:
     """When the next version that is approved already comes into force; None if there is none."""
-    if len(state.plans) < 2:
+    if len(state.plans) < 2 and state.in_force:
         return None
     begins = (_begins(index_of(v.plan).plan) for number, v in state.plans.items() if number > state.in_force)
     return min((b for b in begins if b is not None and b > moment), default=None)

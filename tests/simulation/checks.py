@@ -126,10 +126,12 @@ def outcomes(world):
 
 
 def facts_of(state):
-    """What is known, by subject. What we say ourselves of other contracts' claims counts without its number."""
+    """What is known, by subject. What we say ourselves of other contracts' claims counts without its number; what waits
+    until a version comes into force may wait here or among the parked facts, by what came first."""
     ours = {subject for subject, slot in state.slots.items() if isinstance(slot.body, InvoiceClaimedElsewhere)}
     told = {subject: state.slots[subject].body for subject in ours if state.slots[subject].body.claims}
-    return {subject: slot for subject, slot in slots_of(state).items() if subject not in ours} | told
+    waiting = {subject for subject, slot in state.slots.items() if slot.parked and not state.in_force}
+    return {subject: slot for subject, slot in slots_of(state).items() if subject not in ours | waiting} | told
 
 
 def allowed(state):

@@ -237,6 +237,17 @@ def test_a_version_whose_day_came_and_changed_nothing_is_in_force_when_the_log_i
     assert prove(told) == []
 
 
+def test_a_later_version_whose_first_has_never_come_is_in_force_from_its_day_on():
+    told = Story()
+    later = an_amendment(effective_from="2026-03-02")
+    told.tell(registered(a_contract(a_milestone(requires=["met"]), version=2, amendment=later)), met())
+    assert told.commands == []
+    told.clock(START + timedelta(days=2))
+    assert [c["action"] for c in told.commands] == ["hold", "release"]
+    assert told.released() == 10_000
+    assert prove(told) == []
+
+
 def test_what_two_milestones_claimed_until_a_day_is_let_in_when_the_log_is_worked_out_again():
     one, two = (a_milestone(name, "50.00", requires=["met"], refs={"pm": ["K"]}) for name in ("M1", "M2"))
     told = story_of(one, two).tell(said("pm", "milestone.assessed", key="K", status="met"))
