@@ -49,7 +49,7 @@ async def register(stage: Stage, prefix: str, config: Path, contracts: int, mile
     async def registered() -> bool:
         if await read(connection, topics) < contracts or not await quiet(connection):
             return False
-        return await connection.fetchval("SELECT count(*) FROM wake WHERE cause = 'unparked'") == 0
+        return not await connection.fetchval("SELECT exists (SELECT FROM wake WHERE moment = 0)")
 
     try:
         await until(registered, "registrations are decided", limit_s=3_600)
