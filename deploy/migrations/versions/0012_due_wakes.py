@@ -1,4 +1,4 @@
-"""What is due is found in the order in which it is taken: among a million wakes that took seconds, and takes milliseconds."""
+"""What is due is found in the order in which it is taken: among a million wakes that took seconds a look."""
 
 from alembic import op
 
