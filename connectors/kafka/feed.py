@@ -39,6 +39,7 @@ from connectors.kafka.numbers import Turns, buffered_by_number
 from connectors.kafka.positions import OnAssigned, as_partition, as_topic_partition, losses, starting_offsets
 from connectors.kafka.rescue import rescue
 from connectors.kafka.shell import FeedSettings, shell, subscriber
+from connectors.kafka.stopping import stopped
 from contracts_schema.errors import ConfigurationError, TransientError
 from contracts_schema.failpoints import failpoint
 from contracts_schema.records import Record
@@ -110,6 +111,7 @@ class KafkaFeed:
         await _ended([self._fetching])
         self._fetching = None
         await self._lag.stop()
+        await self._leave(self._subscriber.stop())
         await self._leave(self.broker.stop())
 
     async def poll(self, limit: int, timeout_s: float) -> Sequence[Record]:
@@ -311,7 +313,7 @@ class KafkaFeed:
         await _ended([self._positioning])
         try:
             async with asyncio.timeout(self._settings.drain_s):
-                await stopping
+                await stopped(stopping, self._subscriber.consumer)
         except (KafkaError, TimeoutError) as error:
             log.warning("left group %s without saying so: %r", self._settings.group, error)
 

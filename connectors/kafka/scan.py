@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from connectors.kafka.cluster import administering, layouts
 from connectors.kafka.connection import KafkaConnection, as_ours
+from connectors.kafka.stopping import stopped
 from contracts_schema.records import Record
 
 _DEADLINE_S = 30
@@ -42,7 +43,7 @@ async def scan(connection: KafkaConnection, topic: str, last: int | None = None)
     except (KafkaError, TimeoutError) as error:
         raise as_ours(error, f"read {topic}") from error
     finally:
-        await consumer.stop()
+        await stopped(consumer.stop(), consumer)
 
 
 async def _start(

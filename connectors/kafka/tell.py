@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from connectors.kafka.cluster import administering, cluster_id, layouts
 from connectors.kafka.connection import ENVELOPE, KafkaConnection, as_ours
 from connectors.kafka.positions import as_partition
+from connectors.kafka.stopping import stopped
 from contracts_schema.rows import Partition
 
 _DEADLINE_S = 30
@@ -91,5 +92,5 @@ async def _extent(connection: KafkaConnection, topics: Collection[str]) -> dict[
     except (KafkaError, TimeoutError) as error:
         raise as_ours(error, "ask where topics end") from error
     finally:
-        await consumer.stop()
+        await stopped(consumer.stop(), consumer)
     return {as_partition(place): (begins[place], end) for place, end in found.items()}

@@ -9,6 +9,7 @@ import pytest
 from reading import KafkaHall, Reader, numbered
 
 from connectors.kafka import PublisherSettings
+from connectors.kafka.stopping import stopped
 from contracts_schema.errors import TransientError
 from contracts_schema.rows import Partition
 
@@ -195,6 +196,25 @@ async def test_a_poll_that_is_cancelled_loses_no_record(hall):
         polling.cancel()
         await asyncio.gather(polling, return_exceptions=True)
     assert Counter(int(record.value) for record in await reader.read(500)) == Counter(range(500))
+
+
+async def test_a_feed_whose_fetch_waits_to_try_again_stops_without_an_error(hall):
+    reader = await hall.open()
+    await read_to_the_end(reader)
+    consumer = reader.feed._consumer
+    waiting = asyncio.create_task(asyncio.sleep(60))  # as a fetch that found no broker
+    consumer._fetcher._pending_tasks.add(waiting)
+    await reader.feed.stop()
+    assert waiting.cancelled()
+    assert not any(connection.connected() for connection in consumer._client._conns.values())
+
+
+async def test_who_is_cancelled_while_a_consumer_stops_is_cancelled():
+    stopping = asyncio.create_task(stopped(asyncio.sleep(60), None))
+    await asyncio.sleep(0)
+    stopping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
 
 
 async def test_a_consumer_that_has_died_is_replaced_and_reads_on(hall):
