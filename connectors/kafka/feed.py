@@ -111,7 +111,9 @@ class KafkaFeed:
         await _ended([self._fetching])
         self._fetching = None
         await self._lag.stop()
-        await self._leave(self._subscriber.stop())
+        await self._leave(
+            self._subscriber.stop()
+        )  # before the rest of the shell, which an error of it would leave open
         await self._leave(self.broker.stop())
 
     async def poll(self, limit: int, timeout_s: float) -> Sequence[Record]:
@@ -145,7 +147,7 @@ class KafkaFeed:
             return ()
         except (KafkaError, TimeoutError) as error:
             raise await self._sorted_out(error) from error
-        self._turns.had(len(records), limit, sum(self.behind().values()))
+        self._turns.had(self._consumer, len(records), limit)
         return records
 
     def pause(self) -> None:

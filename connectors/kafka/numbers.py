@@ -60,10 +60,10 @@ class Turns:
         """Other partitions are read from now on, and none is paused."""
         self.behind, self.set_back = True, frozenset()
 
-    def had(self, records: int, limit: int, waiting: int) -> None:
-        """A poll for up to `limit` brought so many records; so many more wait, as far as is known."""
-        much = self.behind or is_full(records, limit)
-        self.behind = much and records > 0 and is_full(waiting, limit)
+    def had(self, consumer: Any, records: int, limit: int) -> None:
+        """A poll for up to `limit` brought so many records."""
+        much = records > 0 and (self.behind or is_full(records, limit))
+        self.behind = much and is_full(sum(self.waiting(consumer, place) for place in self._next), limit)
 
     def places(self, consumer: Any, limit: int) -> list[TopicPartition]:
         """The partitions to fetch from now, in order; while much waits only as many as the next batch needs. Of the

@@ -7,13 +7,13 @@ memory with its cases until all is written, and where it takes so long that the 
 """
 
 CONTRACTS_MOST = 2_000  # some 40 KB each
-SECONDS_MOST = 2.0  # of work, in which nothing else has its turn; a fifth of the shortest session that is usual
+SECONDS_MOST = 2.0  # of work, in which nothing else has its turn; a fifth of the session that a worker has by default
 
 
 class Appetite:
     """`usual` records at once. A batch that was at least half full doubles it, up to `most`, for a batch that could be
-    larger is not always filled up (`connectors/kafka/numbers.py`); one that was nearly empty, or too
-    much work, halves it."""
+    larger is not always filled up (`connectors/kafka/numbers.py`); one that was nearly empty, or too much work,
+    halves it."""
 
     def __init__(self, usual: int, most: int) -> None:
         self.usual = self.now = usual

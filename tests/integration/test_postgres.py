@@ -9,6 +9,7 @@ from servers.process import await_condition
 from store_rows import CLUSTER, LINE, P0, commit, sql
 
 from connectors.postgres import PostgresSettings, PostgresStore
+from connectors.postgres.batch import LOCK_DUE
 from contracts_schema.errors import TransientError
 from contracts_schema.rows import Changes, FenceLost, Lane, LogRow, OffsetRange, StateRow
 
@@ -116,3 +117,23 @@ async def batch_of_500(store, revision, statements):
             counts={"applied": 500},
         )
         await batch.write(changes)
+
+
+async def test_what_is_due_among_very_many_wakes_is_read_in_its_order_and_nothing_is_sorted(dsn, store):
+    await sql(dsn, "insert into contract select 'C-' || n, 1, '' from generate_series(1, 5000) n")
+    wakes = "insert into wake (contract, cause, moment, from_other) select id, 'unparked', 0, false from contract"
+    await sql(dsn, wakes)
+    for table in ("contract", "wake"):
+        await sql(dsn, f"analyze {table}")
+    query = LOCK_DUE.replace("$1", "1").replace("$2", "300")
+    plan = [row[0] for row in await sql(dsn, f"explain {query}")]
+    assert any("using wake_due" in line for line in plan)
+    assert not any("Sort" in line for line in plan)
+
+
+async def test_states_and_all_parts_of_the_log_are_compressed_in_one_way(dsn, store):
+    stored = """
+        select distinct attcompression from pg_attribute a join pg_class c on c.oid = a.attrelid
+        where (relname = 'contract' and attname = 'state') or (relname like 'revision%' and attname = 'entry')
+    """
+    assert len(await sql(dsn, stored)) == 1
