@@ -97,9 +97,10 @@ def a_fact_says_something_else(e):
 
 def all_is_released_at_once(e):
     def released(entry, changed):
-        for decision in entry[ENTRY_DECISIONS] if entry[1] == 2 else ():
+        held = [decision for decision in entry[ENTRY_DECISIONS] if decision[HELD] > 0]
+        for decision in held:
             decision[RELEASED], decision[HELD], decision[REASONS] = decision[VALUE], 0, []
-        return entry[1] == 2
+        return len(held)
 
     rewrite(e, released)
 
