@@ -3,7 +3,8 @@
 from random import Random
 
 import pytest
-from laws.test_machine import Agreeing, Lawful
+from laws.agreeing import Agreeing
+from laws.lawful import Lawful
 
 RULES = [
     "progress_is_reported", "the_erp_speaks", "papers_come", "invoices_come", "a_document_comes", "persons_act",
