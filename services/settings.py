@@ -13,112 +13,21 @@ from copy import deepcopy
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from contracts_schema.errors import ConfigurationError
-from contracts_schema.records import ROLES, SPEAKER, Role, Source
+from contracts_schema.records import Source
 from services.notice_settings import NoticeSettings
 from services.reconciliation.policy import Policy, Rules, make_rules
 from services.reconciliation.pseudonyms import Pseudonyms
-from services.server_settings import SECRETS, Kafka, Postgres, Pseudonymity, plain_secrets
+from services.server_settings import SECRETS, Kafka, Part, Postgres, Pseudonymity, plain_secrets
+from services.system_settings import FinanceSettings, SourceSettings, faults_among
 
 ENVIRONMENT = "MILEPOST__"
 SECRET_WORDS = ("dsn", "password", "secret", "token", "url", "pseudonyms")
 MENDED_MOST = 3  # times that faulty parts are left out to see what else is wrong
-FOLDERS: Mapping[str, Role] = {"tryton": "erp", "redmine": "project", "ubl": "supplier_portal"}
-Dialect = Literal["milepost", "tryton", "redmine", "ubl"]
-
-
-class Part(BaseModel):
-    """Base of all parts: unknown fields are faults."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Collect(Part):
-    """How to ask a system that does not tell by itself.
-
-    `projects` (Redmine): identifiers; all that the key may see where empty. `company`, `gate_user` (Tryton): the number
-    of the one company to read, and the login of the gate's own user, whose blocks are ours. `plain_http`: the way to a
-    host that is not this machine is secured by other means than TLS.
-    """
-
-    url: str
-    token_file: Path
-    every: str = Field("30s", pattern=r"^[0-9]{1,5}(ms|s|m|h)$")
-    sweep_every: str = Field("24h", pattern=r"^[0-9]{1,5}(ms|s|m|h)$")
-    projects: list[str] = []
-    company: int | None = Field(None, ge=1)
-    gate_user: str | None = Field(None, min_length=1)
-    cafile: Path | None = None
-    plain_http: bool = False
-
-
-class Webhook(Part):
-    """How a system that calls us signs what it sends.
-
-    `prefix` stands before the signature ("sha256="). The secret's file may have a second line while secrets are
-    exchanged. `kind` is told as `milepost-kind`. `delivery_header` bears the vendor's own id of the delivery.
-    """
-
-    path: str = Field(pattern=r"^/[a-z0-9/_-]{1,100}$")
-    secret_file: Path
-    header: str
-    scheme: Literal["sha256-hex", "sha1-hex", "sha256-base64"] = "sha256-hex"
-    prefix: str = ""
-    kind: str | None = None
-    delivery_header: str | None = None
-
-
-class Statuses(Part):
-    """Which statuses of issues mean met, and which not yet (rule F8)."""
-
-    met: list[str] = []
-    open: list[str] = []
-
-
-class SourceSettings(Part):
-    """A system that speaks."""
-
-    dialect: Dialect
-    topic: str
-    role: Role | None = None
-    timezone: str = "UTC"
-    statuses: Statuses = Statuses()
-    collect: Collect | None = None
-    webhook: Webhook | None = None
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError):  # a zone that is not found is a KeyError
-            raise ValueError("is no IANA time zone such as Europe/Berlin") from None
-        return value
-
-
-class FinanceSettings(Part):
-    """A finance system that the gate acts on; its name is also a source of role finance.
-
-    `company` (Tryton): the number of the company whose invoices it pays. `cafile`: the authority that signed the
-    server's certificate. `plain_http`: as in `collect`.
-    """
-
-    dialect: Literal["tryton", "http"]
-    url: str
-    token_file: Path | None = None
-    same_keys_as: str | None = None
-    mode: Literal["act", "observe"] = "act"
-    unclaimed: Literal["hold", "observe"] = "hold"
-    topic: str = "finance.events"
-    timeout_s: float = Field(10, gt=0)
-    company: int = Field(1, ge=1)
-    cafile: Path | None = None
-    plain_http: bool = False
 
 
 class PolicySettings(Part):
@@ -231,7 +140,7 @@ class Settings(Part):
 
     def source_table(self) -> dict[str, Source]:
         """All sources by name; finance systems that the gate acts on are sources too."""
-        table = {name: _source(name, s) for name, s in self.sources.items()}
+        table = {name: settings.source(name) for name, settings in self.sources.items()}
         for name, system in self.finance.items():
             table.setdefault(name, Source(name, "milepost", "finance", system.topic))
         return table
@@ -254,12 +163,6 @@ class Settings(Part):
         if self.postgres.dsn_file is not None:
             return self.postgres.dsn_file.read_text(encoding="utf-8").strip()
         return self.postgres.dsn.get_secret_value() if self.postgres.dsn else "postgresql:///milepost"
-
-
-def _source(name: str, s: SourceSettings) -> Source:
-    role = s.role or FOLDERS.get(s.dialect)
-    assert role is not None  # noqa: S101 -- checked by _faults
-    return Source(name, s.dialect, role, s.topic, s.timezone, frozenset(s.statuses.met), frozenset(s.statuses.open))
 
 
 def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
@@ -347,38 +250,12 @@ def _leave_out(content: Any, path: Sequence[int | str]) -> None:
 
 def _faults(settings: Settings, known: Container[str] = ()) -> list[str]:
     """What single fields cannot show. `known` names sources beside those in the settings."""
-    faults = []
-    topics: dict[str, list[str]] = {}
-    if SPEAKER in settings.sources or SPEAKER in settings.finance:
-        faults.append(f"sources: {SPEAKER!r} is the name under which Milepost itself says facts; name yours otherwise")
-    for name, source in settings.sources.items():
-        topics.setdefault(source.topic, []).append(name)
-        if source.role is None and source.dialect not in FOLDERS:
-            roles = ", ".join(ROLES)
-            faults.append(f"sources.{name}.role: dialect {source.dialect} must say it, one of {roles} (rule F2)")
-    for topic, names in topics.items():
-        faults += _sharing_faults(settings, topic, names)
-    for name, system in settings.finance.items():
-        same = system.same_keys_as
-        if same is not None and same not in settings.sources and same not in known:
-            faults.append(f"finance.{name}.same_keys_as: {same!r} is no source")
-        declared = settings.sources.get(name)
-        if declared is not None and declared.role != "finance":
-            faults.append(f"sources.{name}.role: finance.{name} makes it a source of role finance")
-    identities = [i for known in settings.people.values() for i in known]
+    identities = [identity for those_of_one in settings.people.values() for identity in those_of_one]
     twice = sorted({i for i in identities if identities.count(i) > 1})
-    faults += [f"people: {i!r} stands for two persons" for i in twice]
-    return faults
-
-
-def _sharing_faults(settings: Settings, topic: str, names: list[str]) -> list[str]:
-    """Register, operator and finance share a topic with no other role (§4)."""
-    roles = {settings.sources[n].role or FOLDERS.get(settings.sources[n].dialect) for n in names}
-    alone = roles & {"register", "operator", "finance"}
-    if len(roles) > 1 and alone:
-        shared = ", ".join(names)
-        return [f"sources: {shared} share topic {topic}; role {sorted(map(str, alone))[0]} shares with no other role"]
-    return []
+    return [
+        *faults_among(settings.sources, settings.finance, known),
+        *(f"people: {i!r} stands for two persons" for i in twice),
+    ]
 
 
 def _override(content: dict[str, Any], environment: Mapping[str, str]) -> None:

@@ -24,6 +24,7 @@ from services.ports import Poller
 from services.runtime.collect import Collector, Means, Pace, collect
 from services.runtime.health import Health, pages
 from services.runtime.leases import Leases
+from services.system_settings import Collect
 from services.wiring import RELEASE, doors
 from services.wiring.failpoints import arm_failpoints
 from services.wiring.serving import address, patiently, told_to_stop
@@ -107,7 +108,7 @@ def _rests(settings: s.Settings) -> dict[str, Rest]:
     return rests
 
 
-def _rest(dialect: str, wanted: s.Collect) -> Rest:
+def _rest(dialect: str, wanted: Collect) -> Rest:
     headers = {"tryton": ("Authorization", "bearer "), "redmine": ("X-Redmine-API-Key", "")}
     if dialect not in headers:
         raise ConfigurationError([f"collect: a system of dialect {dialect} cannot be asked; it has to tell by itself"])

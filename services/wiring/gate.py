@@ -39,6 +39,7 @@ from services.gate.loop import Gate, Pace, Tenure
 from services.gate.ports import Finance
 from services.gate.scan import Scan
 from services.runtime.health import Health, pages
+from services.system_settings import FinanceSettings
 from services.wiring import RELEASE, doors
 from services.wiring.failpoints import arm_failpoints
 from services.wiring.persons import keep_names, key_faults
@@ -63,7 +64,7 @@ def run_gate(config: Path, only: str | None = None) -> None:
         asyncio.run(_run(settings, systems(settings, only)))
 
 
-def systems(settings: s.Settings, only: str | None) -> dict[str, s.FinanceSettings]:
+def systems(settings: s.Settings, only: str | None) -> dict[str, FinanceSettings]:
     """The finance systems to drive. Raises ConfigurationError where there is none."""
     wanted = {name: system for name, system in settings.finance.items() if only in (None, name)}
     if not wanted:
@@ -85,7 +86,7 @@ async def found(settings: s.Settings) -> tuple[list[Finding], list[Refusal]]:
         await database.close()
 
 
-async def _run(settings: s.Settings, wanted: Mapping[str, s.FinanceSettings]) -> None:
+async def _run(settings: s.Settings, wanted: Mapping[str, FinanceSettings]) -> None:
     owner = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
     telemetry, health = Telemetry(owner=owner, release=RELEASE, name="gate"), Health(())
     telemetry.libraries_too()
@@ -107,7 +108,7 @@ async def _run(settings: s.Settings, wanted: Mapping[str, s.FinanceSettings]) ->
 
 @asynccontextmanager
 async def _gate(
-    settings: s.Settings, name: str, system: s.FinanceSettings, store: PostgresStore, owner: str, health: Health
+    settings: s.Settings, name: str, system: FinanceSettings, store: PostgresStore, owner: str, health: Health
 ) -> AsyncIterator[Gate]:  # fmt: skip
     """One finance system's gate, with everything it needs open for the block."""
     async with AsyncExitStack() as stack:
@@ -152,7 +153,7 @@ def _without_names(settings: s.Settings, finance: Finance, store: PostgresStore)
     return finance if persons is None else HiddenHolders(finance, persons, partial(keep_names, store))
 
 
-def finance_of(system: s.FinanceSettings) -> TrytonFinance | HttpFinance:
+def finance_of(system: FinanceSettings) -> TrytonFinance | HttpFinance:
     """The door to a finance system, by its dialect."""
     reached = WebSettings(system.url, system.token_file, system.timeout_s, system.cafile, system.plain_http)
     return TrytonFinance(reached, system.company) if system.dialect == "tryton" else HttpFinance(reached)
