@@ -29,11 +29,17 @@ _ONE_BYTE = frozenset(  # a byte for each character, those of ASCII as in ASCII:
         "us-ascii",
         "iso-8859-1",
         "iso-8859-2",
+        "iso-8859-5",
+        "iso-8859-7",
         "iso-8859-9",
+        "iso-8859-13",
         "iso-8859-15",
         "windows-1250",
+        "windows-1251",
         "windows-1252",
+        "windows-1253",
         "windows-1254",
+        "windows-1257",
     )
 )
 

@@ -79,6 +79,18 @@ def test_encodings_are_read_as_declared(value):
 
 
 @pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("windows-1251", "България"), ("ISO-8859-5", "Србија"),
+        ("windows-1253", "Ελλάδα"), ("ISO-8859-7", "Ελλάδα"),
+        ("windows-1257", "Šiauliai"), ("ISO-8859-13", "Šiauliai"),
+    ],
+)  # fmt: skip
+def test_what_greeks_balts_and_slavs_write_in_is_read(encoding, text):
+    assert parse(f'<?xml version="1.0" encoding="{encoding}"?><a>{text}</a>'.encode(encoding)).text == text
+
+
+@pytest.mark.parametrize(
     "value",
     [
         b"\xef\xbb\xbf" + b'<?xml version="1.0" encoding="ISO-8859-1"?><a>x</a>',
