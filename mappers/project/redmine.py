@@ -147,7 +147,10 @@ def _due(thing: Thing, source: Source) -> date | UnsetType | None:
     if "due_date" not in thing:
         return UNSET
     written = thing["due_date"]
-    return None if written in (None, "") else values.vendor_date(written, source.timezone)
+    try:
+        return None if written in (None, "") else values.vendor_date(written, source.timezone)
+    except ValueError as error:
+        raise ValueError(f"due_date: {error}") from None
 
 
 def _version_assessed(thing: Thing) -> Assessed:
@@ -192,10 +195,9 @@ def _is_met(thing: Thing, status: Thing, source: Source) -> bool:
 
 def _closed_on(thing: Thing, status: Thing, source: Source) -> date | None:
     """The day of closing in the source's zone; what an issue bears from an earlier closing does not count."""
-    written = thing.get("closed_on")
-    if written is None or status.get("is_closed") is False:
+    if thing.get("closed_on") is None or status.get("is_closed") is False:
         return None
-    return values.day(values.vendor_moment(written, source.timezone), source.timezone)
+    return values.day(_moment(thing, "closed_on", source), source.timezone)
 
 
 def _done_ratio(thing: Thing) -> int | None:
@@ -223,8 +225,7 @@ def _origin(named: Named, event_time: str | None, record: Record, source: Source
         time = record.timestamp * 1000 if seen_at is None else seen_at
     else:
         time = _changed_at(thing, seen_at, source)
-    created_on = thing.get("created_on")
-    document = None if created_on is None else f"{own}@{_to_the_second(created_on, source)}"
+    document = None if thing.get("created_on") is None else f"{own}@{_created_on(thing, source)}"
     return Origin(source.name, own, time, REVISION, document)
 
 
@@ -235,7 +236,7 @@ def _changed_at(thing: Thing, seen_at: int | None, source: Source) -> int:
     """
     if thing.get("updated_on") is None:
         raise ValueError("it has no updated_on: when this was so is unknown")
-    changed_at = values.vendor_moment(thing["updated_on"], source.timezone)
+    changed_at = _moment(thing, "updated_on", source)
     if changed_at % _SECOND or seen_at is None:
         return changed_at
     return changed_at + min(max(seen_at - changed_at, 0), _SECOND - 1)
@@ -247,9 +248,16 @@ def _seen_at(event_time: str | None, record: Record) -> int | None:
     return None if observed is None else values.vendor_moment(observed, "UTC")
 
 
-def _to_the_second(written: object, source: Source) -> str:
-    """REST writes whole seconds and webhooks milliseconds for the same moment."""
-    seconds = values.vendor_moment(written, source.timezone) // _SECOND
+def _moment(thing: Thing, field: str, source: Source) -> int:
+    try:
+        return values.vendor_moment(thing[field], source.timezone)
+    except ValueError as error:
+        raise ValueError(f"{field}: {error}, as in 2026-12-14T08:00:00Z") from None
+
+
+def _created_on(thing: Thing, source: Source) -> str:
+    """To the second: REST writes whole seconds and webhooks milliseconds for the same moment."""
+    seconds = _moment(thing, "created_on", source) // _SECOND
     return values.moment(seconds * _SECOND).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
