@@ -15,9 +15,13 @@ SUPPLIER = "cac:AccountingSupplierParty/cac:Party"
 _TOTAL = "cac:LegalMonetaryTotal/cbc:TaxExclusiveAmount"
 _GROSS = "cac:LegalMonetaryTotal/cbc:TaxInclusiveAmount"
 _LINE_NET = "cbc:LineExtensionAmount"
-_CREDITED = "cac:BillingReference/cac:InvoiceDocumentReference/cbc:ID"
-# UNTDID 1001: the types that credit; a document of such a type states what it gives back without a minus sign.
-_CREDIT_TYPES = frozenset(["81", "83", "261", "262", "296", "308", "381", "396", "420", "458", "532"])
+_CREDITED = (
+    "cac:BillingReference/cac:InvoiceDocumentReference/cbc:ID",
+    "cac:BillingReference/cac:SelfBilledInvoiceDocumentReference/cbc:ID",
+)
+# UNTDID 1001, as EN 16931 lists it: the types that credit. A document of such a type states what it gives back without
+# a minus sign.
+_CREDIT_TYPES = frozenset(["81", "83", "261", "262", "296", "308", "381", "396", "420", "458", "502", "503", "532"])
 _CREDITED_MAX = 200  # invoices that one credit note names; every fact of it repeats them
 _MINOR_MAX = 10**17
 _PRO_FORMA = "325"  # claims nothing
@@ -120,7 +124,7 @@ def _whole(document: Document, total: Money, gross: Money | None) -> InvoiceRece
 
 
 def _credited(root: Element) -> tuple[str, ...]:
-    found = ubl.texts(root, _CREDITED)
+    found = dict.fromkeys(number for path in _CREDITED for number in ubl.texts(root, path))
     if len(found) > _CREDITED_MAX:
         raise ValueError(f"it credits more than {_CREDITED_MAX} invoices")
     return tuple(found)

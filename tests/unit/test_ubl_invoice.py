@@ -122,7 +122,17 @@ def test_a_credit_note_gives_back_and_names_what_it_credits():
     assert fact.document == "credit-note:SUP-1001/I-1"
 
 
-@pytest.mark.parametrize(("code", "minor"), [("380", 10000), ("384", 10000), ("381", -10000), ("81", -10000)])
+def test_a_self_billed_credit_note_names_the_self_billed_invoices_that_it_credits():
+    credited = "<cac:SelfBilledInvoiceDocumentReference><cbc:ID>I-0</cbc:ID></cac:SelfBilledInvoiceDocumentReference>"
+    head = f"{ORDER}<cac:BillingReference>{credited}</cac:BillingReference>"
+    (fact,) = facts_of(an_invoice(head=head, kind="SelfBilledCreditNote"))
+    assert fact.body.credits == ("I-0",)
+
+
+@pytest.mark.parametrize(
+    ("code", "minor"),
+    [("380", 10000), ("384", 10000), ("381", -10000), ("81", -10000), ("502", -10000), ("503", -10000)],
+)
 def test_the_type_of_an_invoice_decides_whether_it_credits(code, minor):
     typed = f"<cbc:InvoiceTypeCode>{code}</cbc:InvoiceTypeCode>{ORDER}"
     assert facts_of(an_invoice(head=typed))[0].body.net.minor == minor
