@@ -7,20 +7,21 @@ out (`UNSET`) keep what was known; `None` clears it (rule A4).
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Annotated, Literal
+from datetime import date
+from typing import Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
+from contracts_schema.fact_fields import Body, Figure, Moment, Name, Percent, Quantity, Text
 from contracts_schema.money import Money
-from contracts_schema.records import IDENTIFIER
+from contracts_schema.own_facts import (
+    CommandsAdopted,
+    DocumentRenewed,
+    InvoiceClaimedElsewhere,
+    MessageRedriven,
+    MessageUnreadable,
+)
 
-Name = Annotated[str, Meta(pattern=IDENTIFIER)]
-Quantity = Annotated[str, Meta(pattern=r"^[0-9]{1,15}(\.[0-9]{1,6})?$")]
-Figure = Annotated[str, Meta(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,9})?$")]
-Percent = Annotated[str, Meta(pattern=r"^[0-9]{1,3}(\.[0-9]{1,6})?$")]
-Moment = Annotated[datetime, Meta(tz=True)]
-Text = Annotated[str, Meta(max_length=4000)]
 Status = Literal["scheduled", "met", "partiallyMet", "notMet"]
 STATUSES: tuple[Status, ...] = ("notMet", "scheduled", "partiallyMet", "met")  # least first (rule D12)
 
@@ -32,10 +33,6 @@ class Address(Struct, frozen=True, array_like=True):
     milestone: str | None = None
     source: str | None = None
     keys: tuple[str, ...] = ()
-
-
-class Body(Struct, frozen=True, tag_field="kind", omit_defaults=True):
-    """What a fact says beside its address."""
 
 
 class Scheduled(Body, tag="milestone.scheduled", frozen=True):
@@ -236,67 +233,6 @@ class ContractRegistered(Body, tag="contract.registered", frozen=True):
 
     version: int
     plan: bytes
-
-
-class MessageUnreadable(Body, tag="message.unreadable", frozen=True):
-    """A doubt: a message about this milestone could not be read. `scope` is the kind it would have been.
-
-    `digest` is what its verdict belongs to, `record` the SHA-256 of the record's value.
-    """
-
-    sentence: str
-    digest: bytes
-    scope: str | None = None
-    record: bytes = b""
-
-
-class MessageRedriven(Body, tag="message.redriven", frozen=True):
-    """A record was sent again, judged anew, and can be read: the doubts it raised are over (rule A11).
-
-    `digests` are those that its doubts may bear: the SHA-256 of its value, and what it says now.
-    """
-
-    digests: tuple[bytes, ...]
-
-
-class DocumentRenewed(Body, tag="document.renewed", frozen=True):
-    """A vendor document has a newer version of which no part reaches this contract: what an older one said is void
-    (rule F9). Milepost says it to contracts that have had a part; a mapper of a version that has no part at all."""
-
-    document: str
-
-
-class ClaimElsewhere(Struct, frozen=True, array_like=True):
-    """What one other contract claims of an invoice, by currency."""
-
-    contract: str
-    nets: tuple[Money, ...]
-
-
-class InvoiceClaimedElsewhere(Body, tag="invoice.claimed_elsewhere", frozen=True):
-    """Other contracts claim parts of an invoice of this one, and with them it is claimed for more than its total (rule
-    D8). Milepost finds it in the claims of all contracts and says it into the log of each.
-
-    `supplier` is the identifier by which this contract knows the invoice's supplier; `most` is what may be claimed
-    (None where the parts are in several currencies). `claims` are the first few, by contract; none: it is so no longer.
-    """
-
-    supplier: str
-    number: str
-    business_unit: str | None = None
-    most: Money | None = None
-    claims: tuple[ClaimElsewhere, ...] = ()
-    more: bool = False
-
-
-class CommandsAdopted(Body, tag="commands.adopted", frozen=True):
-    """Finance has seen commands of this contract that this store never issued: it was restored to an earlier moment, or
-    built anew. Later ones are numbered above `sequence`; `released` gives, by milestone, what finance was last told is
-    released to date (minor units), which never falls.
-    """
-
-    sequence: int
-    released: dict[str, int]
 
 
 AnyBody = (

@@ -14,6 +14,7 @@ import msgspec
 
 from contracts_schema import commands as c
 from contracts_schema import facts as f
+from contracts_schema.fact_fields import Body
 from contracts_schema.notices import Notice
 from contracts_schema.records import IDENTIFIER
 
@@ -68,9 +69,9 @@ ADDRESS: Schema = {
 }
 
 
-def fact_kinds() -> dict[str, type[f.Body]]:
+def fact_kinds() -> dict[str, type[Body]]:
     """The kinds of facts that others may send, by name; registrations have a document of their own."""
-    kinds = {str(body.__struct_config__.tag): body for body in f.Body.__subclasses__()}
+    kinds = {str(body.__struct_config__.tag): body for body in Body.__subclasses__()}
     return {kind: body for kind, body in sorted(kinds.items()) if kind not in _NOT_SENT}
 
 
@@ -102,7 +103,7 @@ def _published(name: str, schema: Schema) -> Schema:
     return head | schema
 
 
-def _fact_schema(kind: str, body: type[f.Body]) -> Schema:
+def _fact_schema(kind: str, body: type[Body]) -> Schema:
     schema = _struct_schema(body)
     properties = {name: part for name, part in schema["properties"].items() if name != "kind"}
     schema["title"] = f"data of milepost.{kind}.v1"

@@ -16,6 +16,7 @@ import msgspec
 
 from contracts_schema import facts as f
 from contracts_schema.errors import Refused, Unreadable
+from contracts_schema.fact_fields import Body
 from contracts_schema.faults import Fault, Path, fault, refusal
 from contracts_schema.money import from_wire
 from contracts_schema.persons import PERSONS
@@ -26,9 +27,9 @@ from mappers.values import shown
 
 _TYPE = re.compile(r"milepost\.([a-z_]+\.[a-z_]+)\.v([0-9]{1,6})")
 _ADDRESS = ("contract", "milestone", "ref", "version")
-_BODIES: dict[str, type[f.Body]] = {
+_BODIES: dict[str, type[Body]] = {
     str(body.__struct_config__.tag): body
-    for body in f.Body.__subclasses__()
+    for body in Body.__subclasses__()
     if body not in (f.ContractRegistered, *f.BY_MILEPOST)
 }
 _FIELDS = {kind: frozenset((*_ADDRESS, *body.__struct_fields__)) for kind, body in _BODIES.items()}
@@ -138,7 +139,7 @@ def _money(name: str, value: object) -> tuple[int, str]:
         raise ValueError(f"{name}: {error}") from None
 
 
-def _sentence(fault: str, fields: Mapping[str, Any], known: type[f.Body]) -> str:
+def _sentence(fault: str, fields: Mapping[str, Any], known: type[Body]) -> str:
     """The fault with the field's value, which the decoder leaves out, and what would do."""
     reason, _, path = fault.partition(" - at `$.")
     name = re.split(r"[.\[`]", path)[0] if path else ""
@@ -149,7 +150,7 @@ def _sentence(fault: str, fields: Mapping[str, Any], known: type[f.Body]) -> str
     return f"{name}{value}: {remedy}{_words_of(known, name) if reason.startswith('Invalid enum') else ''}"
 
 
-def _words_of(known: type[f.Body], name: str) -> str:
+def _words_of(known: type[Body], name: str) -> str:
     hint = get_type_hints(known)[name]
     return ", ".join(word for part in (hint, *get_args(hint)) for word in get_args(part) if isinstance(word, str))
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from contracts_schema.facts import Address, AnyBody, DocumentRenewed, Doubt, Fact
+from contracts_schema.facts import Address, AnyBody, Doubt, Fact
+from contracts_schema.own_facts import DocumentRenewed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,7 +16,8 @@ import msgspec
 from msgspec.structs import replace
 
 from contracts_schema.errors import Unreadable
-from contracts_schema.facts import ACTUAL_DATES, Address, DocumentRenewed, Doubt, Fact
+from contracts_schema.facts import ACTUAL_DATES, Address, Doubt, Fact
+from contracts_schema.own_facts import DocumentRenewed
 from contracts_schema.records import Record, Source, is_identifier
 from mappers import values
 from mappers.statements import Part

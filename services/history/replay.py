@@ -8,7 +8,8 @@ from types import MappingProxyType
 from msgspec import Struct
 from msgspec.structs import replace
 
-from contracts_schema.facts import ABOUT_MESSAGES, Fact, MessageUnreadable
+from contracts_schema.facts import ABOUT_MESSAGES, Fact
+from contracts_schema.own_facts import MessageUnreadable
 from services.history.differences import Difference, Line, differences, lines, outcome
 from services.history.remapped import NOTHING, FactDifference, Otherwise, put_in_place
 from services.history.shadow import Shadow, commands

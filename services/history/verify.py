@@ -15,7 +15,7 @@ from msgspec.msgpack import decode
 from msgspec.structs import replace
 
 from contracts_schema.commands import command_id
-from contracts_schema.facts import CommandsAdopted
+from contracts_schema.own_facts import CommandsAdopted
 from contracts_schema.rows import LogRow
 from services.history.fold import Fold
 from services.history.rulebooks import Books, Shelf, is_whole

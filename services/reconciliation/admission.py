@@ -10,6 +10,7 @@ from msgspec import structs
 
 from contracts_schema import facts as f
 from contracts_schema.errors import Refused, Unreadable
+from contracts_schema.own_facts import MessageRedriven, MessageUnreadable
 from contracts_schema.plan import Plan, decode_plan
 from contracts_schema.reasons import WAIVABLE, HoldReason
 from services.reconciliation.calendar import datetime_of
@@ -111,7 +112,7 @@ def doubt_fact(doubt: f.Doubt, sentence: str, recorded_at: int, record: bytes = 
     that of the record (µs). `record` is the SHA-256 of the record's value, by which a redrive finds it.
     """
     time = doubt.time if doubt.time <= recorded_at + _DAY_US else recorded_at
-    body = f.MessageUnreadable(sentence[:500], doubt.digest, doubt.scope, record)
+    body = MessageUnreadable(sentence[:500], doubt.digest, doubt.scope, record)
     place = _place(doubt.address) if doubt.document is None else doubt.document
     return f.Fact(
         doubt.source, f"{doubt.id}#unreadable/{place}", doubt.address, time, body, document=doubt.document
@@ -126,7 +127,7 @@ def redriven_facts(facts: tuple[f.Fact, ...], record: bytes, recorded_at: int) -
     """
     digests = (record, *(identity_of(fact) + content_of(fact) for fact in facts))
     name = f"{sha256(b''.join(digests)).hexdigest()[:32]}#redriven"
-    body = f.MessageRedriven(digests)
+    body = MessageRedriven(digests)
     return tuple(
         f.Fact(fact.source, f"{name}/{place}", fact.address, recorded_at, body)
         for place, fact in {_place(fact.address): fact for fact in facts if fact.address != f.Address()}.items()

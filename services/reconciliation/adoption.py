@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-from contracts_schema.facts import Address, CommandsAdopted, Fact
+from contracts_schema.facts import Address, Fact
+from contracts_schema.own_facts import CommandsAdopted
 from contracts_schema.records import SPEAKER
 from services.reconciliation.state import State
 

@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from contracts_schema.facts import ClaimElsewhere, InvoiceClaimedElsewhere
 from contracts_schema.money import Money, format_amount
+from contracts_schema.own_facts import ClaimElsewhere, InvoiceClaimedElsewhere
 from contracts_schema.rows import InvoiceClaim
 from services.reconciliation.invoices import Invoice, Ledger
 

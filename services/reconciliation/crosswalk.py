@@ -7,6 +7,7 @@ from enum import Enum
 from functools import lru_cache
 
 from contracts_schema import facts as f
+from contracts_schema.fact_fields import Body
 from contracts_schema.plan import Milestone, Plan, decode_plan
 
 
@@ -53,7 +54,7 @@ class Index:
         """Every key that the plan claims, for a milestone or for the contract."""
         return self.by_key.keys() | self.contract_keys
 
-    def home(self, address: f.Address, body: f.Body) -> Home:
+    def home(self, address: f.Address, body: Body) -> Home:
         """The milestone of a fact: by our own ids, by the first key that one claims, or as the only taker."""
         if address.contract is not None:
             return self._by_id(address.milestone, body)
@@ -79,12 +80,12 @@ class Index:
                 return claimed
         return list(self.milestones) if any((source, key) in self.contract_keys for key in address.keys) else []
 
-    def _by_id(self, milestone: str | None, body: f.Body) -> Home:
+    def _by_id(self, milestone: str | None, body: Body) -> Home:
         if milestone is None:
             return Place.EVERYWHERE if type(body) in _CONTRACT_WIDE else self._only_taker(body)
         return milestone if milestone in self.milestones else Place.UNKNOWN
 
-    def _only_taker(self, body: f.Body) -> Home:
+    def _only_taker(self, body: Body) -> Home:
         takers = [m.id for m in self.plan.milestones if can_take(m, body)]
         if len(takers) == 1:
             return takers[0]
@@ -108,7 +109,7 @@ _CONTRACT_WIDE = (
 )  # fmt: skip
 
 
-def can_take(milestone: Milestone, body: f.Body) -> bool:
+def can_take(milestone: Milestone, body: Body) -> bool:
     """Whether the milestone requires the proof that the fact is; what is no proof any milestone can take (rule A10)."""
     match body:
         case f.Assessed():

@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import UNSET, structs
 
 from contracts_schema import facts as f
+from contracts_schema.own_facts import DocumentRenewed, MessageRedriven, MessageUnreadable
 from services.reconciliation.crosswalk import Index, Place
 from services.reconciliation.state import Order, Slot, State, order_of, packed
 from services.reconciliation.subject import BEGIN_AND_END, content_of, identity_of, subject_of
@@ -75,7 +76,7 @@ def merge(state: State, seen: Seen, fact: f.Fact, origin: str, index: Index | No
     told = seen.told(identity)
     if content in told or _is_same_doubt(slot, fact):
         return Merged.APPLIED if confirmed else Merged.DUPLICATE
-    id_clash = bool(told) and type(fact.body) is not f.MessageUnreadable  # which states nothing
+    id_clash = bool(told) and type(fact.body) is not MessageUnreadable  # which states nothing
     seen.add(identity, content)
     if slot is None:
         slot = state.slots[subject] = _new_slot(fact, content)
@@ -90,9 +91,9 @@ def merge(state: State, seen: Seen, fact: f.Fact, origin: str, index: Index | No
     if id_clash:
         _clash_elsewhere(state, slot, fact)
         seen.unsettled = True
-    if type(fact.body) is f.MessageUnreadable and not is_redriven(fact.source, fact.body, state.slots.values()):
+    if type(fact.body) is MessageUnreadable and not is_redriven(fact.source, fact.body, state.slots.values()):
         state.verdicts.append(fact.body.digest)
-    elif type(fact.body) is f.MessageRedriven:
+    elif type(fact.body) is MessageRedriven:
         _judge_anew(state, fact.source, fact.body)
     if slot.parked:
         slot.waiting = [*(slot.waiting or ()), origin]
@@ -102,28 +103,28 @@ def merge(state: State, seen: Seen, fact: f.Fact, origin: str, index: Index | No
 
 def _is_no_news(state: State, fact: f.Fact) -> bool:
     """Whether the contract knows an edition of the document that is as new, by its own parts or because it was told."""
-    if type(fact.body) is not f.DocumentRenewed:
+    if type(fact.body) is not DocumentRenewed:
         return False
     return fact.edition <= state.documents.get(document_key(fact.source, fact.body.document), 0)
 
 
 def _is_same_doubt(slot: Slot | None, fact: f.Fact) -> bool:
     """A repeat of an unreadable message, whatever the sentence says by now: the doubt dates from its first arrival."""
-    return slot is not None and type(fact.body) is f.MessageUnreadable and slot.order[3] == fact.id
+    return slot is not None and type(fact.body) is MessageUnreadable and slot.order[3] == fact.id
 
 
-def is_redriven(source: str, doubt: f.MessageUnreadable, slots: Iterable[Slot]) -> bool:
+def is_redriven(source: str, doubt: MessageUnreadable, slots: Iterable[Slot]) -> bool:
     """Whether the record that raised the doubt was sent again and can be read now (rule A11)."""
     return any(
         slot.kind == "message.redriven" and slot.source == source and _is_of(doubt, slot.body.digests) for slot in slots
     )
 
 
-def _is_of(doubt: f.MessageUnreadable, digests: Collection[bytes]) -> bool:
+def _is_of(doubt: MessageUnreadable, digests: Collection[bytes]) -> bool:
     return doubt.digest in digests or doubt.record in digests
 
 
-def _judge_anew(state: State, source: str, body: f.MessageRedriven) -> None:
+def _judge_anew(state: State, source: str, body: MessageRedriven) -> None:
     """Forget the verdicts on a record, so that what it says counts from now on."""
     doubts = [s.body for s in state.slots.values() if s.kind == "message.unreadable" and s.source == source]
     over = {*body.digests, *(doubt.digest for doubt in doubts if _is_of(doubt, body.digests))}
@@ -248,7 +249,7 @@ def _clash_elsewhere(state: State, slot: Slot, fact: f.Fact) -> None:
 
 def _note_edition(state: State, slot: Slot | None, fact: f.Fact) -> bool:
     """Note the version of the vendor document; true where it confirms a subject that an older version had (F9)."""
-    if fact.document is None or type(fact.body) is f.MessageUnreadable:
+    if fact.document is None or type(fact.body) is MessageUnreadable:
         return False
     key = document_key(fact.source, fact.document)
     state.documents[key] = max(fact.edition, state.documents.get(key, 0))

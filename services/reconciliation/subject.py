@@ -6,6 +6,8 @@ import unicodedata
 from hashlib import blake2b
 
 from contracts_schema import facts as f
+from contracts_schema.fact_fields import Body
+from contracts_schema.own_facts import DocumentRenewed, InvoiceClaimedElsewhere, MessageRedriven, MessageUnreadable
 from services.reconciliation.state import packed
 
 # Two kinds that say the same thing's beginning and end are one subject.
@@ -17,7 +19,7 @@ FAMILY = {
 }
 BEGIN_AND_END = frozenset((*FAMILY, *FAMILY.values()))
 # The fields that name the thing a fact speaks of; kinds that are not listed speak of the milestone itself.
-_NAMED_BY: dict[type[f.Body], tuple[str, ...]] = {
+_NAMED_BY: dict[type[Body], tuple[str, ...]] = {
     f.EvidenceAttached: ("name",),
     f.EvidenceRemoved: ("name",),
     f.ComplianceDocument: ("name",),
@@ -32,8 +34,8 @@ _NAMED_BY: dict[type[f.Body], tuple[str, ...]] = {
     f.CommandAcknowledged: ("command_id",),
     f.PaymentMade: ("payment",),
     f.HoldObserved: ("invoice", "holder"),
-    f.DocumentRenewed: ("document",),
-    f.InvoiceClaimedElsewhere: ("supplier", "number", "business_unit"),
+    DocumentRenewed: ("document",),
+    InvoiceClaimedElsewhere: ("supplier", "number", "business_unit"),
     f.ContractRegistered: ("version",),
 }
 _BETWEEN = "\x1f"  # refused inside identifiers, so that parts cannot run together
@@ -44,7 +46,7 @@ def subject_of(fact: f.Fact) -> str:
     kind, a = fact.kind, fact.address
     place = a.keys[0] if a.contract is None and a.keys else f"{a.contract or ''}{_BETWEEN}{a.milestone or ''}"
     scope = (a.source or "") if a.contract is None else ""
-    about = (fact.document,) if fact.document is not None and type(fact.body) is f.MessageUnreadable else ()
+    about = (fact.document,) if fact.document is not None and type(fact.body) is MessageUnreadable else ()
     return _BETWEEN.join((fact.source, FAMILY.get(kind, kind), scope, place, *_thing(fact.body), *about))
 
 
@@ -52,9 +54,9 @@ def _thing(body: f.AnyBody) -> tuple[str, ...]:
     if type(body) is f.InvoiceReceived:
         unit = body.business_unit if isinstance(body.business_unit, str) else ""
         return (invoice_number(body.number), body.supplier, unit)
-    if type(body) is f.MessageUnreadable:
+    if type(body) is MessageUnreadable:
         return (body.digest.hex(),)
-    if type(body) is f.MessageRedriven:
+    if type(body) is MessageRedriven:
         return (body.digests[0].hex(),)
     return tuple([str(getattr(body, field) or "") for field in _NAMED_BY.get(type(body), ())])
 

@@ -7,6 +7,7 @@ from datetime import date
 from itertools import pairwise
 
 from contracts_schema import facts as f
+from contracts_schema.fact_fields import Body
 from contracts_schema.reasons import HoldReason
 from services.reconciliation.crosswalk import Index, Place
 from services.reporting.dossier import Dossier, Line, Period
@@ -56,7 +57,7 @@ def _in_decisions(lines: tuple[Line, ...]) -> set[str]:
     return found
 
 
-def _in_fact(body: f.Body) -> str | None:
+def _in_fact(body: Body) -> str | None:
     match body:
         case f.GoodsReceived() if body.rejected.strip("0.") != "":
             return REJECTED

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from contracts_schema import facts as f
+from contracts_schema.fact_fields import Body
 from contracts_schema.money import format_amount
 from services.reconciliation.calendar import show_moment
 from services.reporting.dossier import Dossier, Period
@@ -52,7 +53,7 @@ def acts(dossier: Dossier, period: Period) -> Iterator[Right]:
                 yield Right(dossier.rules.person(fact.source, identity), what, place, show_moment(entry.moment), detail)
 
 
-def _done(body: f.Body) -> Iterator[tuple[str, str, str]]:
+def _done(body: Body) -> Iterator[tuple[str, str, str]]:
     """Who did what with one fact."""
     match body:
         case f.SignOffGiven():

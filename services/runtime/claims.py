@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 from msgspec.msgpack import Decoder, Encoder
 
-from contracts_schema.facts import InvoiceClaimedElsewhere
 from contracts_schema.failpoints import failpoint
+from contracts_schema.own_facts import InvoiceClaimedElsewhere
 from contracts_schema.rows import InvoiceClaim
 from services.ports import Batch
 from services.reconciliation.claims import Elsewhere, claimed_elsewhere

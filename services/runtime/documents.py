@@ -18,7 +18,8 @@ from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 from msgspec.structs import replace
 
-from contracts_schema.facts import Address, DocumentRenewed, Fact, MessageUnreadable
+from contracts_schema.facts import Address, Fact
+from contracts_schema.own_facts import DocumentRenewed, MessageUnreadable
 from contracts_schema.rows import DocumentRow
 from services.reconciliation.merge import document_key
 from services.reconciliation.state import Arrival

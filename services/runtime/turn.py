@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from contracts_schema.facts import Address, Fact, InvoiceClaimedElsewhere
+from contracts_schema.facts import Address, Fact
+from contracts_schema.own_facts import InvoiceClaimedElsewhere
 from contracts_schema.records import SPEAKER
 from services.reconciliation.claims import Claims, Identity
 from services.reconciliation.react import Reaction

@@ -8,8 +8,8 @@ from typing import get_args, get_type_hints
 import pytest
 from msgspec import Struct
 
-from contracts_schema import facts as f
 from contracts_schema import plan as p
+from contracts_schema.fact_fields import Body
 from contracts_schema.persons import PERSONS
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +24,7 @@ NO_PERSON = {
     "reference", "rate_percent", "until_percent", "returns_percent", "release_on", "recoup_percent", "roles", "from_",
     "rate", "percent_per_day", "cap_percent",
 }  # fmt: skip
-TYPES = [*f.Body.__subclasses__(), *(t for t in vars(p).values() if isinstance(t, type) and issubclass(t, Struct))]
+TYPES = [*Body.__subclasses__(), *(t for t in vars(p).values() if isinstance(t, type) and issubclass(t, Struct))]
 TYPES = [t for t in TYPES if t is not Struct]
 
 

@@ -8,7 +8,7 @@ from simulation.finance import NET
 from simulation.process import RULES, TOLD
 
 from connectors.memory import MemoryStore
-from contracts_schema.facts import InvoiceClaimedElsewhere
+from contracts_schema.own_facts import InvoiceClaimedElsewhere
 from contracts_schema.reasons import HoldReason
 from contracts_schema.rows import OffsetRange, Partition
 from services.reconciliation.log import read_entry

@@ -21,7 +21,8 @@ from builders import (
 from msgspec.structs import replace
 
 from contracts_schema.errors import Unreadable
-from contracts_schema.facts import Address, Assessed, DeliveryClaimed, DocumentRenewed, Doubt, Fact
+from contracts_schema.facts import Address, Assessed, DeliveryClaimed, Doubt, Fact
+from contracts_schema.own_facts import DocumentRenewed
 from services.reconciliation.admission import admit, doubt_fact, redriven_facts
 from services.reconciliation.policy import Policy, make_rules
 

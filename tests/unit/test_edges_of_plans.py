@@ -23,8 +23,8 @@ from builders import (
 from looking_back import prove
 from noticing import story_of
 
-from contracts_schema import facts as f
 from contracts_schema.money import Money
+from contracts_schema.own_facts import InvoiceClaimedElsewhere, MessageUnreadable
 from contracts_schema.rows import InvoiceClaim, LogRow
 from services.reconciliation import merge
 from services.reconciliation.claims import claimed_elsewhere, sentence
@@ -148,7 +148,7 @@ def test_of_a_frozen_contract_the_rest_is_held(monkeypatch):
 
 
 def test_the_sentence_of_a_claim_names_its_limit():
-    body = f.InvoiceClaimedElsewhere("S", "I-1", None, None, (), more=False)
+    body = InvoiceClaimedElsewhere("S", "I-1", None, None, (), more=False)
     assert "several currencies" in sentence(body)
 
 
@@ -351,7 +351,7 @@ def test_an_older_word_is_stale_unless_it_fills_a_field_that_the_newer_one_left_
 
 
 def test_a_redrive_ends_the_doubts_of_its_own_record_and_no_others():
-    doubt = f.MessageUnreadable("s", b"content", None, b"record")
+    doubt = MessageUnreadable("s", b"content", None, b"record")
     assert [merge._is_of(doubt, {digest}) for digest in (b"content", b"record", b"another")] == [True, True, False]
 
 

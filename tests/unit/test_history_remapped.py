@@ -3,7 +3,8 @@
 from builders import Story, a_contract, a_milestone, invoice, met, registered
 from msgspec.structs import replace
 
-from contracts_schema.facts import Address, Assessed, DocumentRenewed
+from contracts_schema.facts import Address, Assessed
+from contracts_schema.own_facts import DocumentRenewed
 from services.history.remapped import Remapped, mark_of, marks_of, put_in_place
 
 PLAN = a_contract(a_milestone("M1", requires=["met"]), a_milestone("M2", requires=["met"]))

@@ -11,6 +11,7 @@ from msgspec import UNSET
 
 from contracts_schema import facts as f
 from contracts_schema.money import Money
+from contracts_schema.own_facts import DocumentRenewed, MessageRedriven, MessageUnreadable
 from contracts_schema.registration import read_registration
 from services.reconciliation.crosswalk import Index
 from services.reconciliation.merge import Merged, Seen, contradicts, is_void, merge
@@ -191,7 +192,7 @@ def test_an_event_that_was_repeated_under_its_version_is_known_by_either_id_when
 
 def test_that_a_document_is_renewed_is_news_once_and_an_older_version_of_it_is_none():
     def renewed(event, edition):
-        body = f.DocumentRenewed("d")
+        body = DocumentRenewed("d")
         return f.Fact("pm", event, f.Address("C-1"), edition, body, document="d", edition=edition)
 
     _, outcomes = merged([renewed("a", 7), renewed("b", 7), renewed("c", 6), renewed("d", 8)])
@@ -199,7 +200,7 @@ def test_that_a_document_is_renewed_is_news_once_and_an_older_version_of_it_is_n
 
 
 def unreadable(sentence="why", source="pm", digest=b"digest", record=b"record"):
-    return f.Fact(source, "u", f.Address("C-1", "M1"), 1, f.MessageUnreadable(sentence, digest, None, record))
+    return f.Fact(source, "u", f.Address("C-1", "M1"), 1, MessageUnreadable(sentence, digest, None, record))
 
 
 def test_an_unreadable_message_that_is_refused_in_other_words_by_now_is_a_repeat():
@@ -208,7 +209,7 @@ def test_an_unreadable_message_that_is_refused_in_other_words_by_now_is_a_repeat
 
 
 def test_a_redriven_record_is_judged_anew_though_it_reads_otherwise_now_and_no_other_sources_is():
-    redriven = f.Fact("pm", "r", f.Address("C-1", "M1"), 2, f.MessageRedriven((b"record", b"reads otherwise")))
+    redriven = f.Fact("pm", "r", f.Address("C-1", "M1"), 2, MessageRedriven((b"record", b"reads otherwise")))
     state, _ = merged([unreadable(), unreadable(source="erp", digest=b"another"), redriven])
     assert state.verdicts == [b"another"]
 

@@ -23,6 +23,7 @@ from msgspec.structs import replace
 
 from contracts_schema import facts as f
 from contracts_schema import plan as p
+from contracts_schema.fact_fields import Body
 from contracts_schema.money import Money
 from contracts_schema.payables import Bill, Payable
 from contracts_schema.persons import PERSONS, PSEUDONYM, body_with, plan_with, pseudonym_of, with_names
@@ -97,7 +98,7 @@ def test_a_fact_has_others_in_the_place_of_persons_and_is_else_the_same(body):
 
 
 def test_there_is_a_sample_of_every_fact_that_names_a_person():
-    assert {type(body) for body in SAMPLES} == {kind for kind in PERSONS if issubclass(kind, f.Body)}
+    assert {type(body) for body in SAMPLES} == {kind for kind in PERSONS if issubclass(kind, Body)}
 
 
 def test_what_names_nobody_is_the_very_same():

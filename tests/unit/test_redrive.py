@@ -11,6 +11,7 @@ from laws.profiles import tried
 from msgspec.structs import replace
 
 from contracts_schema import facts as f
+from contracts_schema.own_facts import MessageRedriven, MessageUnreadable
 from services.reconciliation.merge import Seen, merge
 from services.reconciliation.react import react
 from services.reconciliation.state import Arrival, State
@@ -125,7 +126,7 @@ def test_the_doubt_about_another_record_stays(story):
 
 def test_a_record_that_is_about_another_milestone_by_now_ends_the_doubt_where_it_stands(story):
     state, moment = story.state(), micros(story.now)
-    doubt, over = f.MessageUnreadable("why", b"d", None, b"record"), f.MessageRedriven((b"record",))
+    doubt, over = MessageUnreadable("why", b"d", None, b"record"), MessageRedriven((b"record",))
     for name, milestone, body in (("u", "M2", doubt), ("r", "M1", over)):
         fact = f.Fact("pm", name, f.Address("C-1", milestone), moment, body)
         (entry,) = react(state, [Arrival((fact,), moment, name)], moment, story.rules).entries
@@ -134,10 +135,8 @@ def test_a_record_that_is_about_another_milestone_by_now_ends_the_doubt_where_it
 
 DIGESTS = [bytes([n]) * 32 for n in range(3)]
 statements = st.one_of(
-    st.builds(
-        lambda d, s: f.MessageUnreadable(s, d, None, d), st.sampled_from(DIGESTS), st.sampled_from(["why", "so"])
-    ),
-    st.builds(lambda d: f.MessageRedriven((d,)), st.sampled_from(DIGESTS)),
+    st.builds(lambda d, s: MessageUnreadable(s, d, None, d), st.sampled_from(DIGESTS), st.sampled_from(["why", "so"])),
+    st.builds(lambda d: MessageRedriven((d,)), st.sampled_from(DIGESTS)),
 )
 
 

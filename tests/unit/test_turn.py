@@ -2,8 +2,9 @@
 
 from builders import Story, a_contract, a_milestone, met, micros, registered
 
-from contracts_schema.facts import Address, ClaimElsewhere, DocumentRenewed, Fact, InvoiceClaimedElsewhere
+from contracts_schema.facts import Address, Fact
 from contracts_schema.money import Money
+from contracts_schema.own_facts import ClaimElsewhere, DocumentRenewed, InvoiceClaimedElsewhere
 from services.reconciliation import decide
 from services.reconciliation.react import UNPARK
 from services.reconciliation.state import Arrival
