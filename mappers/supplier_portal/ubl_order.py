@@ -11,7 +11,7 @@ from mappers.supplier_portal.ubl_document import Document, Keys, Place
 from mappers.xml import Element
 
 SELLER = "cac:SellerSupplierParty/cac:Party"
-_REJECTED, _ACCEPTED = "RE", "AP"  # the whole response
+_REJECTED, _ACCEPTED = ("RE", "27"), ("AP", "29")  # the whole response: UNTDID 4343, and 1225 in older documents
 _LINE_REJECTED = "7"  # UNTDID 1229: not accepted
 _PROMISES = ("cac:PromisedDeliveryPeriod", "cac:EstimatedDeliveryPeriod")
 _WISH = "cac:RequestedDeliveryPeriod"  # the buyer's, repeated; a promise where the order is accepted as it is
@@ -27,9 +27,9 @@ def order_response_parts(document: Document) -> tuple[Part, ...]:
         ValueError: with a sentence; a date cannot be read, or a line does not say which order line it answers.
     """
     code = ubl.text(document.root, "cbc:OrderResponseCode")
-    if code == _REJECTED:
+    if code in _REJECTED:
         return ()
-    periods = (*_PROMISES, _WISH) if code == _ACCEPTED else _PROMISES
+    periods = (*_PROMISES, _WISH) if code in _ACCEPTED else _PROMISES
     forecasts: dict[Keys, date] = {}
     whole = _promised(document.root, periods)
     if whole is not None:

@@ -127,11 +127,12 @@ def test_a_promised_day_is_a_forecast_under_its_own_line_alone():
     assert {fact.address.keys: fact.body.forecast.day for fact in facts} == {("order:PO-1",): 20, ("order:PO-1/1",): 18}
 
 
-def test_a_rejected_order_promises_nothing():
-    assert says_nothing(a_response("RE", an_answered_line("1", "2026-12-18")))
+@pytest.mark.parametrize("code", ["RE", "27"])
+def test_a_rejected_order_promises_nothing(code):
+    assert says_nothing(a_response(code, an_answered_line("1", "2026-12-18")))
 
 
-def test_the_buyers_wish_is_a_promise_only_where_the_order_is_accepted():
-    wish = a_period("Requested", "2026-12-20")
-    assert says_nothing(a_response("AB", period=wish))
-    assert len(facts_of(a_response("AP", period=wish))) == 1
+@pytest.mark.parametrize(("code", "promises"), [("AB", 0), ("CA", 0), ("30", 0), ("AP", 1), ("29", 1)])
+def test_the_buyers_wish_is_a_promise_only_where_the_order_is_accepted(code, promises):
+    response = a_response(code, period=a_period("Requested", "2026-12-20"))
+    assert len(facts_of(response)) == 1 if promises else says_nothing(response)
