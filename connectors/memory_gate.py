@@ -196,7 +196,6 @@ class _MemoryLook:
         self.row = row
         self._wanted = wanted
         self._finished: Finished | None = None
-        self._contracts: dict[str, bytes] = {}
 
     async def listings(self) -> Sequence[Listing]:
         named = self._wanted.listings.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 
 from msgspec.structs import replace
@@ -21,7 +21,6 @@ DIALECTS: Mapping[str, str] = {
 }
 BYTES_MAX = 8 * 1024 * 1024  # what the topic of a supplier portal takes
 _GZIP = b"\x1f\x8b"
-Translate = Callable[[Record, Source], tuple[Fact, ...]]
 
 
 class Translator:

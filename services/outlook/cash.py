@@ -32,12 +32,6 @@ from services.reconciliation.money import damages_of, recouped
 from services.reconciliation.retention import is_over, kept_of, over_from
 
 Category = Literal["released", "expected", "held", "returned", "retention", "recouped", "damages", "beyond_cap"]
-PAYABLE: tuple[Category, ...] = (
-    "released",
-    "expected",
-    "returned",
-    "retention",
-)  # what leaves the bank if all goes well
 
 # What clears by itself as the work goes on; every other blocking reason waits for people.
 COURSE = frozenset(

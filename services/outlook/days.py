@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -40,14 +40,6 @@ class Days(NamedTuple):
         days = working_days(self.calendar, first.year)
         rest = len(days) - bisect_right(days, first.toordinal())
         return rest + whole + bisect_right(working_days(self.calendar, last.year), last.toordinal())
-
-    def on_or_after(self, day: date) -> date:
-        """The day itself where it counts, or the next one that does."""
-        if self.calendar is None:
-            return day
-        days = working_days(self.calendar, day.year)
-        at = bisect_left(days, day.toordinal())
-        return date.fromordinal(days[at]) if at < len(days) else working_day(day, 1, self.calendar)
 
 
 def later(day: date | None, days: int) -> date | None:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from services.outlook.cash import CashLine, Category
 
 By = Literal["month", "week"]
-NO_DAY = ""
+NO_DAY = ""  # the period of what has no day
 
 
 class Sum(NamedTuple):

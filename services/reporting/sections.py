@@ -66,7 +66,8 @@ class Bottlenecks:
         return bottlenecks(self._owners, self._reasons)
 
 
-# What each section is made of, given the period and the moment (µs) of the report.
+# What each section is made of, given the period and the moment (µs) of the report. These count contract by contract;
+# `unclaimed` and `control` do not, since only the store and the gate know them.
 SECTIONS: Final[Mapping[str, Callable[[Period, int], Section]]] = {
     "on-time": OnTime,
     "lag": lambda period, _: Lag(period),
@@ -81,8 +82,6 @@ SECTIONS: Final[Mapping[str, Callable[[Period, int], Section]]] = {
     "unanswered": lambda _, now: Unanswered(now),
     "rights": lambda period, _: ReleaseRights(period),
 }
-# Sections that are not counted contract by contract: the store and the gate know them.
-FROM_THE_STORE: Final = ("unclaimed", "control")
 FIGURES: Final = (
     "on-time",
     "lag",

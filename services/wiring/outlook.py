@@ -11,7 +11,7 @@ from contracts_schema.commands import Amount
 from contracts_schema.errors import Refused
 from services.outlook.cascade import Cascade, Shift, cascade, check_open, delayed
 from services.outlook.cash import CashLine, cash_lines
-from services.outlook.periods import NO_DAY, By, period_of, sums
+from services.outlook.periods import By, period_of, sums
 from services.outlook.picture import Picture, picture
 from services.ports import Store
 from services.reconciliation.calendar import day_of
@@ -257,6 +257,3 @@ def _line(contract: str, currency: str, line: CashLine, by: By) -> PlanLine:
         contract, line.milestone, line.category, _iso(line.day), period_of(line.day, by),
         amount(line.amount, currency), line.reasons,
     )  # fmt: skip
-
-
-WITHOUT_DAY = NO_DAY  # the period of what has no day

@@ -235,12 +235,6 @@ def a_call_is_made_twice(e):
     e.ledger = [*e.ledger[: place + 1], again, *e.ledger[place + 1 :]]
 
 
-def the_last_release_never_arrives(e):
-    name = next(line["invoice"] for line in reversed(e.ledger) if line["kind"] == "call")
-    place = next(n for n in reversed(range(len(e.ledger))) if e.ledger[n].get("invoice") == name)
-    e.ledger = e.ledger[:place] + e.ledger[place + 1 :]
-
-
 FALSIFICATIONS = (
     (a_byte_of_the_log_is_changed, "chain"), (a_revision_is_cut_out, "chain"), (the_end_of_the_log_is_cut_off, "chain"),
     (the_chain_is_made_anew, "topic"), (a_fact_counts_twice, "doubled"), (a_fact_is_lost, "lost input"),

@@ -8,7 +8,7 @@ import random
 import shutil
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
@@ -113,9 +113,6 @@ class Site:
         """Raises where a process of Milepost has ended by itself."""
         for member in self.members:
             member.check()
-
-    def write_lines(self, name: str, things: Iterable[object]) -> None:
-        (self.folder / name).write_text("".join(json.dumps(thing) + "\n" for thing in things))
 
     async def _make_topics(self) -> None:
         compacted = self.topic(LANES["snapshots"])

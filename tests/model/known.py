@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from msgspec import UNSET
-from msgspec.structs import asdict
 
 from contracts_schema import facts as f
 
@@ -19,7 +18,6 @@ NAMED_BY = {
     "compliance.document": ("name",), "command.acknowledged": ("command_id",), "payment.made": ("payment",),
     "hold.observed": ("invoice", "holder"), "invoice.received": ("number", "supplier", "business_unit"),
 }  # fmt: skip
-BY_FIELD = ("milestone.scheduled", "milestone.assessed", "goods.received", "invoice.received")  # A4
 
 
 NOBODY = {}  # heirs of replaced milestones, where there are none
@@ -172,8 +170,3 @@ def contradicts(word, facts):
 def day_of(moment, zone):
     """B6: the day in the contract's zone."""
     return datetime.fromtimestamp(moment / 1_000_000, UTC).astimezone(ZoneInfo(zone)).date()
-
-
-def fields_of(body):
-    """A body as a plain dictionary."""
-    return asdict(body)
