@@ -33,12 +33,13 @@ def despatch_parts(document: Document) -> tuple[Part, ...]:
         return ()
     claims: dict[Keys, DeliveryClaimed] = {}
     for line in ubl.elements(document.root, "cac:DespatchLine"):
-        keys = document.keys_at(document.line_place(line))
-        stated = ubl.quantity(line, "cbc:DeliveredQuantity")
-        amount, unit = stated or (None, None)
-        if amount != "0":
-            claim = DeliveryClaimed(_delivered_on(document, line), amount, unit)
-            claims[keys] = _joined_claim(claims[keys], claim) if keys in claims else claim
+        with ubl.told_of_line(line):
+            keys = document.keys_at(document.line_place(line))
+            stated = ubl.quantity(line, "cbc:DeliveredQuantity")
+            amount, unit = stated or (None, None)
+            if amount != "0":
+                claim = DeliveryClaimed(_delivered_on(document, line), amount, unit)
+                claims[keys] = _joined_claim(claims[keys], claim) if keys in claims else claim
     return tuple(Part(keys, claim) for keys, claim in claims.items())
 
 
@@ -72,16 +73,17 @@ def receipt_parts(document: Document) -> tuple[Part, ...]:
     despatched = bool(ubl.elements(document.root, "cac:DespatchDocumentReference"))
     receipts: dict[Keys, GoodsReceived] = {}
     for line in ubl.elements(document.root, "cac:ReceiptLine"):
-        keys = document.keys_at(document.line_place(line))
-        receipt = _receipt(document, line, despatched or bool(ubl.elements(line, "cac:DespatchLineReference")))
-        receipts[keys] = _joined_receipt(receipts[keys], receipt) if keys in receipts else receipt
+        with ubl.told_of_line(line):
+            keys = document.keys_at(document.line_place(line))
+            receipt = _receipt(document, line, despatched or bool(ubl.elements(line, "cac:DespatchLineReference")))
+            receipts[keys] = _joined_receipt(receipts[keys], receipt) if keys in receipts else receipt
     return tuple(Part(keys, receipt) for keys, receipt in receipts.items())
 
 
 def _receipt(document: Document, line: Element, despatched: bool) -> GoodsReceived:
     received = ubl.quantity(line, _RECEIVED)
     if received is None:
-        raise ValueError(f"{_RECEIVED} of a line is missing: how much came in cannot be told")
+        raise ValueError(f"{_RECEIVED} is missing: how much came in cannot be told")
     rejected = ubl.quantity(line, _REJECTED) or ("0", None)
     short = None if despatched else ubl.quantity(line, _SHORT)
     units = {unit for _, unit in (received, rejected, short or ("0", None)) if unit is not None}

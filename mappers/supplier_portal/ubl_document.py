@@ -298,6 +298,17 @@ def key(kind: str, *components: str) -> str:
 
 
 @contextmanager
+def told_of_line(line: Element) -> Iterator[None]:
+    """Whatever is wrong within a line is told with the line's own number, by which people find it."""
+    try:
+        yield
+    except ValueError as fault:
+        number = _plain(line.findtext("cbc:ID", "", _NAMESPACES))
+        named = values.shown(number) if number else "without a number"
+        raise ValueError(f"{str(line.tag).rpartition('}')[2]} {named}: {fault}") from None
+
+
+@contextmanager
 def _told_of(path: str) -> Iterator[None]:
     """Whatever is wrong with a value is told with the element that bears it."""
     try:
@@ -315,8 +326,12 @@ def _text(element: Element, path: str) -> str | None:
     raw = element.text or ""
     if len(element):
         raise ValueError(f"{path} holds elements where text was expected")
-    plain = _SPACES.sub(" ", raw).strip()
+    plain = _plain(raw)
     return None if plain in _ABSENT else _visible(plain, path)
+
+
+def _plain(raw: str) -> str:
+    return _SPACES.sub(" ", raw).strip()
 
 
 def _visible(plain: str, path: str) -> str:

@@ -86,18 +86,22 @@ def _nets(document: Document, code: str, total: Money) -> dict[Keys, int]:
     tag = "cac:CreditNoteLine" if document.kind.endswith("CreditNote") else "cac:InvoiceLine"
     nets: dict[Keys, int] = {}
     for line in ubl.elements(document.root, tag):
-        keys = document.keys_at(document.line_place(line))
-        if keys == document.keys:
-            continue
-        net = ubl.money(line, _LINE_NET, code)
-        if net is None:
-            raise ValueError(f"{tag}/{_LINE_NET} is missing")
-        nets[keys] = nets.get(keys, 0) + net.minor
+        with ubl.told_of_line(line):
+            keys = document.keys_at(document.line_place(line))
+            if keys != document.keys:
+                nets[keys] = nets.get(keys, 0) + _line_net(line, code)
     rest = total.minor - sum(nets.values())
     whole = {**nets, document.keys: rest} if rest or not nets else nets
     if any(abs(net) >= _MINOR_MAX for net in whole.values()):
         raise ValueError("the lines of one order line, or the rest, add up to more than an amount can hold")
     return whole
+
+
+def _line_net(line: Element, code: str) -> int:
+    net = ubl.money(line, _LINE_NET, code)
+    if net is None:
+        raise ValueError(f"{_LINE_NET} is missing")
+    return net.minor
 
 
 def _whole(document: Document, total: Money, gross: Money | None) -> InvoiceReceived:

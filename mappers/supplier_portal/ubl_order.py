@@ -36,10 +36,11 @@ def order_response_parts(document: Document) -> tuple[Part, ...]:
         forecasts[ubl.order_keys(document.place)] = whole
     for line in ubl.elements(document.root, "cac:OrderLine"):
         for item in ubl.elements(line, "cac:LineItem"):
-            day = _promised(item, periods)
-            if day is not None and ubl.text(item, "cbc:LineStatusCode") != _LINE_REJECTED:
-                keys = ubl.order_keys(_line_place(document, line, item))[:1]
-                forecasts[keys] = max(forecasts.get(keys, day), day)
+            with ubl.told_of_line(item):
+                day = _promised(item, periods)
+                if day is not None and ubl.text(item, "cbc:LineStatusCode") != _LINE_REJECTED:
+                    keys = ubl.order_keys(_line_place(document, line, item))[:1]
+                    forecasts[keys] = max(forecasts.get(keys, day), day)
     return tuple(Part(keys, Scheduled(forecast=day)) for keys, day in forecasts.items())
 
 

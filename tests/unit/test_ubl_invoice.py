@@ -93,6 +93,14 @@ def test_a_line_of_an_order_line_without_an_amount_is_unreadable():
     assert "LineExtensionAmount is missing" in fault.sentence
 
 
+def test_what_is_wrong_with_a_line_is_told_with_its_number():
+    wrong = a_line("1,50", a_reference("1")).replace("<cac:InvoiceLine>", "<cac:InvoiceLine><cbc:ID>7</cbc:ID>")
+    sentence = "UBL Invoice: InvoiceLine '7': cbc:LineExtensionAmount: '1,50' is no number"
+    assert refusal_of(an_invoice(a_line("1.00", a_reference("1")), wrong)).sentence == sentence
+    nameless = refusal_of(an_invoice(a_line("1.00", a_reference("1"), currency="USD"))).sentence
+    assert "InvoiceLine without a number: cbc:LineExtensionAmount is in 'USD'" in nameless
+
+
 def test_lines_that_add_up_beyond_any_amount_are_unreadable():
     huge = a_line("9" * 15, a_reference("1"))
     assert "can hold" in refusal_of(an_invoice(huge, huge, net="1.00")).sentence
