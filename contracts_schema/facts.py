@@ -267,6 +267,11 @@ AnyBody = (
 ABOUT_MESSAGES = (MessageUnreadable, MessageRedriven)  # said about a message by its reader
 # What Milepost says itself; no source can say it.
 BY_MILEPOST = (*ABOUT_MESSAGES, DocumentRenewed, InvoiceClaimedElsewhere, CommandsAdopted)
+# What may name the contract alone and then counts for every milestone of it.
+CONTRACT_WIDE = frozenset[type[Body]](
+    {ComplianceDocument, HoldPlaced, HoldLifted, DisputeOpened, DisputeResolved, ReasonWaived, ContractRegistered,
+     *BY_MILEPOST}
+)  # fmt: skip
 
 # Fields of a kind that are Money on the wire; fields that state an actual date (rule A11).
 MONEY_FIELDS: dict[str, tuple[str, ...]] = {
@@ -285,12 +290,6 @@ ACTUAL_DATES: dict[str, str] = {
     "payment.made": "paid_on",
 }
 _KINDS = {body: str(body.__struct_config__.tag) for body in Body.__subclasses__()}
-# Kinds that may name the contract alone and then count for every milestone of it.
-CONTRACT_WIDE = frozenset(
-    {"compliance.document", "hold.placed", "hold.lifted", "dispute.opened", "dispute.resolved", "reason.waived",
-     "message.unreadable", "message.redriven", "document.renewed", "invoice.claimed_elsewhere", "commands.adopted",
-     "contract.registered"}
-)  # fmt: skip
 
 
 class Fact(Struct, frozen=True, array_like=True):

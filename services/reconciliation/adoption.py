@@ -9,6 +9,8 @@ from contracts_schema.own_facts import CommandsAdopted
 from contracts_schema.records import SPEAKER
 from services.reconciliation.state import State
 
+NEVER = -1  # as what is held: a command that said so was never sent, so the next one differs from it
+
 
 def adoption_fact(contract: str, sequence: int, released: dict[str, int], moment: int) -> Fact:
     """What `milepost db adopt` says into a contract's log; the newest counts."""
@@ -20,9 +22,6 @@ def adopted(state: State) -> CommandsAdopted | None:
     """What was taken over, if anything."""
     slot = state.slots.get(f"{SPEAKER}\x1fcommands.adopted\x1f\x1f{state.contract}\x1f")  # the subject of such a fact
     return None if slot is None else slot.body
-
-
-NEVER = -1  # as what is held: a command that said so was never sent, so the next one differs from it
 
 
 def take_over(state: State, facts: Sequence[Fact], in_plan: Container[str]) -> None:

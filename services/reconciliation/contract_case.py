@@ -1,6 +1,6 @@
 """The case of a contract: its plan in force, what stands under each milestone, and the cases of them all.
 
-It is kept beside the state that it was worked out from (`renewed`), and when facts come only what they touch is worked
+It is kept beside the state that it was worked out from (`renew`), and when facts come only what they touch is worked
 out anew. It can be thrown away at any time; a law proves that it then comes out the same.
 """
 

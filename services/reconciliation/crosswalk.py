@@ -82,7 +82,7 @@ class Index:
 
     def _by_id(self, milestone: str | None, body: Body) -> Home:
         if milestone is None:
-            return Place.EVERYWHERE if type(body) in _CONTRACT_WIDE else self._only_taker(body)
+            return Place.EVERYWHERE if type(body) in f.CONTRACT_WIDE else self._only_taker(body)
         return milestone if milestone in self.milestones else Place.UNKNOWN
 
     def _only_taker(self, body: Body) -> Home:
@@ -101,12 +101,6 @@ def precursors(milestone: Milestone) -> list[str]:
     """Milestones whose completion the milestone looks at."""
     on_time = [r.removeprefix("on_time:") for r in milestone.requires if r.startswith("on_time:")]
     return [*milestone.after, *on_time]
-
-
-_CONTRACT_WIDE = (
-    f.ComplianceDocument, f.HoldPlaced, f.HoldLifted, f.DisputeOpened, f.DisputeResolved, f.ReasonWaived,
-    *f.BY_MILEPOST, f.ContractRegistered,
-)  # fmt: skip
 
 
 def can_take(milestone: Milestone, body: Body) -> bool:

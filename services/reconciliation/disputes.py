@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from contracts_schema.money import Money
 from services.reconciliation.case import Case
 from services.reconciliation.standing import at_one_place
@@ -37,4 +35,4 @@ def _minor(case: Case, amount: Money | None) -> int | None:
     """An amount in another currency cannot be compared: all of the milestone is disputed."""
     if amount is None or amount.currency != case.plan.currency:
         return None
-    return int(Fraction(amount.minor))
+    return amount.minor

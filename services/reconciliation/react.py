@@ -28,6 +28,7 @@ from services.reconciliation.versions import Rejection, put_in_force, register, 
 
 UNPARK = "unparked"
 REVIEW = "review"
+REPEATED = "the message was quarantined before, and a repeat repeats the verdict (rule A11)"
 
 
 class Outcome(Struct, frozen=True):
@@ -164,9 +165,6 @@ class _Turn:
             self.reaction.rows.append(revision.row)
             self.reaction.entries.append(revision.entry)
         self.reaction.ambiguous += revision.parked
-
-
-REPEATED = "the message was quarantined before, and a repeat repeats the verdict (rule A11)"
 
 
 def replay(state: State, entry: LogEntry, rules: Rules) -> Revision:

@@ -35,11 +35,12 @@ class Slot(Struct, array_like=True):
 
     `older` gives the order of fields that an older fact said and the newest left out (rule A4). `latest` is the newest
     own time of any fact of the subject. `clash` says that the source contradicts itself here (`repeats`: ids that said
-    the same under the same version), `terms_clash` the same of an invoice's terms (rule A3). `history` lists every
-    assessment (order, status). `parked` says why the fact waits. `edition` is the newest version of the vendor document
-    that contained the subject (rule F9); `created` lists when the object under the key was created (rule F8). `said`
-    gives, where a subject has a kind for its beginning and one for its end, the newest own time of each (rule A11).
-    `stood` is the milestone at which a person's hold or a dispute under a system's key stood before the plan changed.
+    the same under the same version), `terms_clash` the same of an invoice's `terms` (rule A3). `history` lists every
+    assessment (order, status). `parked` says why the fact waits, `waiting` where the records lie in which it came.
+    `edition` is the newest version of the vendor `document` that contained the subject (rule F9); `created` lists when
+    the object under the key was created (rule F8). `said` gives, where a subject has a kind for its beginning and one
+    for its end, the newest own time of each (rule A11). `stood` is the milestone at which a person's hold or a dispute
+    under a system's key stood before the plan changed.
     """
 
     source: str
@@ -69,7 +70,10 @@ class Slot(Struct, array_like=True):
 
 
 class PlanVersion(Struct, array_like=True):
-    """One registered version: its encoded plan, the order of its newest registration, and whether two differ."""
+    """One registered version: its encoded plan, the order of its newest registration and the fact that brought it.
+
+    `content` is a digest of what two registrations of one version must share, `clash` whether two differed (rule B3).
+    """
 
     plan: bytes
     order: Order
@@ -131,7 +135,9 @@ class OpenNotice(Struct, array_like=True):
 class MilestoneState(Struct, array_like=True):
     """What was decided for one milestone: released so far, carried, the last command, reasons and since when.
 
-    `since` also has `~field` for conflicts and `!code` for exceptions. `notices` are those that are open, by kind and
+    `since` also has `~field` for conflicts and `!code` for exceptions. `decided` is a digest of the last decision,
+    `replaced_by` the successors that took over what was released, `review` the moment (µs) at which time alone may
+    decide otherwise. `notices` are those that are open, by kind and
     cause; `notices_due` is the day (ordinal) on which time alone may bring another.
     """
 
@@ -157,6 +163,10 @@ class Arrival(Struct, frozen=True, array_like=True):
 class State(Struct, dict=True):
     """Everything about one contract.
 
+    `revision` and `head` number and hash the last row of its log, `moment` (µs) is when that was; `sequence` is the
+    last command's. `in_force` is the version of `plans` that counts, 0 for none. `slots` are known by subject, `seen`
+    are the events met (`merge.Seen`), `verdicts` digests of what could not be read, `documents` the newest edition of
+    each vendor document, by `document_key`. `review` is the moment (µs) at which time alone may decide otherwise.
     `decided_on` is the version and the day (ordinal) for which all milestones were last decided. `frozen` names the
     release that could not decide the contract; `deferred` waits meanwhile. `notices` are those about all of it.
     `claims` is what it claims of each invoice number (rule D8); the value is replaced, never changed in place.

@@ -8,8 +8,6 @@ from zoneinfo import ZoneInfo
 
 from msgspec import UNSET
 
-from contracts_schema import facts as f
-
 ENDS = {"evidence.removed": "evidence.attached", "sign_off.withdrawn": "sign_off.given",
         "dispute.resolved": "dispute.opened", "hold.lifted": "hold.placed"}  # fmt: skip
 NAMED_BY = {
@@ -18,6 +16,9 @@ NAMED_BY = {
     "compliance.document": ("name",), "command.acknowledged": ("command_id",), "payment.made": ("payment",),
     "hold.observed": ("invoice", "holder"), "invoice.received": ("number", "supplier", "business_unit"),
 }  # fmt: skip
+CONTRACT_WIDE = {"compliance.document", "hold.placed", "hold.lifted", "dispute.opened", "dispute.resolved",
+                 "reason.waived", "message.unreadable", "message.redriven", "document.renewed",
+                 "invoice.claimed_elsewhere", "commands.adopted", "contract.registered"}  # fmt: skip
 
 
 NOBODY = {}  # heirs of replaced milestones, where there are none
@@ -91,7 +92,7 @@ def homes(fact, plan, heirs=NOBODY):
     stays = kind_of(fact) in ("hold.placed", "dispute.opened")
     if address.contract is not None and address.milestone is not None:
         return (address.milestone,) if address.milestone in every else heirs.get(address.milestone, ()) if stays else ()
-    if address.contract is not None and fact.kind in f.CONTRACT_WIDE:
+    if address.contract is not None and fact.kind in CONTRACT_WIDE:
         return every
     found = candidates(address, fact.kind, fact.body, plan)
     return found if len(found) == 1 else heirs.get(subject(fact), ()) if stays else ()
@@ -103,7 +104,7 @@ def candidates(address, kind, body, plan):
     if address.contract is not None:
         if address.milestone is not None:
             return tuple(m.id for m in plan.milestones if m.id == address.milestone)
-        wide = kind in f.CONTRACT_WIDE or kind is None
+        wide = kind in CONTRACT_WIDE or kind is None
         return tuple(m.id for m in plan.milestones if wide or can_take(m, kind, body))
     for key in address.keys:
         claiming = tuple(m.id for m in plan.milestones if key in m.refs.get(address.source, ()))

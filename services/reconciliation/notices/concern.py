@@ -13,7 +13,8 @@ from services.reconciliation.state import Slot
 
 Since = Mapping[str, int]  # since when (µs) each reason, `~conflict` and `!exception` stands
 
-CONTRACT_WIDE = frozenset({"hold.placed", "dispute.opened", "compliance.document"})
+# Kinds that bring one notice about the whole contract where they name no milestone.
+_TOLD_OF_THE_CONTRACT = frozenset({"hold.placed", "dispute.opened", "compliance.document"})
 POSSIBLE, LIKELY, HAPPENED = 0, 1, 2
 
 
@@ -69,9 +70,7 @@ def is_shared(slot: Slot, index: Index) -> bool:
     """Whether the fact is about the contract, or about several of its milestones: people are told of it once."""
     address = slot.address
     if address.milestone is not None:
-        return (
-            address.milestone not in index.milestones
-        )  # what stands on a milestone that was replaced, stands on its heirs
+        return address.milestone not in index.milestones  # of one that was replaced: it stands on all of its heirs
     if slot.kind == "message.unreadable":
         return len(index.doubtful(address)) > 1
-    return address.contract is not None and slot.kind in CONTRACT_WIDE
+    return address.contract is not None and slot.kind in _TOLD_OF_THE_CONTRACT
