@@ -9,6 +9,7 @@ PUT  /invoices/ID/lines/LINE/hold         {"held": true} blocks the line, {"held
 
 from __future__ import annotations
 
+import logging
 import unicodedata
 from collections.abc import Sequence
 from datetime import date
@@ -18,12 +19,14 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
-from connectors.finance.web import Web, WebSettings
+from connectors.finance.web import Web, WebSettings, without_accounts
 from contracts_schema.errors import ConfigurationError, TransientError
 from contracts_schema.money import parse_amount
 from contracts_schema.payables import Bill, Called, Holder, Payable
 
 PAGE = 200
+PAGES_MOST = 20
+log = logging.getLogger(__name__)
 _Kind = TypeVar("_Kind")
 
 
@@ -57,9 +60,9 @@ class Invoice(Struct, frozen=True):
 
 
 class Page(Struct, frozen=True):
-    """A page of invoices, and behind which id the next one starts."""
+    """A page of invoices, each of the shape `Invoice`, and behind which id the next one starts."""
 
-    invoices: tuple[Invoice, ...]
+    invoices: tuple[Any, ...]
     next: str | None = None
 
 
@@ -88,18 +91,31 @@ class HttpFinance:
 
     async def find(self, number: str) -> Sequence[Bill]:
         """Every invoice with this number, of whichever supplier."""
-        page = await self._page({"number": number})
-        return [bill for bill in await self._bills(page.invoices) if bill.number == number]
+        found: list[object] = []
+        asked = {"number": number}
+        for _ in range(PAGES_MOST):  # one page by contract; of two invoices on two pages one alone would look meant
+            page = await self._page(asked)
+            found += page.invoices
+            if page.next is None:
+                return [bill for bill in await self._bills(found) if bill.number == number]
+            asked["after"] = page.next
+        raise TransientError(f"finance has more than {PAGES_MOST} pages of invoices with one number")
 
     async def get(self, bill: str) -> Bill | None:
         """One invoice by id."""
         found = await self._web.read(f"invoices/{quote(bill, safe='')}")
-        return None if found is None else (await self._bills([_read(found, Invoice)]))[0]
+        return None if found is None else (await self._bills([found]))[0]
 
     async def open_bills(self, after: str | None) -> tuple[Sequence[Bill], str | None]:
-        """A page of open invoices."""
+        """A page of open invoices; one that cannot be understood is passed over, so that all others are seen."""
         page = await self._page({"state": "open", "limit": PAGE, **({"after": after} if after else {})})
-        return await self._bills(page.invoices), page.next
+        user, bills = await self._who(), []
+        for one in page.invoices:
+            try:
+                bills.append(_bill(one, user))
+            except TransientError as fault:
+                log.warning("an open invoice is passed over: %s", fault)
+        return bills, page.next
 
     async def block(self, bill: Bill, line: str) -> Called:
         """Block a line."""
@@ -116,23 +132,35 @@ class HttpFinance:
     async def _page(self, parameters: dict[str, Any]) -> Page:
         return _read(await self._web.read("invoices", parameters), Page)
 
-    async def _bills(self, invoices: Sequence[Invoice]) -> list[Bill]:
+    async def _bills(self, invoices: Sequence[object]) -> list[Bill]:
+        """Each invoice once, as it was answered last."""
+        user = await self._who()
+        return list({bill.id: bill for bill in [_bill(one, user) for one in invoices]}.values())
+
+    async def _who(self) -> str:
         if self._user is None:
             await self.check()
-        try:
-            return [_bill(invoice, self._user or "") for invoice in invoices]
-        except ValueError as fault:
-            raise TransientError(f"finance: {fault}") from None
+        return self._user or ""
 
 
 def _read(value: object, kind: type[_Kind]) -> _Kind:
     try:
         return msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError as fault:
-        raise TransientError(f"finance answers what the contract does not know: {fault}") from None
+        sentence = without_accounts(str(fault))
+        raise TransientError(f"finance answers what the contract does not know: {sentence}") from None
 
 
-def _bill(invoice: Invoice, user: str) -> Bill:
+def _bill(answered: object, user: str) -> Bill:
+    """The invoice in an answer. Raises TransientError where it is none."""
+    invoice = _read(answered, Invoice)
+    try:
+        return _understood(invoice, user)
+    except ValueError as fault:
+        raise TransientError(f"finance: invoice {invoice.id[:80]!r}: {without_accounts(str(fault))}") from None
+
+
+def _understood(invoice: Invoice, user: str) -> Bill:
     number = unicodedata.normalize("NFC", invoice.number).strip() if invoice.number else None
     return Bill(
         id=invoice.id, number=number, suppliers=invoice.suppliers, currency=invoice.currency,

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from connectors.finance.web import Web, WebSettings
@@ -17,6 +19,7 @@ from contracts_schema.payables import Bill, Called
 from mappers.finance import tryton as mapper
 
 PAGE = 100
+log = logging.getLogger(__name__)
 
 
 class TrytonFinance:
@@ -55,11 +58,11 @@ class TrytonFinance:
         return found[0] if found else None
 
     async def open_bills(self, after: str | None) -> tuple[Sequence[Bill], str | None]:
-        """A page of posted supplier invoices, by id."""
+        """A page of posted supplier invoices, by id; one that cannot be understood is passed over."""
         domain = mapper.open_after(int(after or 0))
         documents = await self._search(mapper.MODEL, domain, mapper.FIELDS, limit=PAGE)
         following = str(documents[-1]["id"]) if len(documents) == PAGE else None
-        return await self._bills(documents), following
+        return await self._bills(documents, passing_over=True), following
 
     async def block(self, bill: Bill, line: str) -> Called:  # noqa: ARG002 -- a line is known by itself
         """Press `payment_block`. Draft payments of the line are deleted by it."""
@@ -72,21 +75,28 @@ class TrytonFinance:
     async def _press(self, line: str, button: str) -> Called:
         return await self._web.change("POST", f"rest/model/{mapper.LINE}/{int(line)}/{button}", {})
 
-    async def _bills(self, documents: Sequence[dict[str, Any]]) -> list[Bill]:
+    async def _bills(self, documents: Sequence[dict[str, Any]], *, passing_over: bool = False) -> list[Bill]:
         """Invoices with who pressed which button of their lines.
 
         Raises:
-            TransientError: one of them cannot be understood; nothing is done on half of the truth.
+            TransientError: one of them cannot be understood, and none is to be passed over.
         """
         if self._user is None:
             await self.check()
         lines = mapper.line_numbers(documents)
-        log = await self._search(mapper.LOG, mapper.presses_of(lines), mapper.LOG_FIELDS) if lines else []
-        try:
-            presses = mapper.last_presses(log)
-            return [mapper.bill(document, presses, self._user or "") for document in documents]
-        except ValueError as fault:
-            raise TransientError(f"Tryton: {fault}; may the gate's user read it?") from None
+        pressed = await self._search(mapper.LOG, mapper.presses_of(lines), mapper.LOG_FIELDS) if lines else []
+        bills = []
+        with _understanding():
+            presses = mapper.last_presses(pressed)
+        for document in documents:
+            try:
+                with _understanding():
+                    bills.append(mapper.bill(document, presses, self._user or ""))
+            except TransientError as fault:
+                if not passing_over:
+                    raise
+                log.warning("an open invoice is passed over: %s", fault)
+        return bills
 
     async def _search(
         self, model: str, domain: list[Any], fields: Sequence[str], limit: int | None = None
@@ -99,6 +109,14 @@ class TrytonFinance:
         if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
             raise ConfigurationError([f"Tryton: {model} is answered with what is no list; check url"])
         return found
+
+
+@contextmanager
+def _understanding() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as fault:
+        raise TransientError(f"Tryton: {fault}; may the gate's user read it?") from None
 
 
 def _packed(value: object) -> str:

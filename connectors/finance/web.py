@@ -176,4 +176,9 @@ def _sentence(raw: bytes, secret: str) -> str:
     if not isinstance(message, str):
         return ""
     known = message[:2000].replace(secret, "***") if secret else message[:2000]
-    return f": {_account.sub('***', known)[:200]}"
+    return f": {without_accounts(known)[:200]}"
+
+
+def without_accounts(text: str) -> str:
+    """The text with `***` in the place of numbers of bank accounts."""
+    return _account.sub("***", text)

@@ -27,7 +27,7 @@ class Allocation(NamedTuple):
 def allocate(bill: Bill, payable: int) -> Allocation:
     """The lines that may be paid when `payable` minor units of the invoice's net may."""
     allowed = budget(bill, payable)
-    left = allowed
+    left, whole = allowed, payable >= bill.net
     free: list[str] = []
     late: list[Payable] = []
     for line in sorted((p for p in bill.lines if p.state != "open"), key=_leaves_first):
@@ -37,13 +37,14 @@ def allocate(bill: Bill, payable: int) -> Allocation:
         if line.gross > left:
             break
         free.append(line.id)
-        left -= line.gross
+        left -= line.gross if whole else max(0, line.gross)  # what is owed to us may never be taken off the payment
     return Allocation(allowed, frozenset(free), tuple(late), left)
 
 
 def budget(bill: Bill, payable: int) -> int:
-    """`floor(gross * payable / net)`, never more than the gross; nothing of a credit note."""
-    if bill.net <= 0 or payable <= 0:
+    """`floor(gross * payable / net)`, never more than the gross; nothing of a credit note, nor where two lines have one
+    id, since nobody knows which of them a call would free."""
+    if bill.net <= 0 or payable <= 0 or len({line.id for line in bill.lines}) < len(bill.lines):
         return 0
     return bill.gross * min(payable, bill.net) // bill.net
 

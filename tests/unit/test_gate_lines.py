@@ -61,6 +61,9 @@ ALLOCATIONS = [
     ("what is paid goes off first", [line(1, 50, 1), line(2, 50, 2, state="paid")], 100, 50, (50, {"2"}, (), 0)),
     ("what leaves goes off first", [line(1, 50, 1), line(2, 50, 2, state="in_payment")], 100, 50, (50, {"2"}, (), 0)),
     ("too late", [line(1, 100, state="in_payment")], 100, 40, (40, set(), ("1",), 0)),
+    ("what is owed to us makes no other line fit", [line(1, -50), line(2, 100)], 50, 25, (25, {"1"}, (), 25)),
+    ("what is owed to us counts where all may be paid", [line(1, -50), line(2, 100)], 50, 50, (50, {"1", "2"}, (), 0)),
+    ("two lines of one id", [line(1, 50), line(1, 50, 2)], 100, 50, (0, set(), (), 0)),
     ("a credit note", [line(1, -100)], -100, 0, (0, {"1"}, (), 100)),
 ]
 
