@@ -114,6 +114,7 @@ class Desk:
 
     async def turn(self):
         """Let the gate act once on everything that is due, and publish what it says."""
+        await self.gate.watch()
         await self.gate.act()
         while await self.gate.answer():
             pass

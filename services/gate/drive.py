@@ -31,7 +31,7 @@ from services.gate.memory import (
 )
 from services.gate.ports import Finance, Look, Wanted
 from services.gate.remember import remembered, sightings
-from services.gate.steps import Order, Outlook, Step, outlooks, steps
+from services.gate.steps import Order, Outlook, Step, outlooks, steps, subject_of
 
 log = logging.getLogger(__name__)
 
@@ -105,9 +105,9 @@ class Driver:
         ]
 
     async def _bring(self, look: Look, subject: str, orders: Sequence[Order], memory: InvoiceMemory) -> Sight:
-        before = await self._read(subject)
+        before = await self._read(subject, memory)
         called: dict[str, dict[str, Called]] = {}
-        wanted = await self._outlooks(before, orders)
+        wanted = await self._outlooks(before, orders, memory)
         for outlook in wanted:
             kept = memory.bills.get(outlook.bill.id, BillMemory())
             done = await self._call(look, outlook, steps(outlook, kept, reassert=self._manner.reassert))
@@ -117,22 +117,28 @@ class Driver:
             return Sight(wanted, shown, called)
         try:
             failpoint("call.after")
-            after = await self._read(subject)
+            after = await self._read(subject, memory)
         except (TransientError, ConfigurationError) as silent:
             return Sight(wanted, shown, _in_doubt(called, str(silent)))
         failpoint("look.read_back")
-        return Sight(await self._outlooks(after, orders), shown, called)
+        return Sight(await self._outlooks(after, orders, memory), shown, called)
 
-    async def _read(self, subject: str) -> Sequence[Bill]:
+    async def _read(self, subject: str, memory: InvoiceMemory) -> Sequence[Bill]:
+        """The invoices of a subject, also those in hand that bear another number by now."""
         kind, _, name = subject.partition(":")
-        if kind == "n":
-            return await self._finance.find(name)
-        found = await self._finance.get(name)
-        return [found] if found else []
+        found = list(await self._finance.find(name)) if kind == "n" else []
+        strays = _in_hand(memory) if kind == "n" else {name}
+        for number in sorted(strays - {bill.id for bill in found}):
+            bill = await self._finance.get(number)
+            if bill is not None and (kind == "i" or not await self._wanted.listed({subject_of(bill)})):
+                found.append(bill)
+        return found
 
-    async def _outlooks(self, bills: Sequence[Bill], orders: Sequence[Order]) -> list[Outlook]:
+    async def _outlooks(self, bills: Sequence[Bill], orders: Sequence[Order], memory: InvoiceMemory) -> list[Outlook]:
         claimed = await claimants(self._wanted, bills, self._manner.sources)
-        return outlooks(bills, orders, claimed, holds_unclaimed=self._manner.holds_unclaimed)
+        gone = [kept.gone for kept in memory.bills.values() if kept.gone is not None]
+        concerned = _in_hand(memory).union(claimed)
+        return outlooks(bills, orders, concerned, holds_unclaimed=self._manner.holds_unclaimed, gone=gone)
 
     async def _call(self, look: Look, outlook: Outlook, wanted: Sequence[Step]) -> dict[str, Called]:
         """Make the calls, one after the other, until one is not answered."""
@@ -257,6 +263,11 @@ def orders_of(memory: ContractMemory, contract: str, milestone: str, subject: st
     return [Order(contract, milestone, kept, wish, memory.payable(kept, wish)) for wish in found if kept]
 
 
+def _in_hand(memory: InvoiceMemory) -> set[str]:
+    """Invoices of which the gate has freed or blocked a line: no command need name them any more."""
+    return {number for number, kept in memory.bills.items() if kept.freed or kept.held}
+
+
 async def claimants(
     wanted: Wanted, bills: Sequence[Bill], sources: Sequence[str]
 ) -> dict[str, tuple[str, ...]]:  # fmt: skip
@@ -280,7 +291,7 @@ def _findings(outlook: Outlook, kept: BillMemory) -> list[str]:
     bill = outlook.bill
     found = []
     if kept.unclaimed:
-        found.append(f"{bill.id}: unclaimed: under a key of a contract, and no command names it")
+        found.append(f"{bill.id}: unclaimed: it concerns a contract, and no command names it")
     if kept.lifted:
         found.append(f"{bill.id}: lifted: our block of lines {', '.join(kept.lifted)} was taken away by hand or lapsed")
     return found

@@ -53,7 +53,7 @@ def _at(outlook: Outlook, memory: BillMemory) -> Iterator[Difference]:
     """Everything about one invoice, whatever was answered."""
     bill = outlook.bill
     if memory.unclaimed:
-        yield _one(K.UNCLAIMED, outlook, "under a key of a contract, and no command names it", bill.lines)
+        yield _one(K.UNCLAIMED, outlook, "it concerns a contract, and no command names it", bill.lines)
     lifted = [p for p in bill.lines if p.id in memory.lifted]
     if lifted:
         yield _one(
@@ -74,7 +74,7 @@ def _ordered(outlook: Outlook, memory: BillMemory) -> Iterator[Difference]:
     elif memory.net is not None and memory.net != bill.net:
         yield _amended(outlook, memory.net)
     if outlook.ambiguous:
-        yield _one(K.AMBIGUOUS, outlook, "several open invoices bear this number; all of them are held", bill.lines)
+        yield _one(K.AMBIGUOUS, outlook, "several invoices bear this number; none that is open is freed", bill.lines)
     elif outlook.allocation.left > 0 and _open(outlook):
         yield _split(outlook)
     theirs = [p for p in bill.lines if p.blocked and p.holder == "other" and p.state == "open"]

@@ -70,7 +70,7 @@ def _paid_outside(outlook: Outlook, order: Order, memory: BillMemory) -> Result 
     """A release for what has left already, without a release of ours."""
     lines = outlook.bill.lines
     gone = bool(lines) and all(p.state != "open" for p in lines)
-    if order.payable <= 0 or not gone or any(p.id in memory.freed for p in lines):
+    if order.payable <= 0 or not gone or any(p.id in memory.freed or p.lifted_by == "ours" for p in lines):
         return None
     return Result("rejected", f"{OUTSIDE}: its payment had left, or could not be stopped, before it was released")
 
@@ -95,7 +95,7 @@ def _not_to_be_freed(outlook: Outlook, order: Order) -> Result | None:
     if wish.payable <= 0:
         return None
     if outlook.ambiguous:
-        return Result("waiting", "several open invoices bear this number; which one is meant is not to be guessed")
+        return Result("waiting", "several invoices bear this number; which one is meant is not to be guessed")
     if wish.currency != bill.currency:
         return Result("waiting", f"finance has it in {bill.currency}, the command in {wish.currency}")
     if order.payable < wish.payable:

@@ -25,6 +25,7 @@ from services.gate.scan import Scan
 from services.ports import Feed, Publisher
 
 log = logging.getLogger(__name__)
+BEATS_MOST = 60  # a turn that takes longer hangs
 
 
 class Signs(Protocol):
@@ -60,6 +61,7 @@ class Pace(Struct, frozen=True):
     at_once: int = 4
     back_off_s: float = 0.5
     back_off_most_s: float = 30
+    beat_s: float = 10
 
 
 class Tenure:
@@ -129,7 +131,7 @@ class Gate:
         Raises:
             ConfigurationError: the set-up is at fault; nothing is lost.
         """
-        turns: tuple[Turn, ...] = (self.keep, self.take_in, self.act, self.answer)
+        turns: tuple[Turn, ...] = (self.keep, self.take_in, self.act, self.watch, self.answer)
         loops = [asyncio.create_task(self._over_and_over(turn)) for turn in turns]
         try:
             await asyncio.wait(loops, return_when=asyncio.FIRST_EXCEPTION)
@@ -153,10 +155,22 @@ class Gate:
         """Look at what is due, while the finance system is ours; whether there was anything."""
         if not self.tenure.may_act() or not await self._is_informed():
             return False
-        await self._scan_now_and_then()
         due = await self._wanted.due(self.pace.at_once)
         _raise_first(await asyncio.gather(*(self._look(task.subject) for task in due), return_exceptions=True))
         return bool(due)
+
+    async def watch(self) -> bool:
+        """Walk through what is open, while the finance system is ours and as often as is wanted. However long finance
+        takes over that, no hold waits for it."""
+        now = time.monotonic()
+        if now - self._scanned_at < self.pace.scan_s or not self.tenure.may_act() or not await self._is_informed():
+            return False
+        self._scanned_at = now
+        try:
+            return await self._scan.walk() > 0
+        except (TransientError, ConfigurationError) as silent:
+            log.warning("%s: what is open cannot be read: %s", self.tenure.name, silent)
+            return False
 
     async def answer(self) -> bool:
         """Publish the answers that wait; whether there were any."""
@@ -181,22 +195,12 @@ class Gate:
             log.warning("%s: %s", subject, fault)
             await asyncio.sleep(self.pace.back_off_s)
 
-    async def _scan_now_and_then(self) -> None:
-        now = time.monotonic()
-        if now - self._scanned_at < self.pace.scan_s:
-            return
-        self._scanned_at = now
-        try:
-            await self._scan.walk()
-        except (TransientError, ConfigurationError) as silent:
-            log.warning("%s: what is open cannot be read: %s", self.tenure.name, silent)
-
     async def _over_and_over(self, turn: Turn) -> None:
         """Run one of the loops; back off while something does not answer, rest while there is nothing to do."""
         pause_s, loop = self.pace.back_off_s, f"{self.tenure.name} {turn.__name__}"
         while not self._stopping.is_set():
             try:
-                worked = await turn()
+                worked = await self._patiently(turn, loop)
                 pause_s = self.pace.back_off_s
                 self._sign(loop, None)
                 if not worked:
@@ -206,6 +210,20 @@ class Gate:
                 self._sign(loop, str(fault))
                 await self._rest(pause_s)
                 pause_s = min(pause_s * 2, self.pace.back_off_most_s)
+
+    async def _patiently(self, turn: Turn, loop: str) -> bool:
+        """Take a turn, and say meanwhile that the loop moves: all it waits for has a deadline, and a gate started anew
+        mends no finance system that is slow."""
+        task = asyncio.ensure_future(turn())
+        try:
+            for _ in range(BEATS_MOST):
+                if (await asyncio.wait({task}, timeout=self.pace.beat_s))[0]:
+                    break
+                if self._signs is not None:
+                    self._signs.beat(loop)
+            return await task
+        finally:
+            task.cancel()
 
     def _sign(self, loop: str, fault: str | None) -> None:
         """Say that a loop moves, and whether what it needs answers."""

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 
 from contracts_schema.drift import Difference
+from contracts_schema.payables import Bill
 
 State = Literal["applied", "already_applied", "waiting", "rejected", "superseded", "unknown"]
 FINAL: frozenset[State] = frozenset({"applied", "already_applied", "rejected", "superseded"})
@@ -88,6 +89,7 @@ class BillMemory(Struct):
     `held`: line to the orders under which our block was last confirmed; `freed`: lines seen free while they might be
     paid; `lifted`: lines whose block somebody else took away, told once; `told`: what was last said of each holder.
     `net`: the invoice's net (minor units) when a line of it was first seen free under the orders `net_mark`.
+    `gone`: the invoice as it was seen last with a payment that left, or could not be stopped, after we had released it.
     """
 
     held: dict[str, str] = {}
@@ -98,6 +100,7 @@ class BillMemory(Struct):
     unclaimed: bool = False
     net: int | None = None
     net_mark: str = ""
+    gone: Bill | None = None
 
 
 class InvoiceMemory(Struct):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from contracts_schema.payables import Called, CallState, Holder
+from contracts_schema.payables import Bill, Called, CallState, Holder
 from services.gate.memory import BillMemory
 from services.gate.steps import Outlook, is_lifted
 
@@ -38,7 +39,7 @@ def remembered(outlook: Outlook, memory: BillMemory, called: dict[str, Called]) 
             held.pop(line.id, None)
             lifted.discard(line.id)
             done = line.id in called and called[line.id].state is not CallState.REFUSED
-            if line.state == "open" or done:
+            if line.state == "open" or done or line.lifted_by == "ours":  # killed after the call, it would not know
                 freed.add(line.id)
     unclaimed = not outlook.orders and outlook.claimed and outlook.bill.state == "open" and outlook.bill.gross > 0
     net = memory.net if memory.net_mark == outlook.mark else None
@@ -46,8 +47,15 @@ def remembered(outlook: Outlook, memory: BillMemory, called: dict[str, Called]) 
         net = outlook.bill.net
     return replace(
         memory, held=held, freed=sorted(freed), lifted=sorted(lifted), unclaimed=unclaimed, net=net,
-        net_mark=outlook.mark,
+        net_mark=outlook.mark, gone=_gone(outlook.bill, freed, memory.gone),
     )  # fmt: skip
+
+
+def _gone(bill: Bill, freed: Collection[str], before: Bill | None) -> Bill | None:
+    """The invoice where a payment of a freed line has left, or had left before it was cancelled."""
+    if any(line.state != "open" and line.id in freed for line in bill.lines):
+        return replace(bill, lines=())
+    return before if bill.state == "cancelled" else None
 
 
 def sightings(outlook: Outlook, memory: BillMemory) -> list[Seen]:

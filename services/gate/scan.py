@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from contracts_schema.errors import TransientError
 from contracts_schema.payables import Bill
 from services.gate.drive import claimants
-from services.gate.fence import normal
 from services.gate.ports import Finance, Wanted
+from services.gate.steps import subject_of
 
 
 class Seen(NamedTuple):
@@ -40,13 +41,17 @@ class Scan:
         """
         seen: dict[str, Seen] = {}
         after: str | None = None
+        begun: set[str] = set()
         while True:
             bills, after = await self._finance.open_bills(after)
             seen.update(await self._concerns(bills))
             if after is None:
                 break
+            if after in begun:
+                raise TransientError("finance gives the same page of open invoices again and again")
+            begun.add(after)
         changed = [now for number, now in seen.items() if self._seen.get(number) != now]
-        gone = [was for number, was in self._seen.items() if number not in seen]
+        gone = [was for number, was in self._seen.items() if _is_gone(was, seen.get(number))]
         due = {subject_of(one.bill) for one in (*changed, *gone) if one.claimed or one.listed}
         if due:
             await self._wanted.wake(due)
@@ -60,6 +65,6 @@ class Scan:
         return {bill.id: Seen(bill, claimed.get(bill.id, ()), subject_of(bill) in listed) for bill in bills}
 
 
-def subject_of(bill: Bill) -> str:
-    """What an invoice is looked at under: its number, or its id where it has none."""
-    return f"n:{normal(bill.number)}" if bill.number else f"i:{bill.id}"
+def _is_gone(was: Seen, now: Seen | None) -> bool:
+    """Whether it is open no more, or bears another number than before."""
+    return now is None or subject_of(now.bill) != subject_of(was.bill)

@@ -7,11 +7,12 @@ taken away by hand is not blocked again under the same orders, unless the policy
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from contracts_schema.payables import Bill, Payable
 from mappers.finance.allocation import Allocation, allocate
+from services.gate.fence import normal
 from services.gate.memory import BillMemory, Kept, Wish
 
 UNCLAIMED = "unclaimed"
@@ -37,8 +38,8 @@ class Step(NamedTuple):
 class Outlook(NamedTuple):
     """One invoice, everything that is wanted of it, and how its lines should be.
 
-    `stopped`: lines that must be blocked. `orders` is empty where no command names it; `claimed` says that it is under
-    a key of a registered contract; `ambiguous` that the command's invoice is one of several open ones.
+    `stopped`: lines that must be blocked. `orders` is empty where no command names it; `claimed` says that it concerns
+    a contract all the same; `ambiguous` that the command may mean another invoice.
     """
 
     bill: Bill
@@ -50,6 +51,11 @@ class Outlook(NamedTuple):
     ambiguous: bool = False
 
 
+def subject_of(bill: Bill) -> str:
+    """What an invoice is looked at under: its number, or its id where it has none."""
+    return f"n:{normal(bill.number)}" if bill.number else f"i:{bill.id}"
+
+
 def matches(bill: Bill, wish: Wish) -> bool:
     """Whether a command means this invoice: number, supplier (any common identifier) and business unit (rule C3)."""
     same_unit = wish.unit is None or bill.business_unit is None or wish.unit == bill.business_unit
@@ -57,19 +63,19 @@ def matches(bill: Bill, wish: Wish) -> bool:
 
 
 def outlooks(
-    bills: Sequence[Bill], orders: Sequence[Order], claimed: Mapping[str, tuple[str, ...]], *, holds_unclaimed: bool
+    bills: Sequence[Bill], orders: Sequence[Order], claimed: Collection[str], *, holds_unclaimed: bool,
+    gone: Sequence[Bill] = (),
 ) -> list[Outlook]:  # fmt: skip
-    """How each of these invoices should be. `claimed`: invoices under a key of a registered contract, by whom.
+    """How each of these invoices should be. `claimed`: invoices that concern a contract although no command may name
+    them; `gone`: invoices that were paid under a release of ours, as they were then.
 
-    Where several open invoices fit one order, the one that the command names by id is meant; where none is, all of them
-    are held: which one may be paid is not to be guessed.
+    Where several invoices fit one order, the one that the command names by id is meant; where none is, all that are
+    open are held: which one may be paid is not to be guessed. What one invoice was paid for pays no other one.
     """
     made = []
     for bill in bills:
         mine = tuple(order for order in orders if matches(bill, order.wish))
-        rivals = [b for b in bills if b.id != bill.id and b.state == "open" and _share_an_order(b, mine)]
-        named = any(bill.id in order.wish.ids for order in mine)
-        doubtful = bool(rivals) and not (named and not any(_is_named(b, mine) for b in rivals))
+        doubtful = _is_doubtful(bill, mine, bills, gone)
         wanted = _outlook(bill, mine, stop=bool(mine) or (holds_unclaimed and bill.id in claimed), doubtful=doubtful)
         made.append(wanted._replace(claimed=bill.id in claimed))
     return made
@@ -106,6 +112,14 @@ def _outlook(bill: Bill, orders: tuple[Order, ...], *, stop: bool, doubtful: boo
     allocation = allocate(bill, 0 if ambiguous else payable)
     stopped = frozenset(p.id for p in bill.lines if stop and p.id not in allocation.free and p.gross > 0)
     return Outlook(bill, orders, allocation, stopped, mark(orders), ambiguous=ambiguous)
+
+
+def _is_doubtful(bill: Bill, orders: Sequence[Order], bills: Sequence[Bill], gone: Sequence[Bill]) -> bool:
+    """Whether another invoice may be the one that these orders mean."""
+    if any(_share_an_order(b, orders) for b in gone if b.id != bill.id):
+        return True
+    rivals = [b for b in bills if b.id != bill.id and b.state != "cancelled" and _share_an_order(b, orders)]
+    return bool(rivals) and (not _is_named(bill, orders) or any(_is_named(b, orders) for b in rivals))
 
 
 def _share_an_order(bill: Bill, orders: Sequence[Order]) -> bool:
