@@ -1,4 +1,4 @@
-"""What Milepost says: commands, decision records and snapshots, in the form in which they go over the wire (§4)."""
+"""What Milepost says: commands, decision records and snapshots, in the form in which they go over the wire."""
 
 from __future__ import annotations
 

@@ -66,5 +66,5 @@ class Difference(Struct, frozen=True):
 
 
 def place(contract: str, milestone: str) -> str:
-    """A milestone as it is written on the command line, with `%` and `/` inside its parts percent-encoded (§3.5)."""
+    """A milestone as it is written on the command line, with `%` and `/` inside its parts percent-encoded."""
     return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in (contract, milestone))

@@ -27,7 +27,7 @@ STATUSES: tuple[Status, ...] = ("notMet", "scheduled", "partiallyMet", "met")  #
 
 
 class Address(Struct, frozen=True, array_like=True):
-    """Where a fact belongs: our own ids, or the keys of the system `source`, most specific first (§3.5)."""
+    """Where a fact belongs: our own ids, or the keys of the system `source`, most specific first."""
 
     contract: str | None = None
     milestone: str | None = None

@@ -1,4 +1,4 @@
-"""Hold reasons and exceptions, in order of precedence (§3.4). Every hold names at least one reason."""
+"""Hold reasons and exceptions, in order of precedence. Every hold names at least one reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The registration document that people write, in YAML or JSON (§3.1): its fields and their plain forms.
+"""The registration document that people write, in YAML or JSON: its fields and their plain forms.
 
 What one field can show is checked here; `registration_faults.py` checks the whole; `registration.py` makes the plan.
 """
@@ -192,7 +192,7 @@ class Amendment(Document):
 
 
 class Registration(Document):
-    """The document of one version of a contract (§3.1)."""
+    """The document of one version of a contract."""
 
     contract: Id
     version: Annotated[StrictInt, Field(ge=1, le=1_000_000)]

@@ -1,4 +1,4 @@
-"""A registration from a template: the template's document with what the house writes over it (§3.1).
+"""A registration from a template: the template's document with what the house writes over it.
 
     field of both, mapping over mapping     merged, field by field
     field of both, anything else            the document's word counts: lists are replaced whole

@@ -127,7 +127,7 @@ def identifier(text: object) -> str:
 
 
 def encode_component(text: str) -> str:
-    """One component of a key: `%` and `/` percent-encoded, so that a slash never parts what is one number (§3.5)."""
+    """One component of a key: `%` and `/` percent-encoded, so that a slash never parts what is one number."""
     return text.replace("%", "%25").replace("/", "%2F")
 
 

@@ -28,7 +28,7 @@ from mappers.xml import parse
 
 MAPPER = 1
 _DOCUMENT_MAX = 200  # characters of a document's identity; longer ones are told apart by their hash
-_COMPONENTS = {"order": (1, 2), "contract": (1,), "project": (1,), "buyer-reference": (1,)}  # §3.5
+_COMPONENTS = {"order": (1, 2), "contract": (1,), "project": (1,), "buyer-reference": (1,)}  # parts of each kind of key
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 

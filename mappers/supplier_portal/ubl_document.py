@@ -197,9 +197,9 @@ def party_identifiers(party: Element) -> tuple[str, ...]:
 class Document:
     """A UBL document with what its header says about where it belongs.
 
-    `place` is the order that the header refers to, `keys` are those of the document as a whole, most specific first
-    (§3.5). What the header states wrongly is kept in `fault`, so that a message that cannot be read still tells as much
-    as possible about whom it concerns (rule A11).
+    `place` is the order that the header refers to, `keys` are those of the document as a whole, most specific first.
+    What the header states wrongly is kept in `fault`, so that a message that cannot be read still tells as much as
+    possible about whom it concerns (rule A11).
     """
 
     def __init__(self, kind: str, root: Element) -> None:

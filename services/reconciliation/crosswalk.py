@@ -1,4 +1,4 @@
-"""The crosswalk: from the address a fact bears to the milestone it belongs to (§3.5). Never a guess."""
+"""The crosswalk: from the address a fact bears to the milestone it belongs to. Never a guess."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from contracts_schema.rows import Rulebook
 
 RULES_VERSION: Final = 3  # raised when the same facts may decide otherwise
 
-# Who is believed about a field unless the contract says otherwise, highest first (§3.2, rule A9).
+# Who is believed about a field unless the contract says otherwise, highest first (rule A9).
 DEFAULT_AUTHORITY: Final[Mapping[str, tuple[str, ...]]] = {
     "completion": ("project",),
     "due": ("project",),

@@ -1,4 +1,4 @@
-"""From the log's words to those that go over the wire: commands and decision records (§4)."""
+"""From the log's words to those that go over the wire: commands and decision records."""
 
 from __future__ import annotations
 

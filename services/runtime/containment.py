@@ -1,4 +1,4 @@
-"""A contract reacts, and what goes wrong stays with it: its neighbours are decided, and nothing is lost (§6)."""
+"""A contract reacts, and what goes wrong stays with it: its neighbours are decided, and nothing is lost."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def _notes(state: State, milestone: str) -> Iterator[str]:
 
 
 def _as_last_said(state: State, name: str, known: MilestoneState, note: str) -> Account:
-    """A milestone that is not decided any more, or cannot be: its last command stands (rule E3, §6)."""
+    """A milestone that is not decided any more, or cannot be: its last command stands (rule E3)."""
     plan = index_of(state.plans[state.in_force].plan).plan
     milestone = next((m for m in plan.milestones if m.id == name), None)
     last, currency = known.last, plan.currency

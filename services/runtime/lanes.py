@@ -1,4 +1,4 @@
-"""From rows of the outbox to records to publish, lane by lane (§4).
+"""From rows of the outbox to records to publish, lane by lane.
 
 Commands and quarantine records were rendered when they were committed. Decision records and notices are rendered from
 the log, and snapshots from the present state, newest per key, so that what many batches changed goes out once.

@@ -1,4 +1,4 @@
-"""What goes out: commands as they are committed, everything else rendered when it is published (§4).
+"""What goes out: commands as they are committed, everything else rendered when it is published.
 
 No record may block its lane, so every one fits. Where one would be too large, lists that only explain (facts, basis,
 conflicts, invoices of a snapshot) are cut to their first hundred, ten, none; the log has all of them. Targets are never
@@ -96,7 +96,7 @@ def command_row(command: Command, topic: str) -> PublishRow:
 
 
 def subject(contract: str, milestone: str) -> str:
-    """`contract/milestone`, with `%` and `/` inside either percent-encoded (§3.5)."""
+    """`contract/milestone`, with `%` and `/` inside either percent-encoded."""
     return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in (contract, milestone))
 
 

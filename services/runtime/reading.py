@@ -78,7 +78,7 @@ class Reader:
         )  # fmt: skip
 
     def _source_of(self, record: Record) -> Source:
-        """The source that a record belongs to: the one its topic is bound to, or the one that its header names (§4)."""
+        """The source that a record belongs to: the one its topic is bound to, or the one that its header names."""
         bound: Sequence[Source] = self._bound.get(record.topic, ())
         if len(bound) == 1 and not record.has(SOURCE_HEADER):
             return bound[0]

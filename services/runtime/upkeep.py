@@ -99,7 +99,7 @@ class Upkeep:
             self._telemetry.event("warning", "sessions that stood still were ended", sessions=ended)
 
     async def thaw(self) -> None:
-        """Wake the contracts that another release could not decide: this one may (§6)."""
+        """Wake the contracts that another release could not decide: this one may."""
         found = [_frozen.decode(state) async for _, state in await self._store.states()]
         frozen = [f for f in found if f.frozen is not None]
         self._telemetry.gauge("milepost_frozen_at_start", len(frozen))

@@ -1,4 +1,4 @@
-"""`CONTRACT` or `CONTRACT/MILESTONE` as people write it, with `%` and `/` inside either percent-encoded (§3.5)."""
+"""`CONTRACT` or `CONTRACT/MILESTONE` as people write it, with `%` and `/` inside either percent-encoded."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class Word:
 
 
 def homes(fact, plan, heirs=NOBODY):
-    """§3.5, A10: the milestones that the fact is about; none while nobody, or more than one, could take it. A hold or
+    """A10: the milestones that the fact is about; none while nobody, or more than one, could take it. A hold or
     dispute of one that was replaced is about its heirs; one whose key tells no more stays where it was (law 4, D7)."""
     address, every = fact.address, tuple(m.id for m in plan.milestones)
     stays = kind_of(fact) in ("hold.placed", "dispute.opened")

@@ -1,4 +1,4 @@
-"""Days are added within the calendar: where time ends, a term ends with it, and no contract freezes (§6)."""
+"""Days are added within the calendar: where time ends, a term ends with it, and no contract freezes."""
 
 from datetime import date
 

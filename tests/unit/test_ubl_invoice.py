@@ -184,7 +184,7 @@ def test_what_every_fact_repeats_is_bounded():
     assert "more than 20 identifiers" in refusal_of(an_invoice(supplier=many)).sentence
 
 
-# Where it belongs (§3.5, F3)
+# Where it belongs (F3)
 
 
 def test_keys_go_from_the_line_to_the_buyers_reference():

@@ -163,7 +163,7 @@ def is_contract_wide(slot):
 
 
 def places(plan, slot):
-    """The milestones at which a word stands (§3.5, rule A10); a doubt stands at all that it may be about (rule A11)."""
+    """The milestones at which a word stands (rule A10); a doubt stands at all that it may be about (rule A11)."""
     contract, milestone, source, keys = slot.address
     names = [m["id"] for m in plan["milestones"]]
     doubt = slot.kind in ("message.unreadable", "message.redriven")

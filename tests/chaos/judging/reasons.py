@@ -1,4 +1,4 @@
-"""The judge's own model, part two: which reasons must hold a milestone (§3.4, rules B to D), from what is known.
+"""The judge's own model, part two: which reasons must hold a milestone (rules B to D), from what is known.
 
 Judged here, in every decision, both ways (missing, or held without cause): see `JUDGED`. Judged one way, at releases
 (doubts.py): `NOT_IN_FORCE`, `SOURCE_UNREADABLE`, `SOURCE_CONTRADICTS_ITSELF` (numbered facts), `DUTIES_NOT_SEPARATED`,

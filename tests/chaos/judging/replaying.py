@@ -57,7 +57,7 @@ def _replayed(contract, rows, books):
 
 
 def _sums(contract, row, decision, before, last):
-    """What needs no model: held, released and the commands' own rules (§3.3, E1, law 6)."""
+    """What needs no model: held, released and the commands' own rules (rule E1, law 6)."""
     where = f"{decision.milestone}, revision {row.revision}"
     codes = {reason[0] for reason in decision.reasons}
     if decision.released < before and last is not None:

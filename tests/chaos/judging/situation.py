@@ -2,7 +2,7 @@
 
 from judging.dates import day_of
 
-# Who is believed unless the contract says otherwise, highest first (§3.2).
+# Who is believed unless the contract says otherwise, highest first.
 AUTHORITY = {
     "completion": ["project"], "received": ["erp"], "invoice": ["finance", "erp", "supplier_portal"],
     "evidence": ["operator", "supplier_portal"], "sign_off": ["operator"], "hold": ["operator"],
