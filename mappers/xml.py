@@ -44,6 +44,14 @@ _ONE_BYTE = frozenset(  # a byte for each character, those of ASCII as in ASCII:
 )
 
 
+class TooManyElements(ValueError):
+    """A document of more elements than are read; `root` is the tag of its root."""
+
+    def __init__(self, sentence: str, root: str) -> None:
+        super().__init__(sentence)
+        self.root = root
+
+
 class _Growth:
     """Target of the parser: builds the tree while it stays within bounds, and remembers why it stopped.
 
@@ -52,6 +60,8 @@ class _Growth:
 
     def __init__(self) -> None:
         self.refused: str | None = None
+        self.root = ""
+        self.crowded = False
         self._builder = etree.TreeBuilder()
         self._depth = 0
         self._elements = 0
@@ -59,13 +69,15 @@ class _Growth:
     def start(self, tag: str, attributes: dict[str | bytes, str | bytes]) -> None:
         self._depth += 1
         self._elements += 1
+        self.root = self.root or tag
         if self._depth > DEPTH_MAX:
             self._refuse(f"elements nest deeper than {DEPTH_MAX}")
         if self._elements > ELEMENTS_MAX:
+            self.crowded = True
             self._refuse(f"there are more than {ELEMENTS_MAX} elements")
         if len(attributes) > ATTRIBUTES_MAX:
             self._refuse(f"an element has more than {ATTRIBUTES_MAX} attributes")
-        if any(len(name) > NAME_MAX for name in (tag, *attributes)):
+        if len(tag) > NAME_MAX or (attributes and any(len(name) > NAME_MAX for name in attributes)):
             self._refuse(f"a name is longer than {NAME_MAX} characters")  # it would be repeated by every child
         self._builder.start(tag, attributes)
 
@@ -92,6 +104,7 @@ def parse(value: bytes) -> Element:
     without comments and processing instructions.
 
     Raises:
+        TooManyElements: it has more elements than are read.
         ValueError: too large, too deep, another encoding, a DOCTYPE, or not well-formed.
     """
     if len(value) > BYTES_MAX:
@@ -110,7 +123,8 @@ def parse(value: bytes) -> Element:
     try:
         root: Element = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError):
-        raise ValueError(growth.refused or _malformed(parser)) from None
+        sentence = growth.refused or _malformed(parser)
+        raise (TooManyElements(sentence, growth.root) if growth.crowded else ValueError(sentence)) from None
     if len(parser.error_log.filter_from_errors()):  # a prefix that stands for no namespace is not fatal to the parser
         raise ValueError(_malformed(parser))
     return root

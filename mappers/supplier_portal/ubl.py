@@ -24,7 +24,7 @@ from mappers.statements import Part
 from mappers.supplier_portal import ubl_delivery, ubl_invoice, ubl_order
 from mappers.supplier_portal import ubl_document as ubl
 from mappers.supplier_portal.ubl_document import Document, Keys
-from mappers.xml import parse
+from mappers.xml import TooManyElements, parse
 
 MAPPER = 1
 _DOCUMENT_MAX = 200  # characters of a document's identity; longer ones are told apart by their hash
@@ -72,6 +72,10 @@ def translate(record: Record, source: Source) -> tuple[Fact, ...]:
     """
     try:
         kind, root = ubl.payload(parse(record.value or b""))
+    except TooManyElements as fault:
+        if ubl.kind_of(fault.root) in {None, *_READINGS}:
+            raise Unreadable(f"{fault}") from None
+        return ()  # a large catalogue, say: whatever it holds, it carries no milestone fact (rule F5)
     except ValueError as fault:
         raise Unreadable(f"{fault}") from None
     reading = _READINGS.get(kind)

@@ -7,12 +7,20 @@ from ubl_texts import a_document, a_line, a_reference, an_invoice, facts_of, ref
 
 from contracts_schema.errors import MessageError
 from mappers.supplier_portal.ubl import normalise_key
+from mappers.xml import ELEMENTS_MAX
 
 # What is no such document
 
 
 def test_other_ubl_documents_carry_no_fact():
     assert facts_of(a_document("ApplicationResponse", "<cbc:ID>1</cbc:ID>")) == ()
+
+
+def test_a_document_of_more_elements_than_are_read_is_unreadable_only_where_it_might_carry_a_fact():
+    many = "<cbc:ID/>" * (ELEMENTS_MAX + 1)
+    assert facts_of(a_document("Catalogue", many)) == ()
+    assert "more than 50000 elements" in refusal_of(a_document("Invoice", many)).sentence
+    assert "more than 50000 elements" in refusal_of(f"<a>{'<b/>' * ELEMENTS_MAX}</a>").sentence
 
 
 @pytest.mark.parametrize("value", [None, b"", b"{}", b"<a/>", b"\x00\xff", b"<Invoice/>"])
