@@ -10,6 +10,7 @@ anything is read the key must prove to be somebody's.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -81,13 +82,17 @@ class RedminePoller:
         return numbers, faults
 
     async def _visible_projects(self) -> list[int]:
-        numbers: list[int] = []
-        while True:
-            where = [("limit", str(self._page)), ("offset", str(len(numbers)))]
+        numbers: dict[int, None] = {}
+        for offset in itertools.count(0, self._page):
+            where = [("limit", str(self._page)), ("offset", str(offset))]
             found = _of(await self._rest.get("/projects.json", where), "projects", list[dict[str, Any]])
-            numbers += [_number(project) for project in found]
+            known = len(numbers)
+            numbers.update(dict.fromkeys(_number(project) for project in found))
             if len(found) < self._page:
-                return list(dict.fromkeys(numbers))
+                break
+            if len(numbers) == known:
+                raise TransientError("Redmine gives the same projects again and again")
+        return list(numbers)
 
     async def _versions(self, projects: Iterable[int], after: int, faults: list[str]) -> Page:
         seen: dict[int, Seen] = {}  # a version may be shared with several projects

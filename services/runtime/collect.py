@@ -180,6 +180,8 @@ class Collector:
         await self._hold()
         page = await self._holding(self._poller.page(kind.name, after, since))
         failpoint("collect.asked")
+        if page.last is not None and page.last <= after:
+            raise TransientError(f"the {kind.name} behind number {after} end at {page.last}: they are in no order")
         known = await self._means.cursor.told(self._source.name, kind.name, [one.number for one in page.seen])
         news = [one for one in page.seen if self._is_news(one, known.get(one.number))]
         reborn = [self._buried(one, known[one.number]) for one in news if _is_another(one, known.get(one.number))]

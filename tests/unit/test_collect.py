@@ -6,7 +6,7 @@ import time
 import pytest
 from collecting import DAY_S, PM, Clock, Rig, System
 
-from contracts_schema.collected import Busy, Kind
+from contracts_schema.collected import Busy, Kind, Page
 from contracts_schema.errors import ConfigurationError, TransientError
 from services.runtime.collect import StandBy, collect
 
@@ -232,6 +232,20 @@ async def test_a_kind_that_can_only_be_read_whole_tells_every_time_what_is_gone(
     await collector.round()
     assert rig.values() == [b"x", b"gone 1"]
     assert {since for _, _, since in system.asked} == {None}
+
+
+@pytest.mark.parametrize("numbers", [(1, 2, 3), (3, 2, 1)])
+async def test_a_system_that_always_gives_the_same_page_is_asked_for_it_no_more_and_told_of(rig, system, numbers):
+    async def page(kind, after, since):
+        return Page([system._seen(kind, number) for number in numbers], numbers[-1])
+
+    for number in numbers:
+        system.put(number, b"%d" % number)
+    system.page = page
+    async with asyncio.timeout(5):
+        (fault,) = await rig.collector(system).round()
+    assert "in no order" in fault
+    assert len(rig.news()) == 3
 
 
 async def test_an_object_is_told_anew_after_ninety_days(rig, system):

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from connectors.finance.web import Web, WebSettings
 from connectors.http_server import serving
+from connectors.project.redmine import RedminePoller
 from connectors.rest import Rest, RestSettings, TooLarge
 from contracts_schema.collected import Busy
 from contracts_schema.errors import ConfigurationError, TransientError
@@ -227,6 +228,13 @@ def test_a_key_travels_in_clear_only_where_that_was_asked_for(token):
     with pytest.raises(ConfigurationError, match="in clear"):
         Rest(RestSettings("http://erp.example", token, "Authorization"))
     Rest(RestSettings("http://erp.example", token, "Authorization", plain_http=True))
+
+
+async def test_a_redmine_that_gives_the_same_projects_without_end_is_given_up(vendor, token):
+    vendor.answers = [answer(body='{"projects": [{"id": 1}, {"id": 2}]}')]
+    async with asking(vendor, token) as rest, asyncio.timeout(5):
+        with pytest.raises(TransientError, match="again and again"):
+            await RedminePoller(rest, page=2).page("version", 1, None)
 
 
 async def test_a_packed_answer_is_refused_before_it_grows(vendor, token):
