@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from copy import deepcopy
+from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import Field, ValidationError, field_validator
@@ -175,6 +176,8 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
         raise ConfigurationError([f"{path} cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError([f"{path} is no UTF-8 text: byte {error.start + 1} cannot be read"]) from None
     except yaml.YAMLError as error:
         raise ConfigurationError([f"{path} is no YAML{_whereabouts(error)}"]) from None
     if not isinstance(content, dict):
@@ -212,11 +215,28 @@ def _fault(error: Any) -> str:
     """The field, its value where that can be no secret, and what is wrong with it."""
     field = ".".join(str(part) for part in error["loc"]) or "the file"
     if error["type"] == "extra_forbidden":
-        return f"{field}: no such setting"
+        return f"{field}: no such setting{_near(error['loc'])}"
     if error["type"] == "missing":
         return f"{field} is missing"
     value = "" if _is_secret(error) else f"{error['input']!r}: "
     return f"{field}: {value}{error['msg'].removeprefix('Value error, ')}"
+
+
+def _near(path: Sequence[int | str]) -> str:
+    """The setting of that part whose name is most like the one that is none."""
+    part: type[Part] = Settings
+    for step in path[:-1]:  # the name of a source or of a finance system is no field: the part is that of all of them
+        field = part.model_fields.get(str(step))
+        part = next(_parts_in(field.annotation), part) if field is not None else part
+    names = get_close_matches(str(path[-1]), part.model_fields, 1)
+    return f"; {names[0]} is near it" if names else ""
+
+
+def _parts_in(annotation: Any) -> Iterator[type[Part]]:
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _parts_in(inner)
 
 
 def _is_secret(error: Any) -> bool:
@@ -266,9 +286,16 @@ def _override(content: dict[str, Any], environment: Mapping[str, str]) -> None:
             for step in path:
                 inner = at.setdefault(_existing(at, step), {})
                 at = inner if isinstance(inner, dict) else {}
-            at[_existing(at, last)] = value if ".".join((*path, last)) in SECRETS else yaml.safe_load(value)
+            at[_existing(at, last)] = value if ".".join((*path, last)) in SECRETS else _read(name, value)
 
 
-def _existing(at: Mapping[str, Any], name: str) -> str:
+def _existing(at: Mapping[Any, Any], name: str) -> Any:
     """The key as the file spells it: environment names know no case and no dashes."""
-    return next((key for key in at if key.lower().replace("-", "_") == name), name)
+    return next((key for key in at if str(key).lower().replace("-", "_") == name), name)
+
+
+def _read(name: str, value: str) -> Any:
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ConfigurationError([f"{name} in the environment is no YAML: put its value in quotes"]) from None

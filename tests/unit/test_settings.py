@@ -40,6 +40,19 @@ def test_what_single_fields_cannot_show_is_named_beside_a_source_of_a_dialect_th
         assert any(named in fault for fault in found)
 
 
+def test_a_name_that_is_none_is_told_with_the_one_that_is_near_it_in_that_part():
+    assert faults(
+        kafka={"bootstrap_server": "b:9092", "batch": 5},
+        sources={"register": REGISTER, "pm": {"dialect": "redmine", "topic": "pm", "timezon": "UTC",
+                                              "collect": {"url": "https://r", "token_file": "/t", "evry": "3s"}}},
+    ) == [
+        "kafka.bootstrap_server: no such setting; bootstrap_servers is near it",
+        "kafka.batch: no such setting",
+        "sources.pm.collect.evry: no such setting; every is near it",
+        "sources.pm.timezon: no such setting; timezone is near it",
+    ]  # fmt: skip
+
+
 def test_contracts_that_name_no_finance_system_have_the_only_one():
     def only(finance=(), **sources):
         spoken = {name: {"dialect": "milepost", "role": role, "topic": name} for name, role in sources.items()}
@@ -126,3 +139,25 @@ def test_a_file_that_is_no_yaml_is_refused_without_being_quoted(tmp_path):
     with pytest.raises(ConfigurationError, match="line 1, column 30") as refused:
         load(config, {})
     assert "hunter2" not in str(refused.value)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    config = tmp_path / "milepost.yaml"
+    config.write_bytes("sources: {} # Größe".encode("latin-1"))
+    with pytest.raises(ConfigurationError, match=r"milepost\.yaml is no UTF-8 text: byte 17"):
+        load(config, {})
+
+
+def test_a_value_of_the_environment_that_is_no_yaml_is_refused_without_being_quoted(tmp_path):
+    config = tmp_path / "milepost.yaml"
+    config.write_text("sources: {}")
+    with pytest.raises(ConfigurationError, match="MILEPOST__PEOPLE in the environment is no YAML") as refused:
+        load(config, {"MILEPOST__PEOPLE": "{jane: ["})
+    assert "jane" not in str(refused.value)
+
+
+def test_a_key_that_is_a_number_is_a_fault_beside_a_value_of_the_environment(tmp_path):
+    config = tmp_path / "milepost.yaml"
+    config.write_text("kafka: {1: 2}\nsources: {register: {dialect: milepost, role: register, topic: t}}")
+    with pytest.raises(ConfigurationError, match=r"kafka\.1"):
+        load(config, {"MILEPOST__KAFKA__GROUP": "x"})
