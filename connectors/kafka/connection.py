@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -41,6 +42,17 @@ _SET_UP_AT_FAULT = (
     kafka.UnsupportedSaslMechanismError,
     kafka.UnsupportedVersionError,
 )
+
+_RIGHTS = "`milepost topics acl` prints the rights that each process needs"
+_LOGIN = "check kafka.username and its password"
+_REMEDIES = {
+    kafka.ClusterAuthorizationFailedError: _RIGHTS,
+    kafka.GroupAuthorizationFailedError: _RIGHTS,
+    kafka.TopicAuthorizationFailedError: _RIGHTS,
+    kafka.AuthenticationFailedError: _LOGIN,
+    kafka.SaslAuthenticationFailed: _LOGIN,
+    kafka.UnknownTopicOrPartitionError: "run `milepost topics apply`",
+}
 
 
 @dataclass(frozen=True)
@@ -88,9 +100,14 @@ class KafkaConnection:
 
 def as_ours(error: BaseException, doing: str) -> TransientError | ConfigurationError:
     """An error of aiokafka, or a timeout, as one of the families. `doing` tells what was tried: "read erp.events"."""
-    sentence = f"kafka: cannot {doing}: {type(error).__name__}"
-    if str(error):
-        sentence += f" ({error})"
+    if isinstance(error, kafka.KafkaConnectionError) and "Unable to bootstrap" in str(error):
+        return TransientError(
+            f"kafka: cannot {doing}: no broker answers; see kafka.bootstrap_servers and kafka.security_protocol"
+        )
+    name = type(error).__name__
+    said = re.sub(rf"^(\[Error -?\d+\] )?{name}(: )?", "", str(error))
+    sentence = f"kafka: cannot {doing}: {name}" + (f" ({said})" if said else "")
+    sentence += next((f"; {remedy}" for kind, remedy in _REMEDIES.items() if isinstance(error, kind)), "")
     if isinstance(error, _SET_UP_AT_FAULT):
         return ConfigurationError([sentence])
     return TransientError(sentence)
