@@ -29,8 +29,10 @@ class Excess(NamedTuple):
 
 
 def exceeds(claims: Collection[InvoiceClaim]) -> Excess | None:
-    """Whether parts of one invoice add up to more than its largest stated total, or else than its largest part."""
+    """Whether parts of one invoice add up to more than its largest stated total, or else than its largest part. A total
+    in another currency counts where none is in theirs."""
     nets, totals = _added(n for c in claims for n in c.nets), [t for c in claims for t in c.totals]
+    totals = [t for t in totals if t.currency == nets[0].currency] or totals
     currencies = {money.currency for money in (*nets, *totals)}
     if len(currencies) > 1:
         return Excess(None, None)

@@ -216,7 +216,7 @@ def _invoice(
         identity=identity_of(plan.supplier if ours else min(identifiers), number, unit), number=number,
         supplier=body.supplier,
         supplier_identifiers=tuple(sorted(identifiers_of(body))), business_unit=unit, issued_on=body.issued_on,
-        state=body.state, net=Money(minor, currency), total=_total(slots),
+        state=body.state, net=Money(minor, currency), total=_total(slots, currency),
         credits=_credited(max(group, key=lambda s: s.order)),
         worth=worth(minor, currency, body.issued_on, plan) if one_currency else None, right_supplier=bool(ours),
         source_keys=tuple(sorted({s.address.keys[-1] for s in slots if s.address.keys})),
@@ -263,9 +263,11 @@ def _net_word(source: str, slots: list[Slot]) -> Word:
     return Word(source, value, max(s.order[1] for s in slots), tuple(s.fact for s in slots))
 
 
-def _total(slots: Iterable[Slot]) -> Money | None:
-    """The largest total that any source states."""
-    return max((s.body.total for s in slots if isinstance(s.body.total, Money)), default=None)
+def _total(slots: Iterable[Slot], currency: str) -> Money | None:
+    """The largest total that any source states, of a credit note the one that credits most; one in the currency of the
+    net goes before others, with which it cannot be compared (rule D8)."""
+    stated = (s.body.total for s in slots if isinstance(s.body.total, Money))
+    return max(stated, key=lambda total: (total.currency == currency, abs(total.minor), total), default=None)
 
 
 def worth(minor: Exact, currency: str, day: date, plan: Plan) -> Exact | None:

@@ -158,6 +158,7 @@ def one_supplier(invoice, parts):
 
 def too_much(parts):
     nets, totals = [p[2].net for p in parts], [p[2].total for p in parts if p[2].total]
+    totals = [t for t in totals if t.currency == nets[0].currency] or totals
     if len({money.currency for money in (*nets, *totals)}) > 1:
         return len(parts) > 1
     most = max(abs(money.minor) for money in (totals or nets))

@@ -189,8 +189,10 @@ class Invoices:
                 totals = [
                     t for w in self.newest_words(group) if set(w.milestones) & set(parts) and (t := w.field("total"))
                 ]
+                coins = {p.currency for p in parts.values()}
+                totals = [t for t in totals if t.currency in coins] or totals
                 most = max(abs(t.minor) for t in totals) if totals else max(abs(p.net) for p in parts.values())
-                coins = {p.currency for p in parts.values()} | {t.currency for t in totals}
+                coins |= {t.currency for t in totals}
                 if len(coins) > 1 or abs(sum(p.net for p in parts.values())) > most:
                     return True
         return False

@@ -61,6 +61,35 @@ def test_parts_in_several_currencies_do_not_add_up_and_hold():
     assert details(within, "A") == ["invoice I-1 is claimed in several currencies, which do not add up"]
 
 
+@pytest.mark.parametrize(
+    ("net", "rest", "stated", "also"),
+    [
+        ("-100.00", "-50.00", {"total": "-100.00"}, {"total": "-150.00"}),
+        ("100.00", "50.00", {"total": "150.00"}, {"total": {"amount": "200.00", "currency": "USD"}}),
+        ("100.00", "50.00", {"total": "150.00"}, {"total": {"amount": "2.00", "currency": "USD"}}),
+    ],
+    ids=["of a credit note that of two which credits more", "one in dollars is no matter", "whatever it says"],
+)
+def test_of_several_totals_the_largest_in_the_currency_of_the_parts_counts(net, rest, stated, also):
+    within = Story().tell(plan("A", a_milestone("M1"), a_milestone("M2")))
+    within.tell(invoice(net, contract="A", **stated), invoice(net, contract="A", source="erp", **also))
+    within.tell(invoice(rest, milestone="M2", contract="A"))
+    assert details(within, "A") == []
+    story = two().tell(invoice(net, contract="A", **stated), invoice(net, contract="A", source="erp", **also))
+    story.tell(invoice(rest, contract="B"))
+    assert details(story, "B") == []
+    story.tell(invoice(rest, contract="B", total={"amount": "9.00", "currency": "USD"}))
+    assert details(story, "B") == []
+
+
+def test_a_total_in_another_currency_alone_is_none_to_compare_with():
+    story = two().tell(invoice("10.00", contract="A", total={"amount": "100.00", "currency": "USD"}))
+    story.tell(invoice("10.00", contract="B"))
+    assert details(story, "B") == [
+        "invoice I-1 is claimed in several currencies, which do not add up, also by A (10.00 EUR)"
+    ]
+
+
 def test_of_many_others_the_first_five_are_named():
     names = [f"C-{n:02}" for n in range(9)]
     story = Story().tell(*(plan(name) for name in names))
