@@ -36,8 +36,12 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Entry point of `milepost`."""
+    import logging
+
     from contracts_schema.errors import ConfigurationError, MessageError, TransientError
 
+    # What it says of a broker that does not answer stands in our own sentence; processes have a log besides.
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     try:
         app()
     except ConfigurationError as error:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from services.cli.app import AsJson, app
+from services.cli.words import give_up
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,7 +61,10 @@ and the gate are the real ones.
 def _write(folder: Path) -> None:
     from services.wiring.demo_story import write_for_try
 
-    config, records = write_for_try(folder)
+    try:
+        config, records = write_for_try(folder)
+    except OSError as error:
+        give_up(f"--write: {error.filename} cannot be written: {error.strerror}", code=2)
     typer.echo(f"{_program()} try --config {config} {records}")
 
 

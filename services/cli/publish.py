@@ -52,7 +52,7 @@ def ocds(
     known = settings.load(config)
     named, check = publisher_of(known.ocds, prefix, publisher, uri), check_of(schema or (), kind)
     with counting("contracts written") as progress:
-        _end(run(export_ocds(known, _names(contracts), kind, named, out, check, progress)))
+        _end(run(export_ocds(known, _names(contracts), kind, named, out, check, progress)), "releases")
 
 
 @export.command("csv")
@@ -89,7 +89,7 @@ def csv(
             f"--out: {out} is no folder, and {len(tables)} tables were asked for; name a folder or one --table", code=2
         )
     with counting("contracts written") as progress:
-        _end(run(export_csv(settings.load(config), _names(contracts), tables, out, progress)))
+        _end(run(export_csv(settings.load(config), _names(contracts), tables, out, progress)), "rows")
 
 
 def _names(contracts: list[str] | None) -> list[str]:
@@ -98,7 +98,7 @@ def _names(contracts: list[str] | None) -> list[str]:
     return [read_place(name).contract for name in contracts or ()]
 
 
-def _end(done: Exported) -> None:
-    typer.echo(f"{done.contracts} contracts, {done.parts} releases or rows", err=True)
+def _end(done: Exported, parts: str) -> None:
+    typer.echo(f"{done.contracts} contracts, {done.parts} {parts}", err=True)
     if done.faults:
         give_up(*done.faults)

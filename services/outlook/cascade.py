@@ -112,7 +112,7 @@ def check_open(picture: Picture, milestone: str) -> None:
     if node is None and milestone in picture.contract.index.milestones:
         raise ValueError(f"{milestone} does not count: it is a contingency milestone, or one has taken over from it")
     if node is None:
-        raise ValueError(f"{milestone!r} is no milestone; there are {', '.join(picture.network.nodes)}")
+        raise ValueError(f"{milestone!r} is no milestone; there are {', '.join(sorted(picture.network.nodes))}")
     if node.met is not None:
         raise ValueError(f"{milestone} was met on {node.met}; it cannot move any more")
 

@@ -22,8 +22,8 @@ from contracts_schema.rows import Partition
 from services.ports import Store
 from services.reconciliation.calendar import show_moment
 from services.reconciliation.merge import Seen
-from services.reconciliation.state import State, decode_state
-from services.reconciliation.subject import content_of, identity_of, subject_of
+from services.reconciliation.state import Slot, State, decode_state
+from services.reconciliation.subject import FAMILY, content_of, identity_of, subject_of
 from services.runtime.reading import SOURCE_HEADER
 from services.settings import Settings
 from services.wiring import doors
@@ -185,7 +185,16 @@ def became(sent: Sent, state: State | None) -> Verdict:
         return _verdict("parked", f"{where} is {slot.parked} in the plan in force", fact, state, sent.record)
     if slot.order[3] != fact.id:
         return _verdict("stale", f"a newer word stands: {slot.fact}", fact, state, sent.record)
-    return _verdict("applied", f"it counts since revision {state.revision}", fact, state, sent.record)
+    sentence = f"it counts since revision {state.revision}{_never_begun(fact, slot)}"
+    return _verdict("applied", sentence, fact, state, sent.record)
+
+
+def _never_begun(fact: Fact, slot: Slot) -> str:
+    """What people should know who end what nobody has begun there: most often its name is another."""
+    begun = FAMILY.get(fact.kind)
+    if begun is None or begun in (slot.said or ()):
+        return ""
+    return f", but no {begun} of this name at this place is known: `explain` shows what stands"
 
 
 def _registered(sent: Sent, body: ContractRegistered, state: State) -> Verdict:

@@ -1,5 +1,8 @@
 """The command line for setting up: the configuration is checked, rights are printed, help reads."""
 
+import subprocess
+import sys
+
 import pytest
 from desk import CONFIG
 
@@ -53,3 +56,19 @@ def test_who_may_do_what_is_printed_without_a_connection(desk):
         if (one["name"], one["operation"]) == ("finance.commands", "Write")
     }
     assert writers == {"milepost-worker"}
+
+
+def test_a_story_that_cannot_be_written_ends_with_2(desk):
+    desk.write("file", "")
+    assert "cannot be written: " in desk.run("demo", "--write", desk.folder / "file" / "story", code=2)
+
+
+def test_a_broker_that_does_not_answer_is_one_sentence_on_standard_error(desk):
+    desk.config.write_text(CONFIG + "kafka: {bootstrap_servers: '127.0.0.1:1'}\n")
+    command = [sys.executable, "-m", "services.cli", "topics", "plan", "--config", str(desk.config)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        "milepost: kafka: cannot administer the cluster at 127.0.0.1:1: no broker answers; "
+        "see kafka.bootstrap_servers and kafka.security_protocol\n"
+    )
