@@ -44,12 +44,17 @@ _ONE_BYTE = frozenset(  # a byte for each character, those of ASCII as in ASCII:
 )
 
 
-class TooManyElements(ValueError):
-    """A document of more elements than are read; `root` is the tag of its root."""
+class Unfinished(ValueError):
+    """XML that could not be read to its end.
 
-    def __init__(self, sentence: str, root: str) -> None:
+    `root` is the tree of what stood before the fault. `crowded` tells that it has more elements than are read, and that
+    nothing was wrong with it so far.
+    """
+
+    def __init__(self, sentence: str, root: Element, crowded: bool) -> None:
         super().__init__(sentence)
         self.root = root
+        self.crowded = crowded
 
 
 class _Growth:
@@ -60,7 +65,7 @@ class _Growth:
 
     def __init__(self) -> None:
         self.refused: str | None = None
-        self.root = ""
+        self.root: Element | None = None
         self.crowded = False
         self._builder = etree.TreeBuilder()
         self._depth = 0
@@ -69,7 +74,6 @@ class _Growth:
     def start(self, tag: str, attributes: dict[str | bytes, str | bytes]) -> None:
         self._depth += 1
         self._elements += 1
-        self.root = self.root or tag
         if self._depth > DEPTH_MAX:
             self._refuse(f"elements nest deeper than {DEPTH_MAX}")
         if self._elements > ELEMENTS_MAX:
@@ -79,7 +83,9 @@ class _Growth:
             self._refuse(f"an element has more than {ATTRIBUTES_MAX} attributes")
         if len(tag) > NAME_MAX or (attributes and any(len(name) > NAME_MAX for name in attributes)):
             self._refuse(f"a name is longer than {NAME_MAX} characters")  # it would be repeated by every child
-        self._builder.start(tag, attributes)
+        element = self._builder.start(tag, attributes)  # type: ignore[func-returns-value]  # the stubs forget it
+        if self._elements == 1:
+            self.root = element
 
     def end(self, tag: str) -> None:
         self._depth -= 1
@@ -104,8 +110,8 @@ def parse(value: bytes) -> Element:
     without comments and processing instructions.
 
     Raises:
-        TooManyElements: it has more elements than are read.
-        ValueError: too large, too deep, another encoding, a DOCTYPE, or not well-formed.
+        Unfinished: not well-formed, too deep, too many elements, or bytes that are no text, after its root began.
+        ValueError: the same before that, or too large, another encoding, a DOCTYPE.
     """
     if len(value) > BYTES_MAX:
         raise ValueError(f"the document has {len(value)} bytes, more than {BYTES_MAX}")
@@ -119,14 +125,18 @@ def parse(value: bytes) -> Element:
         dtd_validation=False,
         huge_tree=False,
     )
-    data = _decoded(value).encode()
+    text, fault = _decoded(value)
     try:
-        root: Element = etree.fromstring(data, parser)
+        root: Element = etree.fromstring(text.encode(), parser)
     except (etree.XMLSyntaxError, ValueError):
-        sentence = growth.refused or _malformed(parser)
-        raise (TooManyElements(sentence, growth.root) if growth.crowded else ValueError(sentence)) from None
-    if len(parser.error_log.filter_from_errors()):  # a prefix that stands for no namespace is not fatal to the parser
-        raise ValueError(_malformed(parser))
+        sentence = fault or growth.refused or _malformed(parser)
+        if growth.root is None:
+            raise ValueError(sentence) from None
+        raise Unfinished(sentence, growth.root, growth.crowded) from None
+    if fault is None and len(parser.error_log.filter_from_errors()):
+        fault = _malformed(parser)  # a prefix that stands for no namespace is not fatal to the parser
+    if fault is not None:
+        raise Unfinished(fault, root, crowded=False)
     return root
 
 
@@ -136,8 +146,9 @@ def _malformed(parser: etree.XMLParser) -> str:
     return f"this is no well-formed XML{place}"
 
 
-def _decoded(value: bytes) -> str:
-    """The text without its byte order mark and XML declaration; its encoding must be the declared one."""
+def _decoded(value: bytes) -> tuple[str, str | None]:
+    """The text without its byte order mark and XML declaration; its encoding must be the declared one. Where the bytes
+    are no text from some place on, it ends there, and a sentence tells so."""
     marked = next((name for mark, name in (*_MARKS, *_UNMARKED) if value.startswith(mark)), None)
     encoding = marked or "utf-8"
     head = value[:800].decode(encoding, "replace").removeprefix("\ufeff")
@@ -149,8 +160,10 @@ def _decoded(value: bytes) -> str:
     elif stated.replace("-", "") not in (plain, plain[:5]):
         known = f"UTF-8, UTF-16, {', '.join(sorted(_ONE_BYTE)).upper()}"
         raise ValueError(f"encoding {stated!r} is declared; {known} are accepted, if they are true")
+    fault = None
     try:
-        text = value.decode(encoding).removeprefix("\ufeff")
-    except UnicodeDecodeError as fault:
-        raise ValueError(f"the bytes are no {encoding.upper()} (at byte {fault.start})") from None
-    return _DECLARATION.sub("", text, count=1)
+        text = value.decode(encoding)
+    except UnicodeDecodeError as error:
+        text = value[: error.start].decode(encoding)
+        fault = f"the bytes are no {encoding.upper()} (at byte {error.start})"
+    return _DECLARATION.sub("", text.removeprefix("\ufeff"), count=1), fault

@@ -24,7 +24,7 @@ from mappers.statements import Part
 from mappers.supplier_portal import ubl_delivery, ubl_invoice, ubl_order
 from mappers.supplier_portal import ubl_document as ubl
 from mappers.supplier_portal.ubl_document import Document, Keys
-from mappers.xml import TooManyElements, parse
+from mappers.xml import Unfinished, parse
 
 MAPPER = 1
 _DOCUMENT_MAX = 200  # characters of a document's identity; longer ones are told apart by their hash
@@ -72,10 +72,8 @@ def translate(record: Record, source: Source) -> tuple[Fact, ...]:
     """
     try:
         kind, root = ubl.payload(parse(record.value or b""))
-    except TooManyElements as fault:
-        if ubl.kind_of(fault.root) in {None, *_READINGS}:
-            raise Unreadable(f"{fault}") from None
-        return ()  # a large catalogue, say: whatever it holds, it carries no milestone fact (rule F5)
+    except Unfinished as fault:
+        return _of_fragment(fault, record, source)
     except ValueError as fault:
         raise Unreadable(f"{fault}") from None
     reading = _READINGS.get(kind)
@@ -86,6 +84,23 @@ def translate(record: Record, source: Source) -> tuple[Fact, ...]:
         return _facts(document, reading, record, source)
     except ValueError as fault:
         raise Unreadable(f"UBL {kind}: {fault}", _doubts(document, reading, record, source)) from None
+
+
+def _of_fragment(fault: Unfinished, record: Record, source: Source) -> tuple[Fact, ...]:
+    """Nothing, where there is only too much of a kind that carries no fact: a large catalogue, say (rule F5).
+
+    Raises:
+        Unreadable: else, with a doubt for every address that stood before the fault (rule A11).
+    """
+    try:
+        kind, root = ubl.payload(fault.root)
+    except ValueError:
+        raise Unreadable(f"{fault}") from None
+    reading = _READINGS.get(kind)
+    if reading is None and fault.crowded:
+        return ()
+    doubts = () if reading is None else _doubts(Document(kind, root), reading, record, source, whole=True)
+    raise Unreadable(f"{fault}", doubts)
 
 
 def normalise_key(key: str) -> str:
@@ -164,12 +179,14 @@ def _fact(part: Part, document: str, time: int, source: str) -> Fact:
     return Fact(source, f"{document}@{time}#{content}", address, time, part.body, document=document, mapper=MAPPER)
 
 
-def _doubts(document: Document, reading: _Reading, record: Record, source: Source) -> tuple[Doubt, ...]:
+def _doubts(
+    document: Document, reading: _Reading, record: Record, source: Source, *, whole: bool = False
+) -> tuple[Doubt, ...]:
     """A doubt at every address that can be read, and about what older versions of the document say elsewhere; any newer
-    readable document of the source ends it (rules A11, F9)."""
+    readable document of the source ends it (rules A11, F9). `whole`: at that of the document in any case."""
     digest = sha256(record.value or b"").digest()
     name = f"{reading.noun}#unreadable-{digest.hex()[:32]}"
-    addresses = dict.fromkeys(keys for keys in _addresses(document, reading) if keys)
+    addresses = dict.fromkeys(keys for keys in _addresses(document, reading, whole) if keys)
     doubt = Doubt(source.name, name, Address(), record.timestamp * 1000, digest)
     found = [replace(doubt, address=Address(source=source.name, keys=keys)) for keys in addresses]
     try:
@@ -178,10 +195,10 @@ def _doubts(document: Document, reading: _Reading, record: Record, source: Sourc
         return tuple(found)
 
 
-def _addresses(document: Document, reading: _Reading) -> Iterator[Keys]:
+def _addresses(document: Document, reading: _Reading, whole: bool) -> Iterator[Keys]:
     """Where the lines belong, and the document itself where something in it has no line of its own."""
     lines = ubl.elements(document.root, reading.line)
-    whole = not lines or bool(ubl.elements(document.root, "cac:AllowanceCharge"))
+    whole = whole or not lines or bool(ubl.elements(document.root, "cac:AllowanceCharge"))
     for line in lines:
         try:
             keys = document.keys_at(document.line_place(line))

@@ -57,16 +57,10 @@ def payload(root: Element) -> tuple[str, Element]:
         if len(inside) != 1:
             raise ValueError(f"the envelope holds {len(inside)} documents, not one")
         root = inside[0]
-    kind = kind_of(str(root.tag))
-    if kind is None:
+    match = _UBL.fullmatch(str(root.tag))
+    if match is None or match[1] != match[2]:
         raise ValueError(f"this is no UBL 2 document: its root is {values.shown(str(root.tag))}")
-    return kind, root
-
-
-def kind_of(tag: str) -> str | None:
-    """The kind of UBL 2 document that the tag of a root names; None where it names none."""
-    match = _UBL.fullmatch(tag)
-    return match[1] if match is not None and match[1] == match[2] else None
+    return match[1], root
 
 
 def elements(parent: Element, path: str) -> list[Element]:

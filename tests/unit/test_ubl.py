@@ -23,6 +23,29 @@ def test_a_document_of_more_elements_than_are_read_is_unreadable_only_where_it_m
     assert "more than 50000 elements" in refusal_of(f"<a>{'<b/>' * ELEMENTS_MAX}</a>").sentence
 
 
+@pytest.mark.parametrize(
+    ("broken", "sentence"),
+    [
+        (lambda text: text[: text.index("<cac:Legal")], "well-formed"),
+        (lambda text: text.replace("<cac:Legal", "<cac:Illegal"), "well-formed"),
+        (lambda text: text.replace("<cac:Legal", "\xdc<cac:Legal").encode("latin-1"), "the bytes are no UTF-8"),
+        (lambda text: text.replace("<cac:Legal", "<a/>" * ELEMENTS_MAX + "<cac:Legal"), "elements"),
+        (lambda text: text + "x", "well-formed"),
+    ],
+)
+def test_what_stood_before_the_fault_of_a_broken_document_is_in_doubt(broken, sentence):
+    fault = refusal_of(broken(an_invoice(a_line("1.00", a_reference("1")))))
+    assert sentence in fault.sentence
+    assert {doubt.document or doubt.address.keys for doubt in fault.doubts} >= {
+        ("order:PO-1",), "invoice:SUP-1001/I-1"}  # fmt: skip
+
+
+def test_an_order_number_that_was_cut_off_names_no_order():
+    text = an_invoice()
+    cut = refusal_of(text[: text.index("PO-1") + 2])
+    assert [doubt.address.keys for doubt in cut.doubts] == [()]
+
+
 @pytest.mark.parametrize("value", [None, b"", b"{}", b"<a/>", b"\x00\xff", b"<Invoice/>"])
 def test_what_is_no_ubl_document_is_unreadable_without_doubts(value):
     assert refusal_of(value).doubts == ()
