@@ -14,33 +14,9 @@ from services.reconciliation.contract_case import ContractCase
 from services.reconciliation.crosswalk import index_of
 from services.reconciliation.invoices import Invoice
 from services.reconciliation.merge import contradicts, is_void
-from services.reconciliation.policy import DEFAULT_AUTHORITY, Rules
+from services.reconciliation.policy import DEFAULT_AUTHORITY, FIELD_OF, Rules
 from services.reconciliation.state import Slot, State
 
-# The field whose authority says whether a kind of fact is believed (rule A8).
-FIELDS: dict[str, str] = {
-    "milestone.assessed": "completion",
-    "milestone.scheduled": "due",
-    "value.agreed": "value",
-    "delivery.claimed": "delivery",
-    "goods.received": "received",
-    "evidence.attached": "evidence",
-    "evidence.removed": "evidence",
-    "sign_off.given": "sign_off",
-    "sign_off.withdrawn": "sign_off",
-    "invoice.received": "invoice",
-    "measure.reported": "measure",
-    "dispute.opened": "dispute",
-    "dispute.resolved": "dispute",
-    "hold.placed": "hold",
-    "hold.lifted": "hold",
-    "reason.waived": "waiver",
-    "compliance.document": "compliance",
-    "milestone.activated": "activation",
-    "command.acknowledged": "command",
-    "payment.made": "payment",
-    "hold.observed": "hold_observed",
-}
 BY_MILEPOST = {
     "message.unreadable": "a doubt holds until something newer can be read (rule A11)",
     "message.redriven": "the record was sent again and can be read: its doubt is over (rule A11)",
@@ -117,7 +93,7 @@ def _idle(state: State, slot: Slot, rules: Rules) -> Ground:
 
 
 def _verdict(case: Case, slot: Slot) -> tuple[bool, str]:
-    field = FIELDS.get(slot.kind)
+    field = FIELD_OF.get(slot.kind)
     if field is None:
         return True, BY_MILEPOST.get(slot.kind, "Milepost found it")
     believed = case.plan.authority.get(field) or DEFAULT_AUTHORITY[field]

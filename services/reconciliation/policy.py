@@ -41,6 +41,31 @@ DEFAULT_AUTHORITY: Final[Mapping[str, tuple[str, ...]]] = {
     "hold_observed": ("finance",),
 }
 
+# The field whose authority says whether a kind of fact is believed (rule A8).
+FIELD_OF: Final[Mapping[str, str]] = {
+    "milestone.assessed": "completion",
+    "milestone.scheduled": "due",
+    "value.agreed": "value",
+    "delivery.claimed": "delivery",
+    "goods.received": "received",
+    "evidence.attached": "evidence",
+    "evidence.removed": "evidence",
+    "sign_off.given": "sign_off",
+    "sign_off.withdrawn": "sign_off",
+    "invoice.received": "invoice",
+    "measure.reported": "measure",
+    "dispute.opened": "dispute",
+    "dispute.resolved": "dispute",
+    "hold.placed": "hold",
+    "hold.lifted": "hold",
+    "reason.waived": "waiver",
+    "compliance.document": "compliance",
+    "milestone.activated": "activation",
+    "command.acknowledged": "command",
+    "payment.made": "payment",
+    "hold.observed": "hold_observed",
+}
+
 
 class NoticePolicy(Struct, frozen=True):
     """When people are told, how red, and whom next. Days are working days of the contract's calendar.
