@@ -1,15 +1,16 @@
 """The model's book of one contract: it hears records, lets the time pass, decides, and notes what finance is told."""
 
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from model.amounts import NOTHING, Carried, amounts, covers, over_received
+from model.amounts import NOTHING, Carried, amounts
 from model.hearing import Doubt, Ear
 from model.known import content, day_of, homes, order, subject
+from model.payments import exceptions, targets
 from model.reasons import blocking
 from model.situation import PROOFS, Situation
+from msgspec.structs import replace
 
 from contracts_schema import facts as f
 from contracts_schema.money import format_amount
@@ -48,10 +49,8 @@ class Book:
         self.editions = {}  # the newest version of each document that anybody was told of
         self.doubts, self.doubted, self.verdicts, self.seen = [], set(), set(), set()
         self.in_force, self.opened = 0, False
-        self.in_plan, self.heirs_of = (
-            set(),
-            {},
-        )  # all that were in force; of those that were replaced, who has taken over
+        self.in_plan = set()  # all milestones that were ever in force
+        self.heirs_of = {}  # of those that were replaced, who has taken over
         self.stood = {}  # where what is under a system's key stood before the plan changed
         self.released, self.carried, self.known = {}, {}, set()
         self.last, self.commands, self.stands = {}, [], {}
@@ -104,9 +103,8 @@ class Book:
     def next_midnight(self):
         zone = self.plan.timezone
         day = day_of(self.moment, zone) + timedelta(days=1)
-        return (
-            int(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC).timestamp()) * 1_000_000
-        )
+        begins = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        return int(begins.timestamp()) * 1_000_000
 
     def look_for_homes(self, before):
         """A10: what a registration un-parks is applied together as the next revision."""
@@ -184,8 +182,6 @@ class Book:
 
     def plan_contradicted(self):
         """A2: two contents under one version; an amendment's state may change (B3)."""
-        from msgspec.structs import replace
-
         said = [decode_plan(x.body.plan) for x in self.plans[self.in_force]]
         bare = {repr(replace(p, amendment=None)) for p in said}
         return len(bare) > 1
@@ -295,7 +291,7 @@ class Book:
     def stand(self, s, m, codes, worth, room):
         status, conflicts = s.status(m.id), tuple(s.conflicts(m.id))
         if m.value is None:
-            return Stand(status, 0, 0, 0, 0, None, (), conflicts, self.exceptions(s, m, 0, False), ())
+            return Stand(status, 0, 0, 0, 0, None, (), conflicts, exceptions(s, m, 0, False), ())
         released, carried = self.released[m.id], self.carried.get(m.id, NOTHING)
         held = max(0, m.value - released)
         most = min(worth.allowed, released - self.above[m.id])
@@ -307,45 +303,8 @@ class Book:
         reasons = [(code, rest) for code in codes]
         reasons += [("OVER_RELEASED", released - most)] if over else []
         reasons += taken.items()
-        targets = self.targets(s, m, released - carried.out)
         return Stand(status, m.value, released, held, worth.allowed, carried.out or None, tuple(reasons), conflicts,
-                     self.exceptions(s, m, released, over), targets)  # fmt: skip
-
-    def exceptions(self, s, m, released, over):
-        """D11."""
-        nets = [self.net_of(s, m, w) for w in s.believed("payment.made", m.id)]
-        paid = sum(net for net in nets if net is not None)
-        strange = None in nets  # in a currency that nobody can compare
-        answers = [w.body for w in s.believed("command.acknowledged", m.id) if w.body.state == "rejected"]
-        late = any((body.detail or "").startswith("HELD_TOO_LATE") for body in answers)
-        found = {"OVER_RELEASED": over, "OVER_RECEIVED": "received" in m.requires and over_received(s, m.id),
-                 "PAID_WITHOUT_RELEASE": (paid > 0 or strange) and released == 0,
-                 "PAID_WHILE_HELD": released and (paid > released or strange),
-                 "HELD_TOO_LATE": late}  # fmt: skip
-        return tuple(code for code, is_so in found.items() if is_so)
-
-    def net_of(self, s, m, word):
-        """D11: a payment of a taxed invoice counts with its net; at the rate of the invoice, or of its own day (D3)."""
-        amount, coin = word.body.amount
-        named = s.invoices.named(m.id, word.body.invoice)
-        day = named[-1].body.issued_on if named else word.body.paid_on
-        taxed = [w for w in named if (gross := w.field("gross")) and gross.minor > 0 and gross.currency == coin]
-        if taxed:
-            amount = Fraction(amount * taxed[-1].body.net.minor, taxed[-1].field("gross").minor)
-        rate = s.invoices.rate(coin, day)
-        return (0 if amount <= 0 else None) if rate is None else int(amount * rate)
-
-    def targets(self, s, m, rest):
-        """E2, E3: what was released, less what was carried, fills the counting invoices that it does not settle."""
-        found, settled = [], covers(s, m.id, self.carried.get(m.id, NOTHING))
-        for p in s.invoices.standing(m.id):
-            payable = 0
-            if p.counts and p.currency == s.plan.currency:
-                payable = max(0, min(rest, p.net - settled.get(p.number, 0)))
-                rest -= payable
-            state = "hold" if payable <= 0 else "free" if payable == p.net else "part"
-            found.append((p.number, p.net, p.currency, payable, state))
-        return tuple(found)
+                     exceptions(s, m, released, over), targets(s, m, released, carried))  # fmt: skip
 
     # -- commands: E1, law 6 -------------------------------------------------------------------------------------------
 

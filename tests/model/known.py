@@ -19,8 +19,6 @@ NAMED_BY = {
 CONTRACT_WIDE = {"compliance.document", "hold.placed", "hold.lifted", "dispute.opened", "dispute.resolved",
                  "reason.waived", "message.unreadable", "message.redriven", "document.renewed",
                  "invoice.claimed_elsewhere", "commands.adopted", "contract.registered"}  # fmt: skip
-
-
 NOBODY = {}  # heirs of replaced milestones, where there are none
 
 
