@@ -21,6 +21,7 @@ DIALECTS: Mapping[str, str] = {
 }
 BYTES_MAX = 8 * 1024 * 1024  # what the topic of a supplier portal takes
 _GZIP = b"\x1f\x8b"
+_UNTOLD = "if it is a CloudEvent, its header content-type must say application/cloudevents+json"
 
 
 class Translator:
@@ -47,6 +48,10 @@ class Translator:
             if ours:
                 return canonical.translate(record, source, self.read_key)
             facts: tuple[Fact, ...] = self._modules[source.dialect].translate(record, source)
+        except Unreadable as fault:
+            if ours or b'"specversion"' not in (record.value or b"")[:4096]:
+                raise
+            raise Unreadable(f"{fault.sentence}; {_UNTOLD}", fault.doubts) from None
         except MessageError:
             raise
         except Exception as defect:  # a defect in a mapper is contained: the record is quarantined

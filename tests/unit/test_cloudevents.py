@@ -47,6 +47,10 @@ def test_a_media_type_is_read_without_its_case_and_parameters(name, stated):
     assert fact(EVENT, (name, stated), source=ERP).time == EIGHT
 
 
+def test_an_event_that_nothing_announces_is_told_what_it_lacks():
+    assert refused(EVENT).sentence.endswith("its header content-type must say application/cloudevents+json")
+
+
 @pytest.mark.parametrize("spelt", [str.lower, str.upper, str.title])
 def test_headers_are_read_in_any_case_as_bridges_write_them(spelt):
     headers = [(spelt(name), text) for name, text in BINARY]
