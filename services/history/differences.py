@@ -11,7 +11,7 @@ from contracts_schema.commands import Amount, Dates
 from services.reconciliation.log import Decided, LogEntry
 from services.reconciliation.policy import Rules
 from services.reconciliation.state import State
-from services.reconciliation.view import Standing, standings
+from services.reconciliation.view import MilestoneStanding, standings
 from services.reconciliation.wire import amount
 
 
@@ -79,7 +79,7 @@ def outcome(state: State, rules: Rules) -> Outcome:
     return {standing.position.milestone: _shown(standing) for standing in standings(state, rules)}
 
 
-def _shown(standing: Standing) -> Shown:
+def _shown(standing: MilestoneStanding) -> Shown:
     p, currency, case = standing.position, standing.currency, standing.case
     days = (
         (None,) * 4

@@ -17,7 +17,7 @@ from services.reconciliation.merge import contradicts, is_void
 from services.reconciliation.policy import DEFAULT_AUTHORITY, FIELD_OF, Rules
 from services.reconciliation.state import Slot, State
 
-BY_MILEPOST = {
+_WHY_MILEPOST_SAYS_IT = {
     "message.unreadable": "a doubt holds until something newer can be read (rule A11)",
     "message.redriven": "the record was sent again and can be read: its doubt is over (rule A11)",
     "invoice.claimed_elsewhere": "found in the claims of all contracts (rule D8)",
@@ -95,7 +95,7 @@ def _idle(state: State, slot: Slot, rules: Rules) -> Ground:
 def _verdict(case: Case, slot: Slot) -> tuple[bool, str]:
     field = FIELD_OF.get(slot.kind)
     if field is None:
-        return True, BY_MILEPOST.get(slot.kind, "Milepost found it")
+        return True, _WHY_MILEPOST_SAYS_IT.get(slot.kind, "Milepost found it")
     believed = case.plan.authority.get(field) or DEFAULT_AUTHORITY[field]
     rank = case.rules.rank(case.plan, field, slot.source)
     if rank is None:

@@ -22,7 +22,7 @@ from services.reconciliation.subject import BEGIN_AND_END, content_of, identity_
 from services.reconciliation.versions import taken_over_by
 
 # Kinds whose fields a source may leave out (rule A4); every other fact is whole.
-PARTIAL = (f.Scheduled, f.Assessed, f.GoodsReceived, f.InvoiceReceived)
+_BY_FIELD = (f.Scheduled, f.Assessed, f.GoodsReceived, f.InvoiceReceived)
 _NEVER_PARKED = (*f.BY_MILEPOST, f.ContractRegistered)
 
 
@@ -148,7 +148,7 @@ def _fold(slot: Slot, fact: f.Fact, content: bytes, id_clash: bool) -> Merged:
     _note_clash(slot, fact, order, id_clash)
     _note(slot, fact, order)
     body_before = slot.body
-    if type(fact.body) in PARTIAL and type(fact.body) is type(slot.body):
+    if type(fact.body) in _BY_FIELD and type(fact.body) is type(slot.body):
         _fold_fields(slot, fact, order, newer)
     elif newer:
         slot.body = fact.body

@@ -19,7 +19,7 @@ from services.reconciliation.state import State
 from services.reconciliation.wire import amount
 
 
-class Standing(NamedTuple):
+class MilestoneStanding(NamedTuple):
     """One milestone as it stands; `case` is None for one that was removed from the plan."""
 
     position: Position
@@ -29,7 +29,7 @@ class Standing(NamedTuple):
     status: f.Status
 
 
-def standings(state: State, rules: Rules) -> list[Standing]:
+def standings(state: State, rules: Rules) -> list[MilestoneStanding]:
     """Every milestone of the plan in force, then those withdrawn after money was released."""
     if state.in_force == 0:
         return []
@@ -41,10 +41,10 @@ def standings(state: State, rules: Rules) -> list[Standing]:
     for name, position in contract.positions.items():
         known, case = state.milestones[name], contract.cases[name]
         shown = position._replace(released=known.released)
-        found.append(Standing(shown, case, index.plan.currency, _action(state, name), case.completion.status))
+        found.append(MilestoneStanding(shown, case, index.plan.currency, _action(state, name), case.completion.status))
     for name, known in withdrawn(state, index).items():
         gone = withdrawn_position(name, known)
-        found.append(Standing(gone, None, index.plan.currency, _action(state, name), "scheduled"))
+        found.append(MilestoneStanding(gone, None, index.plan.currency, _action(state, name), "scheduled"))
     return found
 
 
@@ -59,12 +59,12 @@ def _decided(state: State, index: Index, rules: Rules) -> ContractCase:
     return contract
 
 
-def _undecided(state: State, index: Index, name: str) -> Standing:
+def _undecided(state: State, index: Index, name: str) -> MilestoneStanding:
     """A contract that cannot be decided is not decided to be shown: what was last said stands."""
     value, released = index.milestones[name].value or 0, state.milestones[name].released
     undecided = (ExceptionCode.UNDECIDED,)
     position = Position(name, value, released, max(0, value - released), released, None, (), (), undecided, ())
-    return Standing(position, None, index.plan.currency, _action(state, name), "scheduled")
+    return MilestoneStanding(position, None, index.plan.currency, _action(state, name), "scheduled")
 
 
 def _action(state: State, milestone: str) -> c.Action | None:
@@ -72,7 +72,7 @@ def _action(state: State, milestone: str) -> c.Action | None:
     return None if last is None else last.action  # type: ignore[return-value]  # stored as text
 
 
-def snapshot(state: State, standing: Standing) -> c.Snapshot | None:
+def snapshot(state: State, standing: MilestoneStanding) -> c.Snapshot | None:
     """The canonical milestone for `milestone.snapshots`; None for one that is no longer in the plan."""
     case, p, currency = standing.case, standing.position, standing.currency
     if case is None:

@@ -15,7 +15,7 @@ from services.reconciliation.log import Decided, LogEntry
 from services.reconciliation.policy import Rules
 from services.reconciliation.state import State
 from services.reconciliation.versions import register, version_in_force
-from services.reconciliation.view import Standing, standings
+from services.reconciliation.view import MilestoneStanding, standings
 
 
 class Line(NamedTuple):
@@ -57,7 +57,7 @@ class Dossier(NamedTuple):
     plan: Plan
     spans: tuple[Span, ...]
     lines: Mapping[str, tuple[Line, ...]]
-    standings: Mapping[str, Standing]
+    standings: Mapping[str, MilestoneStanding]
     cases: Mapping[str, Case]
 
     def day(self, moment: int) -> date:

@@ -21,7 +21,7 @@ from services.reconciliation.notices.flags import sign_off_flags
 from services.reconciliation.policy import Rules
 from services.reconciliation.position import Position
 from services.reconciliation.state import LastCommand, MilestoneState, State
-from services.reconciliation.view import Standing, standings
+from services.reconciliation.view import MilestoneStanding, standings
 from services.reconciliation.wire import amount, reason_line, target_line
 
 REMOVED = "It is no longer in the plan in force; its last command stands."
@@ -91,7 +91,7 @@ def accounts(state: State, rules: Rules, milestone: str | None = None) -> list[A
     return [account for account in found if milestone in (None, account.milestone)]
 
 
-def _account(state: State, standing: Standing) -> Account:
+def _account(state: State, standing: MilestoneStanding) -> Account:
     p, currency, case = standing.position, standing.currency, standing.case
     known = state.milestones[p.milestone]
     reasons = tuple(

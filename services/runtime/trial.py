@@ -24,7 +24,7 @@ from services.reconciliation.merge import Merged
 from services.reconciliation.notices.wire import notice_of
 from services.reconciliation.policy import Rules
 from services.reconciliation.state import decode_state
-from services.reconciliation.view import Standing, standings
+from services.reconciliation.view import MilestoneStanding, standings
 from services.reconciliation.wire import amount
 from services.runtime.gathered import Report
 from services.runtime.hallway import Hallway
@@ -164,7 +164,7 @@ def _ref(address: Address) -> dict[str, Any]:
     return {"source": address.source, "keys": list(address.keys)}
 
 
-def position_line(contract: str, standing: Standing) -> dict[str, Any]:
+def position_line(contract: str, standing: MilestoneStanding) -> dict[str, Any]:
     """A milestone's final position."""
     p, currency, case = standing.position, standing.currency, standing.case
     authority = case.plan.authority if case else {}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from contracts_schema.facts import BY_MILEPOST
 from services.reconciliation.case import Case, Finding
 from services.reconciliation.merge import contradicts, is_redriven, is_void
-from services.reconciliation.standing import of
+from services.reconciliation.standing import KINDS_OF, Kinds, of
 from services.reconciliation.state import Slot, State
 
-BY_MILEPOST = ("message.unreadable", "message.redriven", "invoice.claimed_elsewhere", "commands.adopted")
+# What Milepost says itself is no word of a source, and ends no doubt.
+_BY_MILEPOST: Kinds = frozenset().union(*(KINDS_OF[body] for body in BY_MILEPOST))
 
 
 def readable(case: Case) -> Iterator[Finding]:
@@ -26,7 +28,7 @@ def readable(case: Case) -> Iterator[Finding]:
 def _ended(doubt: Slot, case: Case) -> bool:
     """Whether the same source (of a canonical event: the same kind) has since said something readable. What it said is
     over now and then (rule F9), and was readable all the same."""
-    said = [slot for kind, slots in case.standing.items() if kind not in BY_MILEPOST for slot in slots]
+    said = [slot for kind, slots in case.standing.items() if kind not in _BY_MILEPOST for slot in slots]
     if any(_is_newer(slot, doubt) for slot in said) or any(_is_newer(slot, doubt) for slot in _void_here(case)):
         return True
     return doubt.body.scope == "contract.registered" and _is_registered_anew(case.contract.state, doubt)

@@ -28,7 +28,7 @@ Found = Iterable[tuple[NoticeKind, Concern]]
 BETWEEN = "/"  # kind and cause; no kind has one
 
 
-class Standing(NamedTuple):
+class NoticeToday(NamedTuple):
     """A notice that stands today, as severe and as high as it is today; `next_step` is a day (ordinal)."""
 
     kind: NoticeKind
@@ -39,7 +39,7 @@ class Standing(NamedTuple):
     next_step: int | None
 
 
-class Outcome(NamedTuple):
+class Telling(NamedTuple):
     """What is open now, what has to be told, and the next day (ordinal) on which time alone may bring more."""
 
     open: dict[str, OpenNotice]
@@ -63,7 +63,7 @@ class Teller:
         self._limits = self._limits or limits_of(self.policy, self.plan)
         return self._limits
 
-    def tell(self, milestone: str | None, known: Open, found: Found) -> Outcome:
+    def tell(self, milestone: str | None, known: Open, found: Found) -> Telling:
         """What follows for one milestone, or (None) for the whole contract."""
         open_, told, due = dict[str, OpenNotice](), list[ToldNotice](), list[int]()
         for kind, concern in found:
@@ -83,18 +83,18 @@ class Teller:
                 open_[key] = was
         for key in [key for key in known if key not in open_]:
             told.append(self._said(milestone, _end(key, open_), key, known[key], "cleared"))
-        return Outcome(open_, told, min(due) if due else None)
+        return Telling(open_, told, min(due) if due else None)
 
-    def standing(self, kind: NoticeKind, concern: Concern, was: OpenNotice | None) -> Standing:
+    def standing(self, kind: NoticeKind, concern: Concern, was: OpenNotice | None) -> NoticeToday:
         """A concern that is open, as it stands today."""
         since = concern.opens or (date.fromordinal(was.since) if was else self.today)
         after = self.policy.escalate_after
         step, next_step = _step(after.get(kind, after["default"]), since, self.today, self.plan.calendar)
         likely = concern.likelihood if concern.likelihood is not None else KINDS[kind].likelihood + step
         how_red = severity(self.policy, self.limits, min(HAPPENED, likely), concern.amount)
-        return Standing(kind, concern, since, how_red, step, next_step)
+        return NoticeToday(kind, concern, since, how_red, step, next_step)
 
-    def _known_from_now_on(self, now: Standing, was: OpenNotice | None) -> OpenNotice:
+    def _known_from_now_on(self, now: NoticeToday, was: OpenNotice | None) -> OpenNotice:
         """What has become milder is not told: the highest severity and step stay."""
         since, owner = now.since.toordinal(), owner_of(now)
         if was is None:
@@ -127,7 +127,7 @@ def _end(key: str, still_open: Open) -> Concern:
     return Concern(cause, None, 0, f"it has become {then}" if became else "it is cleared")
 
 
-def owner_of(now: Standing) -> str:
+def owner_of(now: NoticeToday) -> str:
     """Who must act."""
     return now.concern.owner or KINDS[now.kind].owner
 
