@@ -1,4 +1,5 @@
-"""A room's map, in the docstring of its package, leads to each of its modules, and to nothing else."""
+"""Maps lead to everything that is there, and to nothing else: a room's in the docstring of its package, the tests' in
+their README."""
 
 import ast
 import re
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 SERVICES = Path(__file__).parents[2] / "services"
+TESTS = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("room", ["reconciliation", "runtime", "gate", "wiring"])
@@ -16,3 +18,10 @@ def test_the_map_of_a_room_names_each_of_its_modules_once(room):
         path.stem for path in (SERVICES / room).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
     ]
     assert sorted(re.findall(r"`(\w+)`", told)) == sorted(set(there) - {"__init__"})
+
+
+def test_the_map_of_the_tests_names_each_folder_and_each_file_that_helps():
+    told = set(re.findall(r"`(\w+(?:\.py)?)`", (TESTS / "README.md").read_text()))
+    files = {path.name for path in TESTS.glob("*.py")}
+    folders = {path.name for path in TESTS.iterdir() if any(path.glob("*.py"))}
+    assert files | folders <= told
