@@ -85,7 +85,9 @@ REMEDIES: dict[HoldReason, Remedy] = {
     R.SOURCES_DISAGREE: Remedy("the systems agree again", "owner of the field"),
     R.VALUE_DIFFERS: Remedy("the order says the registered value, or an amendment registers the new one", "contract"),
     R.CURRENCIES_DIFFER: Remedy("order and invoices use the contract's currency, or a rate is registered", "contract"),
-    R.NOT_MET: Remedy("the system of record reports the milestone as met", "project"),
+    R.NOT_MET: Remedy(
+        "the system of record reports the milestone as met, and each date and figure it requires as kept", "project"
+    ),
     R.PRECURSOR_OPEN: Remedy("every precursor is met", "project"),
     R.NOT_RECEIVED: Remedy("the ERP records accepted goods", "receiving"),
     R.EVIDENCE_MISSING: Remedy("the document is attached", "milestone owner"),
@@ -106,3 +108,9 @@ REMEDIES: dict[HoldReason, Remedy] = {
     R.LATE_DAMAGES: Remedy("never, unless the due date is amended", "contract"),
     R.CAP_REACHED: Remedy("an amendment raises the cap", "contract"),
 }
+
+
+def clearing(clears_when: str) -> str:
+    """What clears a reason, as a sentence goes on: `clears when ...`, or that it never does."""
+    never = clears_when.startswith("never")
+    return f"never clears{clears_when.removeprefix('never')}" if never else f"clears when {clears_when}"

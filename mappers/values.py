@@ -251,5 +251,7 @@ def day(time: int, timezone: str) -> date:
 
 def shown(value: object) -> str:
     """The value as a sentence may show it: cut to a readable length, the inside of an object left out."""
-    text = repr(value) if isinstance(value, str | float | Decimal | bool | int | None) else f"<{type(value).__name__}>"
+    if value is None:
+        return "null"
+    text = repr(value) if isinstance(value, str | float | Decimal | bool | int) else f"<{type(value).__name__}>"
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
+from contracts_schema.reasons import clearing
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -153,7 +155,7 @@ def _grouped(amount: str) -> str:
 def _reason(reason: ReasonLine) -> str:
     return (
         f"[yellow]{reason.code}[/yellow] {_money(reason.amount)}: {escape(reason.detail)}. "
-        f"Clears when {escape(reason.clears_when)} ({escape(reason.owner)})"
+        f"It {escape(clearing(reason.clears_when))} ({escape(reason.owner)})"
     )
 
 

@@ -12,7 +12,7 @@ from contracts_schema import facts as f
 from contracts_schema.errors import Refused, Unreadable
 from contracts_schema.own_facts import MessageRedriven, MessageUnreadable
 from contracts_schema.plan import Plan, decode_plan
-from contracts_schema.reasons import WAIVABLE, HoldReason
+from contracts_schema.reasons import REMEDIES, WAIVABLE, HoldReason, clearing
 from services.reconciliation.calendar import datetime_of
 from services.reconciliation.policy import Rules
 from services.reconciliation.subject import content_of, identity_of
@@ -97,11 +97,12 @@ def approval_fault(source: str, plan: Plan, rules: Rules) -> str | None:
 
 def _waiver_fault(source: str, body: f.ReasonWaived, rules: Rules) -> str | None:
     if rules.person(source, body.by) == rules.person(source, body.approved_by):
-        return f"{body.by!r} cannot approve what they asked for themselves (rule D6)"
+        alias = f", also not as {body.approved_by!r}" if body.approved_by != body.by else ""
+        return f"{body.by!r} cannot approve what they asked for themselves{alias} (rule D6)"
     if body.code not in HoldReason.__members__:
         return f"{body.code!r} is no hold reason"
     if HoldReason(body.code) not in WAIVABLE:
-        return f"{body.code} cannot be waived (rule D6)"
+        return f"{body.code} cannot be waived; it {clearing(REMEDIES[HoldReason(body.code)].clears_when)} (rule D6)"
     return None
 
 

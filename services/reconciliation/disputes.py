@@ -31,6 +31,14 @@ def disputed(case: Case) -> tuple[int | None, tuple[str, ...]]:
     return sum(a for a in amounts if a is not None), facts
 
 
+def named(case: Case, most: int = 3) -> str:
+    """The open disputes that dispute something, each with its reason; of many the first."""
+    disputes = [s.body for s in open_disputes(case) if _minor(case, s.body.amount) != 0]
+    names = sorted(f"{body.dispute} ({body.reason})" for body in disputes)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def _minor(case: Case, amount: Money | None) -> int | None:
     """An amount in another currency cannot be compared: all of the milestone is disputed."""
     if amount is None or amount.currency != case.plan.currency:

@@ -17,9 +17,9 @@ from typing import NamedTuple
 from contracts_schema.plan import Advance, Milestone
 from contracts_schema.reasons import HoldReason as R
 from services.reconciliation.case import Case, Whole, in_force
-from services.reconciliation.disputes import disputed
+from services.reconciliation.disputes import disputed, named
 from services.reconciliation.invoices import Exact
-from services.reconciliation.retention import retained
+from services.reconciliation.retention import kept_until, retained
 
 ZERO = 0
 
@@ -68,7 +68,7 @@ def _base(case: Case, proven: bool) -> _Base:
     amount, facts = disputed(case)
     base: Exact = ZERO if amount is None else max(ZERO, earned - amount)
     if base < earned:
-        detail = "all of it is disputed" if amount is None else "in dispute"
+        detail = f"{'all of it is in dispute' if amount is None else 'in dispute'}: {named(case)}"
         cuts.append(Cut(R.DISPUTED, floor(earned) - floor(base), detail, facts))
     if case.requires("invoiced"):
         invoiced = (case.state.carried.out if case.state.carried else 0) + newly_invoiced(case)
@@ -132,9 +132,9 @@ def _allowance(case: Case, base: _Base, kept: Exact, recouped: Exact) -> Allowan
     left = floor(base.exact)
     cuts = list(base.cuts)
     for reason, exact, detail in (
-        (R.RETENTION, kept, "kept until its terms are met"),
+        (R.RETENTION, kept, kept_until(case.plan.retention) if kept else ""),
         (R.ADVANCE_RECOUPED, recouped, "pays back the advance"),
-        (R.LATE_DAMAGES, damages, f"{days} days late"),
+        (R.LATE_DAMAGES, damages, "1 day late" if days == 1 else f"{days} days late"),
     ):
         amount = min(left, ceil(exact)) if exact else 0
         if amount > 0:

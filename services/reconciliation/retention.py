@@ -75,3 +75,14 @@ def is_over(contract: Whole, terms: Retention) -> bool:
 def over_from(terms: Retention, met_on: date) -> date:
     """The first day without retention, where the milestone that ends it is met on a day."""
     return later(met_on, terms.defects_days + 1) if terms.defects_days else met_on
+
+
+def kept_until(terms: Retention | None) -> str:
+    """What the terms say of the return of what is kept."""
+    if terms is None or terms.release_on is None:
+        returned = terms is not None and any(step.returns_percent for step in terms.steps)
+        return (
+            "kept until a later step returns its share" if returned else "kept; no milestone is named that returns it"
+        )
+    period = f" and {terms.defects_days} days have passed since" if terms.defects_days else ""
+    return f"kept until {terms.release_on} is met{period}"

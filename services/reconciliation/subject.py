@@ -61,6 +61,13 @@ def _thing(body: f.AnyBody) -> tuple[str, ...]:
     return tuple([str(getattr(body, field) or "") for field in _NAMED_BY.get(type(body), ())])
 
 
+def name_of(body: f.AnyBody) -> str:
+    """What names the thing a fact speaks of, as people call it; empty where that is the milestone itself."""
+    if type(body) is f.InvoiceReceived:
+        return body.number
+    return " ".join(str(part) for field in _NAMED_BY.get(type(body), ()) if (part := getattr(body, field)))
+
+
 def invoice_number(number: str) -> str:
     """The number as it is compared: NFC, without blanks around it (rule C3)."""
     return unicodedata.normalize("NFC", number).strip()

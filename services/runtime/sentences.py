@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from contracts_schema import commands as c
+from contracts_schema.reasons import clearing
 from services.runtime.explain import Account, CommandSaid
 
 
@@ -44,7 +45,7 @@ def _why(a: Account) -> Iterator[str]:
     for n, r in enumerate(a.reasons, 1):
         facts = f" Facts: {_listed(r.facts)}." if r.facts else ""
         yield f"    {n}. {r.code} holds {money(r.amount)} since {r.since}: {r.detail}."
-        yield f"       It clears when {r.clears_when}. Who: {r.owner}.{facts}"
+        yield f"       It {clearing(r.clears_when)}. Who: {r.owner}.{facts}"
 
 
 def _what_releases(a: Account) -> Iterator[str]:

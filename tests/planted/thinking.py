@@ -129,13 +129,13 @@ BUGS = (
     ),
     Bug(
         "who may sign is not asked", ROOM + "signatures.py",
-        "    return not asked.authority or any(", "    return True or any(",
+        "    return not authority or any(", "    return True or any(",
         "only who may sign signs",
         (TABLES,),
     ),
     Bug(
         "signatures of before a re-opening count", ROOM + "signatures.py",
-        "        and (went_back is None or moment_of(slot.body.signed_at) > went_back)\n", "",
+        '        return "the milestone was re-opened after it"\n', "        return None\n",
         "what was re-opened is signed anew",
         (TABLES,),
     ),

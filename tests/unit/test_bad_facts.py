@@ -122,7 +122,7 @@ def test_a_doubt_about_a_registration_ends_with_a_newer_one():
     ("fact", "sentence"),
     [
         (met(status="done"), "status 'done': is none of scheduled, met, partiallyMet, notMet"),
-        (an_invoice(net=None), 'net None: is no amount, as {"amount": "1.00", "currency": "EUR"}'),
+        (an_invoice(net=None), 'net null: is no amount, as {"amount": "1.00", "currency": "EUR"}'),
         (an_invoice(issued_on="soon"), "issued_on 'soon': is no date of the form 2026-12-31"),
         (an_invoice(number=""), "number '': is not a text of 1 to 300 visible characters"),
         (a_receipt(accepted="1,5"), "accepted '1,5': is not a decimal text within its bounds, as \"2.5\""),

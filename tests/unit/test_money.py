@@ -65,7 +65,7 @@ def test_one_unit_released_and_not_earned_any_more_is_over_released():
 
 def test_a_dispute_says_whether_it_is_about_a_part_or_all():
     details = [told(disputed(amount), met()).position().reasons[0].detail for amount in ("1.00", None)]
-    assert details == ["in dispute", "all of it is disputed"]
+    assert details == ["in dispute: D-1 (INCORRECT_QUANTITY)", "all of it is in dispute: D-1 (INCORRECT_QUANTITY)"]
 
 
 def test_what_is_disputed_is_taken_from_what_is_earned_before_the_invoices_are_looked_at():

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from services.reconciliation.case import Case, Finding
 from services.reconciliation.checks.proof import attached_evidence
+from services.reconciliation.signatures import objection, withdrawn
 from services.reconciliation.standing import at_one_place
 from services.reconciliation.state import Slot
 
@@ -32,8 +34,18 @@ def signed_off(case: Case) -> Iterator[Finding]:
     signatures = case.signatures
     persons, quorum = {person for person, _ in signatures}, case.plan.sign_off.quorum
     if len(persons) < quorum:
-        detail = f"{len(persons)} of {quorum} valid signatures"
+        detail = "; ".join([f"{len(persons)} of {quorum} valid signatures", *islice(_not_counted(case), 3)])
         yield Finding("signed_off", detail, tuple(s.fact for _, s in signatures))
+
+
+def _not_counted(case: Case) -> Iterator[str]:
+    """Who signed and does not count, and why: people would ask."""
+    slots, back = case.of("sign_off.given", "sign_off"), case.completion.went_back
+    taken_back = withdrawn(slots)
+    for slot in slots:
+        why = objection(slot, taken_back, case.plan, case.rules, case.value, back)
+        if slot.kind == "sign_off.given" and why is not None:
+            yield f"that of {case.rules.person(slot.source, slot.body.by)} does not count: {why}"
 
 
 def signed_evidence_unchanged(case: Case) -> Iterator[Finding]:

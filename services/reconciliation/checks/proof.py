@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Iterator
+from datetime import date
 from fractions import Fraction
 
 from services.reconciliation.calendar import later
@@ -30,7 +31,15 @@ def _on_time(case: Case, required: str) -> Iterator[Finding]:
     last = later(other.milestone.due, other.milestone.tolerance_days) if other.milestone.due else None
     met_on = other.completion.met_on
     if not (other.met and met_on is not None and last is not None and met_on <= last):
-        yield Finding(required, f"{other.milestone.id} was not met by {last or 'a due date'}", other.completion.facts)
+        yield Finding(required, _not_on_time(other, last), other.completion.facts)
+
+
+def _not_on_time(other: Case, last: date | None) -> str:
+    """Too late, or not yet: who reads it must be able to tell."""
+    name, by = other.milestone.id, last or "a due date"
+    if other.met and other.completion.met_on is not None:
+        return f"{name} was met on {other.completion.met_on}, and had to be by {by}"
+    return f"{name} is not met, and has to be by {by}"
 
 
 def _measured(case: Case, required: str) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from services.reconciliation.case import Case, Finding
 from services.reconciliation.merge import contradicts, is_redriven, is_void
 from services.reconciliation.standing import KINDS_OF, Kinds, of
 from services.reconciliation.state import Slot, State
+from services.reconciliation.subject import name_of
 
 # What Milepost says itself is no word of a source, and ends no doubt.
 _BY_MILEPOST: Kinds = frozenset().union(*(KINDS_OF[body] for body in BY_MILEPOST))
@@ -67,10 +68,18 @@ def consistent(case: Case) -> Iterator[Finding]:
     for slots in case.standing.values():
         for slot in slots:
             if (slot.clash or slot.terms_clash or slot.created) and contradicts(slot):
-                yield Finding(slot.source, f"{slot.source} contradicts itself about {slot.kind}", (slot.fact,))
+                yield Finding(
+                    slot.source, f"{slot.source} contradicts itself about {slot.kind}{_which(slot)}", (slot.fact,)
+                )
     for invoice in case.invoices:
         for name in invoice.contradicted_by:
             yield Finding(name, f"{name} contradicts itself about invoice {invoice.number}", invoice.facts)
+
+
+def _which(slot: Slot) -> str:
+    """Which invoice, document or dispute, where a fact speaks of more than the milestone."""
+    name = name_of(slot.body)
+    return f" {name}" if name else ""
 
 
 def in_agreement(case: Case) -> Iterator[Finding]:
