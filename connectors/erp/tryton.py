@@ -66,6 +66,7 @@ class TrytonPoller:
 
     @property
     def skew(self) -> int:
+        """How far the system's clock is ahead of ours (µs)."""
         return self._rest.skew
 
     async def page(self, kind: str, after: int, since: int | None) -> Page:

@@ -213,11 +213,13 @@ def first_of_id(rows: Iterable[Quarantined]) -> list[Quarantined]:
 
 
 def parked_columns(row: ParkedRow) -> tuple[Any, ...]:
+    """A parked fact as the columns of its table."""
     keys, origin, reason = encode_keys(row.keys), readable(row.origin), readable(row.reason)
     return (row.source, row.subject, keys, row.fact, row.order, row.timestamp, origin, reason, row.since)
 
 
 def quarantine_columns(row: Quarantined) -> tuple[Any, ...]:
+    """A record that was set aside as the columns of its table."""
     headers = encode_headers([(readable(name), value) for name, value in row.headers])
     place = (row.id, row.source, row.cluster, row.topic, row.partition, row.offset, row.timestamp)
     return (*place, row.key, headers, row.value, row.fault, readable(row.sentence), row.size, row.sha256)

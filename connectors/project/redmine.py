@@ -39,6 +39,7 @@ class RedminePoller:
 
     @property
     def skew(self) -> int:
+        """How far the system's clock is ahead of ours (µs)."""
         return self._rest.skew
 
     async def page(self, kind: str, after: int, since: int | None) -> Page:

@@ -5,7 +5,7 @@ Nothing is fetched: a schema that refers to another needs that one beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,21 +31,14 @@ def check_of(paths: Sequence[Path], kind: str) -> Check:
     """
     if not paths:
         return no_check
-    import jsonschema
-    from referencing import Registry, Resource
     from referencing.exceptions import Unresolvable
-    from referencing.jsonschema import DRAFT4
 
     known = {str(path): _read(path) for path in paths}
-    named = [(schema.get("$id") or schema.get("id"), schema) for schema in known.values()]
-    resources = [(name, Resource.from_contents(schema, default_specification=DRAFT4)) for name, schema in named if name]
-    registry = Registry().with_resources(resources)
     whole, part = _of_package(known.values(), kind), _of_release(known.values())
     schema = whole or part
     if schema is None:
         raise ConfigurationError([f"--schema: none of {', '.join(known)} describes a package of {kind}, or a release"])
-    form = jsonschema.validators.validator_for(schema, default=jsonschema.Draft4Validator)
-    validator = form(schema, registry=registry, format_checker=form.FORMAT_CHECKER)
+    validator = _validator(schema, known.values())
 
     def check(package: Any) -> list[str]:
         try:
@@ -57,6 +50,18 @@ def check_of(paths: Sequence[Path], kind: str) -> Check:
         return found[:SHOWN]
 
     return check
+
+
+def _validator(schema: Mapping[str, Any], known: Collection[Mapping[str, Any]]) -> Any:
+    """What checks against a schema, which may refer to the other known ones by their ids."""
+    import jsonschema
+    from referencing import Registry, Resource
+    from referencing.jsonschema import DRAFT4
+
+    named = [(other.get("$id") or other.get("id"), other) for other in known]
+    resources = [(name, Resource.from_contents(other, default_specification=DRAFT4)) for name, other in named if name]
+    form = jsonschema.validators.validator_for(schema, default=jsonschema.Draft4Validator)
+    return form(schema, registry=Registry().with_resources(resources), format_checker=form.FORMAT_CHECKER)
 
 
 def _faults(validator: Any, content: Any, whole: bool) -> Iterator[str]:
