@@ -20,6 +20,8 @@ COMMANDS = set(get_command(app).commands)
 ALL_ON = {
     "worker.replicas": 2, "gate.replicas": 2, "collect.replicas": 2, "service.enabled": "true",
     "podMonitor.enabled": "true", "worker.env.MILEPOST__KAFKA__USERNAME": "milepost-worker",
+    "volumes[0].name": "archive", "volumes[0].emptyDir.sizeLimit": "1Gi",
+    "volumeMounts[0].name": "archive", "volumeMounts[0].mountPath": "/archive",
 }  # fmt: skip
 
 

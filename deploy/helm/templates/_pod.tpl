@@ -11,6 +11,9 @@ volumes:
         {{- range .process.secrets }}
         - secret: {name: {{ . }}}
         {{- end }}
+  {{- with .root.Values.volumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 
 {{- define "milepost.container" -}}
@@ -25,4 +28,7 @@ env:
 volumeMounts:
   - {name: config, mountPath: /etc/milepost, readOnly: true}
   - {name: secrets, mountPath: /run/secrets, readOnly: true}
+  {{- with .root.Values.volumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
