@@ -15,8 +15,9 @@ from servers.process import ServerProcess
 from connectors.kafka import KafkaConnection, KafkaPublisher
 from connectors.migrations import upgrade
 from connectors.postgres import PostgresSettings, PostgresStore
-from contracts_schema.rows import Changes
+from contracts_schema.rows import Changes, StateRow
 from services.reconciliation.log import Decided, LogEntry, Said, append
+from services.reconciliation.state import State, encode_state
 from services.runtime.outgoing import command_row
 
 PROJECT = Path(__file__).parent.parent
@@ -81,8 +82,10 @@ class Site:
                 said = Said(one.action, one.sequence, one.command_id, ())
                 decided = Decided("M1", "met", "EUR", 0, 0, 0, 0, None, (), (), (), (), said)
                 entry = LogEntry(one.contract, one.revision, 0, "facts", "r", "ap-eu", (), (decided,))
+                state = State(one.contract, one.revision, sequence=one.sequence)
+                row = StateRow(one.contract, one.revision, encode_state(state))
                 async with store.batch() as batch:
-                    await batch.write(Changes(log=[append(entry, b"")]))
+                    await batch.write(Changes(states=[row], log=[append(entry, b"")]))
         await self.publish(*commands)
 
     async def publish(self, *commands):

@@ -260,7 +260,8 @@ def orders_of(memory: ContractMemory, contract: str, milestone: str, subject: st
     """What a milestone wants of the invoices that a subject names."""
     kept = memory.milestones.get(milestone)
     found = [wish for wish in kept.wishes if f"n:{wish.number}" == subject] if kept else []
-    return [Order(contract, milestone, kept, wish, memory.payable(kept, wish)) for wish in found if kept]
+    stale = memory.is_stale
+    return [Order(contract, milestone, kept, wish, memory.payable(kept, wish), stale) for wish in found if kept]
 
 
 def _in_hand(memory: InvoiceMemory) -> set[str]:

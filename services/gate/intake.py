@@ -21,7 +21,7 @@ from services.gate.ports import Proofs, Wanted
 from services.ports import Feed
 from services.reconciliation.adoption import adopted
 from services.reconciliation.log import read_entry
-from services.reconciliation.state import decode_state
+from services.reconciliation.state import State, decode_state
 
 log = logging.getLogger(__name__)
 Read = tuple[Record, Command]
@@ -91,12 +91,16 @@ class Door:
             TransientError: the store does not answer.
         """
         intake = Intake(answers=[], refusals=[])
-        commands, refused = await self._believed(records)
+        commands, unproven, refused = await self._believed(records)
+        forgotten = await self._forgotten(unproven)
         async with self._wanted.intake() as batch:
             await batch.fence(self._owner, [_range(self._cluster, p, rows) for p, rows in _by_partition(records)])
             failpoint("intake.fenced")
-            raw = await batch.load({command.contract for _, command in commands})
-            memories = {c.contract: contract_memory(raw.get(c.contract)) for _, c in commands}
+            names = forgotten.keys() | {command.contract for _, command in commands}
+            raw = await batch.load(names)
+            memories = {name: contract_memory(raw.get(name)) for name in names}
+            for contract, sequence in forgotten.items():
+                _mistrust(memories[contract], sequence, intake)
             await self._skip_adopted(commands, memories, intake)
             now = await self._wanted.now()
             answers: list[PublishRow] = []
@@ -114,8 +118,9 @@ class Door:
             log.error("a command was refused: %s (%s)", refusal.sentence, refusal.origin)
         self.counts.update(read=len(records), refused=len(refused))
 
-    async def _believed(self, records: Sequence[Record]) -> tuple[list[Read], list[Refusal]]:
-        """The commands among these records that are whole and stand in the log, and the others."""
+    async def _believed(self, records: Sequence[Record]) -> tuple[list[Read], list[Command], list[Refusal]]:
+        """The commands among these records that are whole and stand in the log, those that do not stand there, and why
+        which record is refused."""
         read: list[Read] = []
         refused: list[Refusal] = []
         for record in records:
@@ -124,19 +129,33 @@ class Door:
             except MessageError as error:
                 refused.append(Refusal(record.origin, (record.header("ce_id") or "")[:200], error.sentence))
         if self._proofs is None or not read:
-            return read, refused
+            return read, [], refused
         genuine = await self._proven({(c.contract, c.revision) for _, c in read}, self._proofs)
-        for record, command in read:
-            if (command.command_id, command.finance) not in genuine:
-                sentence = f"command {command.command_id}: it does not stand in the log of {command.contract}"
-                refused.append(Refusal(record.origin, command.command_id, sentence))
-        return [(r, c) for r, c in read if (c.command_id, c.finance) in genuine], refused
+        unproven = [(r, c) for r, c in read if (c.command_id, c.finance) not in genuine]
+        for record, command in unproven:
+            sentence = f"command {command.command_id}: it does not stand in the log of {command.contract}"
+            refused.append(Refusal(record.origin, command.command_id, sentence))
+        proven = [(r, c) for r, c in read if (c.command_id, c.finance) in genuine]
+        return proven, [command for _, command in unproven], refused
 
     async def _proven(self, wanted: Collection[tuple[str, int]], proofs: Proofs) -> set[tuple[str, str | None]]:
         """Ids of all commands that these revisions led to, with the finance system that each was for."""
         fitting = [(name, revision) for name, revision in wanted if 0 < revision < 2**62]
         entries = [read_entry(row) for row in await proofs.revisions(fitting)]
         return {(d.said.command_id, e.finance) for e in entries for d in e.decisions if d.said is not None}
+
+    async def _forgotten(self, unproven: Collection[Command]) -> dict[str, int]:
+        """By contract, the highest sequence that a log which went further than ours may have issued: a database that
+        was restored has forgotten it, and maybe a hold with it. It may be forged, too; in doubt nothing is freed.
+        """
+        found: dict[str, int] = {}
+        for contract in {command.contract for command in unproven}:
+            raw = await self._proofs.state(contract) if self._proofs else None
+            if raw is not None:
+                state = decode_state(raw)
+                beyond = [c.sequence for c in unproven if c.contract == contract and _is_beyond(c, state)]
+                found |= {contract: max(beyond)} if beyond else {}
+        return found
 
     async def _skip_adopted(
         self, commands: Sequence[Read], memories: Mapping[str, ContractMemory], intake: Intake
@@ -145,14 +164,16 @@ class Door:
         if self._proofs is None:
             return
         for contract, memory in memories.items():
-            newest = max(c.sequence for _, c in commands if c.contract == contract)
+            newest = max((c.sequence for _, c in commands if c.contract == contract), default=0)
             if newest <= memory.upto + 1:
                 continue
-            state = await self._proofs.state(contract)
-            known = adopted(decode_state(state)) if state else None
-            if known is not None and newest > known.sequence > memory.upto:
+            raw = await self._proofs.state(contract)
+            state = decode_state(raw) if raw else None
+            known = adopted(state) if state is not None else None
+            if state is not None and known is not None and newest > known.sequence > memory.upto:
                 waited = [kept for kept in memory.milestones.values() if kept.sequence > memory.upto]
                 memory.skip(known.sequence)
+                _mistrust(memory, state.sequence, intake)  # until it has said everything anew
                 for kept in waited:
                     intake.wake |= _subjects(kept)
 
@@ -206,6 +227,21 @@ class Door:
             kept.told_at = moment
         place = (command.contract, command.milestone, command.command_id)
         return acknowledged(self._voice, *place, result, f"again {record.origin}", moment)
+
+
+def _is_beyond(command: Command, state: State) -> bool:
+    """Whether a command that does not stand in the log may be one of a later log, which was lost."""
+    known = adopted(state)
+    further = command.revision > state.revision and command.sequence > state.sequence
+    return further or (known is not None and command.sequence <= known.sequence)
+
+
+def _mistrust(memory: ContractMemory, sequence: int, intake: Intake) -> None:
+    """Free nothing before a sequence that is newer has come. What is being looked at now is looked at again."""
+    was, memory.forgotten = memory.is_stale, max(memory.forgotten, sequence)
+    if memory.is_stale and not was:
+        for kept in memory.milestones.values():
+            intake.wake |= _subjects(kept)
 
 
 def _subjects(kept: Kept) -> set[str]:

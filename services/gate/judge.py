@@ -40,6 +40,7 @@ def judged(outlook: Outlook, order: Order, memory: BillMemory, tried: Tried) -> 
     return (
         _too_late(outlook, order)
         or _paid_outside(outlook, order, memory)
+        or _stale(unsettled, outlook)
         or _unsettled(unsettled, tried)
         or _not_to_be_freed(outlook, order)
         or _done(outlook, memory, tried)
@@ -73,6 +74,18 @@ def _paid_outside(outlook: Outlook, order: Order, memory: BillMemory) -> Result 
     if order.payable <= 0 or not gone or any(p.id in memory.freed or p.lifted_by == "ours" for p in lines):
         return None
     return Result("rejected", f"{OUTSIDE}: its payment had left, or could not be stopped, before it was released")
+
+
+def _stale(unsettled: Collection[Payable], outlook: Outlook) -> Result | None:
+    """A release that may be older than what finance was told last."""
+    late = sorted({order.contract for order in outlook.orders if order.stale})
+    if not late or all(line.id in outlook.stopped for line in unsettled):
+        return None
+    return Result(
+        "waiting",
+        f"finance has seen commands of {', '.join(late)} that the log does not know, or that it says anew just now: "
+        "nothing is freed until milepost db adopt has taken them over and the newest has come",
+    )
 
 
 def _unsettled(unsettled: Collection[Payable], tried: Tried) -> Result | None:

@@ -54,11 +54,19 @@ class Kept(Struct):
 
 
 class ContractMemory(Struct):
-    """One contract: every sequence up to `upto` was seen, and those in `beyond` behind a gap."""
+    """One contract: every sequence up to `upto` was seen, and those in `beyond` behind a gap. Up to `forgotten` finance
+    may have been told more than the log knows, or the contract says anew what was taken over.
+    """
 
     upto: int = 0
     beyond: list[int] = []
     milestones: dict[str, Kept] = {}
+    forgotten: int = 0
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether finance may have been told something newer than the newest that was seen: then nothing is freed."""
+        return self.forgotten > max(self.upto, *self.beyond, 0)
 
     def is_seen(self, sequence: int) -> bool:
         """Whether a command of this sequence was seen."""

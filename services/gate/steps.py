@@ -19,13 +19,15 @@ UNCLAIMED = "unclaimed"
 
 
 class Order(NamedTuple):
-    """What one milestone wants of an invoice: `payable` of its net may leave now."""
+    """What one milestone wants of an invoice: `payable` of its net may leave now. `stale`: finance may have been told
+    something newer."""
 
     contract: str
     milestone: str
     kept: Kept
     wish: Wish
     payable: int
+    stale: bool = False
 
 
 class Step(NamedTuple):
@@ -91,6 +93,8 @@ def steps(outlook: Outlook, memory: BillMemory, *, reassert: bool) -> list[Step]
             if reassert or not is_lifted(line, outlook, memory):
                 found.append(Step(line, block=True))
         elif line.id in outlook.allocation.free and line.blocked and line.holder == "ours" and outlook.orders:
+            if any(order.stale for order in outlook.orders):
+                continue
             found.append(Step(line, block=False))
     return sorted(found, key=lambda step: not step.block)
 

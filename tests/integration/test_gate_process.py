@@ -82,7 +82,7 @@ async def test_a_command_that_no_worker_decided_is_refused_though_its_id_fits(si
 
 
 async def test_two_hundred_forgeries_on_the_topic_move_nothing_and_the_genuine_ones_between_them_count(site, gate):
-    rng, genuine = Random("forged"), [command_row(one, site.topic("commands")) for one in (HOLD, FREE)]
+    rng, genuine = Random("forged"), [command_row(HOLD, site.topic("commands"))]  # what a thief can have read
     forged = [rng.choice(FORGED)(rng, rng.choice(genuine), genuine, n) for n in range(200)]
     rows = [PublishRow(genuine[0].topic, r.key or b"", r.headers, r.value) for r in forged]
     await site.publisher.publish(rows[:100])

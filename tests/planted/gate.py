@@ -48,8 +48,8 @@ BUGS = (
     ),
     Bug(
         "the topic is believed, not the log", "services/gate/intake.py",
-        "            if (command.command_id, command.finance) not in genuine:\n",
-        "            if not genuine and not read:\n",
+        "unproven = [(r, c) for r, c in read if (c.command_id, c.finance) not in genuine]\n",
+        "unproven = [(r, c) for r, c in read if not genuine and not read]\n",
         "no forged command is obeyed",
         ("tests/unit/test_gate_forgeries.py",),
     ),
