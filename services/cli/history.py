@@ -14,6 +14,7 @@ from services.cli.words import counting, give_up, print_json, print_table, run, 
 if TYPE_CHECKING:
     from services.history.differences import Difference, Line, Side
     from services.history.retrospect import Would
+    from services.wiring.history import Verified
     from services.wiring.shadows import Outcomes, Replays
 
 Contracts = Annotated[
@@ -54,20 +55,22 @@ def verify(
         rows = [(f.contract, f.revision or "", f.what, f.sentence) for f in found.faults]
         if rows:
             print_table(("contract", "revision", "what", "fault"), rows, "")
-        say(
-            f"{found.contracts} contracts, {found.revisions} revisions, {found.decisions} decisions, "
-            f"{found.commands} commands: {len(found.faults)} faults"
-        )
-        if published:
-            say(f"{found.published} commands in the topic were compared with the log")
-        if found.not_redecided:
-            say(
-                f"{found.not_redecided} revisions were decided under other rules than this version's; their chain holds"
-            )
-        if contracts:
-            say(*(f"{name} ends at {head}" for name, head in found.heads.items()))
+        say(*_proven(found, published=published, named=bool(contracts)))
     if found.faults:
         give_up(f"{len(found.faults)} things do not prove")
+
+
+def _proven(found: Verified, *, published: bool, named: bool) -> Iterator[str]:
+    yield (
+        f"{found.contracts} contracts, {found.revisions} revisions, {found.decisions} decisions, "
+        f"{found.commands} commands: {len(found.faults)} faults"
+    )
+    if published:
+        yield f"{found.published} commands in the topic were compared with the log"
+    if found.not_redecided:
+        yield f"{found.not_redecided} revisions were decided under other rules than this version's; their chain holds"
+    if named:
+        yield from (f"{name} ends at {head}" for name, head in found.heads.items())
 
 
 @app.command("replay")
