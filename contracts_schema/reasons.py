@@ -86,7 +86,7 @@ REMEDIES: dict[HoldReason, Remedy] = {
     R.VALUE_DIFFERS: Remedy("the order says the registered value, or an amendment registers the new one", "contract"),
     R.CURRENCIES_DIFFER: Remedy("order and invoices use the contract's currency, or a rate is registered", "contract"),
     R.NOT_MET: Remedy(
-        "the system of record reports the milestone as met, and each date and figure it requires as kept", "project"
+        "the system of record reports the milestone as met (of a bonus, the date or figure it needs)", "project"
     ),
     R.PRECURSOR_OPEN: Remedy("every precursor is met", "project"),
     R.NOT_RECEIVED: Remedy("the ERP records accepted goods", "receiving"),

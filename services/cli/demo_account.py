@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from contracts_schema.reasons import clearing
+from services.runtime.sentences import word
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -160,12 +161,8 @@ def _reason(reason: ReasonLine) -> str:
 
 
 def _conflict(conflict: ConflictLine) -> str:
-    words = "; ".join(f"{escape(w.source)} says {escape(_word(w.value))}" for w in conflict.values)
+    words = "; ".join(f"{escape(w.source)} says {escape(word(conflict.field, w.value))}" for w in conflict.values)
     return f"{escape(conflict.field)}: {words}. To be settled by: {escape(conflict.resolve)}"
-
-
-def _word(value: object) -> str:
-    return " ".join(str(part) for part in value if part is not None) if isinstance(value, list) else str(value)
 
 
 def _answers(sent: Sent) -> str:

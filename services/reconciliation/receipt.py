@@ -100,7 +100,7 @@ def _share(s: _Sum) -> Fraction:
 
 def _shown(s: _Sum) -> tuple[str, str, str, str]:
     """What sources are compared by: received, accepted and rejected, by unit (rule A9)."""
-    return (s.unit, str(s.received), str(s.accepted), str(s.rejected))
+    return (s.unit, _number(s.received), _number(s.accepted), _number(s.rejected))
 
 
 def _detail(sums: list[_Sum]) -> str:
@@ -109,4 +109,7 @@ def _detail(sums: list[_Sum]) -> str:
 
 
 def _number(value: Fraction) -> str:
+    """A quantity as it is written: `2.5`, never `5/2`."""
+    if value.denominator == 1:
+        return str(value.numerator)
     return f"{Decimal(value.numerator) / value.denominator:f}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from contracts_schema import commands as c
-from contracts_schema.reasons import clearing
+from contracts_schema.reasons import HoldReason, clearing
 from services.runtime.explain import Account, CommandSaid
 
 
@@ -41,10 +41,11 @@ def _standing(a: Account) -> str:
 
 def _why(a: Account) -> Iterator[str]:
     if a.reasons:
-        yield "  Held because:"
+        yield "  Held because:" if a.held.amount.strip("0.") else "  Nothing is held, and yet this is open:"
     for n, r in enumerate(a.reasons, 1):
         facts = f" Facts: {_listed(r.facts)}." if r.facts else ""
-        yield f"    {n}. {r.code} holds {money(r.amount)} since {r.since}: {r.detail}."
+        takes = "is about" if r.code == HoldReason.OVER_RELEASED else "holds"
+        yield f"    {n}. {r.code} {takes} {money(r.amount)} since {r.since}: {r.detail}."
         yield f"       It {clearing(r.clears_when)}. Who: {r.owner}.{facts}"
 
 
@@ -59,7 +60,10 @@ def _differences(conflicts: Sequence[c.ConflictLine]) -> Iterator[str]:
     if conflicts:
         yield "  Systems differ:"
     for conflict in conflicts:
-        words = "; ".join(f"{w.source} says {show(w.value)}{f' ({w.time})' if w.time else ''}" for w in conflict.values)
+        words = "; ".join(
+            f"{w.source} says {word(conflict.field, w.value)}{f' ({w.time})' if w.time else ''}"
+            for w in conflict.values
+        )
         yield f"    {conflict.field}: {words}. The first one counts; {conflict.resolve} must settle it."
 
 
@@ -82,8 +86,16 @@ def _last(last: CommandSaid | None) -> str:
     )
 
 
+def word(field: str, value: Any) -> str:
+    """What a system says of a field, as people read it; of what was received, by unit."""
+    if field == "received":
+        parts = (f"{came} {unit} received, {good} accepted, {bad} rejected" for unit, came, good, bad in value)
+        return ", ".join(parts)
+    return show(value)
+
+
 def show(value: Any) -> str:
-    """A word of a system, as people read it."""
+    """A single value, as people read it."""
     if isinstance(value, dict) and value.keys() == {"amount", "currency"}:
         return f"{value['currency']} {value['amount']}"
     if isinstance(value, list | tuple):

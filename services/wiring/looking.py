@@ -18,7 +18,7 @@ from services.reconciliation.crosswalk import index_of
 from services.reconciliation.state import State, decode_state
 from services.reconciliation.wire import amount
 from services.runtime.explain import Account, accounts
-from services.runtime.sentences import show
+from services.runtime.sentences import word
 from services.settings import Settings
 from services.wiring import doors
 from services.wiring.sending import load
@@ -243,4 +243,4 @@ def _waiting(state: State) -> list[ParkedView]:
 
 def conflict_sentence(conflict: ConflictLine) -> str:
     """What the systems say; the first one counts."""
-    return "; ".join(f"{w.source}: {show(w.value)}" for w in conflict.values)
+    return "; ".join(f"{w.source}: {word(conflict.field, w.value)}" for w in conflict.values)

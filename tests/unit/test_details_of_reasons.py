@@ -3,9 +3,26 @@
 from datetime import UTC, datetime
 
 import pytest
-from builders import Story, a_contract, a_milestone, disputed, invoice, met, registered, said, signed, waived
+from builders import (
+    Story,
+    a_contract,
+    a_milestone,
+    attached,
+    disputed,
+    invoice,
+    met,
+    received,
+    registered,
+    said,
+    signed,
+    waived,
+)  # fmt: skip
 
 from contracts_schema.reasons import REMEDIES, HoldReason, clearing
+from services.reconciliation.issue import conflict_line
+from services.wiring.looking import conflict_sentence
+
+FAT, OTHER = "a" * 64, "b" * 64
 
 
 def details(*events, plan=None, milestone="M1", people=None, **terms):
@@ -79,6 +96,23 @@ def test_retention_says_what_it_is_kept_for(terms, told):
 def test_a_bonus_for_being_on_time_says_whether_it_is_late_or_not_yet(events, told):
     plan = [a_milestone(requires=["met"], due="2026-03-01"), a_milestone("B", "1.00", requires=["on_time:M1"])]
     assert details(*events, plan=plan, milestone="B") == {"NOT_MET": told}
+
+
+def test_documents_changed_say_how_many_have_signed_the_present_one():
+    plan = [a_milestone(requires=["met", "signed_off", "evidence:fat"])]
+    events = [attached("fat", FAT), signed("anna", evidence={"fat": FAT}), attached("fat", OTHER), met()]
+    told = details(*events, signed("bert", evidence={"fat": OTHER}), plan=plan, sign_off={"quorum": 2})
+    assert told == {"EVIDENCE_CHANGED": "fat was changed after it was signed; 1 of 2 have signed the present one"}
+
+
+def test_systems_that_differ_on_a_receipt_say_quantities_as_they_are_written():
+    story = Story().tell(registered(a_contract(a_milestone(requires=["received"]))))
+    story.tell(received("2.50", "10"), received("3", "10", by="portal", rejected="0.5"))
+    [line] = [conflict_line(c, {}) for c in story.position().conflicts]
+    assert [w.value for w in line.values] == [[["u", "2.5", "2.5", "0"]], [["u", "3", "3", "0.5"]]]
+    assert conflict_sentence(line) == (
+        "erp: 2.5 u received, 2.5 accepted, 0 rejected; portal: 3 u received, 3 accepted, 0.5 rejected"
+    )
 
 
 def test_one_day_late_is_a_day():

@@ -66,7 +66,8 @@ def signed_evidence_unchanged(case: Case) -> Iterator[Finding]:
         }
         if len(present) < quorum:
             facts = tuple(s.fact for _, s in signatures if name in s.body.evidence)
-            yield Finding(name, f"{name} was changed after it was signed", facts)
+            detail = f"{name} was changed after it was signed; {len(present)} of {quorum} have signed the present one"
+            yield Finding(name, detail, facts)
 
 
 def duties_separated(case: Case) -> Iterator[Finding]:
