@@ -44,6 +44,7 @@ _SET_UP_AT_FAULT = (
 )
 
 _RIGHTS = "`milepost topics acl` prints the rights that each process needs"
+MISSING = "run `milepost topics apply`"
 _LOGIN = "check kafka.username and its password"
 _REMEDIES = {
     kafka.ClusterAuthorizationFailedError: _RIGHTS,
@@ -51,7 +52,7 @@ _REMEDIES = {
     kafka.TopicAuthorizationFailedError: _RIGHTS,
     kafka.AuthenticationFailedError: _LOGIN,
     kafka.SaslAuthenticationFailed: _LOGIN,
-    kafka.UnknownTopicOrPartitionError: "run `milepost topics apply`",
+    kafka.UnknownTopicOrPartitionError: MISSING,
 }
 
 

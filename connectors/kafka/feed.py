@@ -33,7 +33,7 @@ from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from connectors.kafka.cluster import administering, cluster_id, layouts
-from connectors.kafka.connection import KafkaConnection, as_ours
+from connectors.kafka.connection import MISSING, KafkaConnection, as_ours
 from connectors.kafka.lag import LagSignal
 from connectors.kafka.numbers import Turns, buffered_by_number
 from connectors.kafka.positions import OnAssigned, as_partition, as_topic_partition, losses, starting_offsets
@@ -103,7 +103,7 @@ class KafkaFeed:
             self.cluster = await cluster_id(client)
             missing = sorted(set(self._topics) - set(await layouts(client, self._topics)))
         if missing:
-            raise ConfigurationError(f"kafka: topic {topic} does not exist" for topic in missing)
+            raise ConfigurationError(f"kafka: topic {topic} does not exist; {MISSING}" for topic in missing)
         await self._join(self.broker.start())
 
     async def stop(self) -> None:

@@ -14,6 +14,7 @@ from connectors.kafka.cluster import administering, cluster_id, layouts
 from connectors.kafka.connection import ENVELOPE, KafkaConnection, as_ours
 from connectors.kafka.positions import as_partition
 from connectors.kafka.stopping import stopped
+from contracts_schema.errors import TransientError
 from contracts_schema.rows import Partition
 
 _DEADLINE_S = 30
@@ -45,7 +46,11 @@ class KafkaTeller:
                 sent = await self._producer.send_and_wait(
                     topic, value, key=key, headers=list(headers), partition=partition
                 )
-        except (KafkaError, TimeoutError) as error:
+        except TimeoutError as error:  # a topic that is not there is waited for, too
+            raise TransientError(
+                f"kafka: cannot write to {topic} within {_DEADLINE_S} s; see by `milepost topics plan` that it is there"
+            ) from error
+        except KafkaError as error:
             raise as_ours(error, f"write to {topic}") from error
         return Partition(sent.topic, sent.partition), sent.offset
 

@@ -17,7 +17,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from connectors.kafka.cluster import Layout, administering, layouts
-from connectors.kafka.connection import ENVELOPE, KafkaConnection, as_ours
+from connectors.kafka.connection import ENVELOPE, MISSING, KafkaConnection, as_ours
 from contracts_schema.errors import ConfigurationError, TransientError
 
 _SEEN_WITHIN_S = 10
@@ -116,7 +116,7 @@ async def unsafe(
         faults = await _automatic_topics(client)
     for topic in wanted:
         if topic.name not in present:
-            faults.append(f"kafka: topic {topic.name} does not exist")
+            faults.append(f"kafka: topic {topic.name} does not exist; {MISSING}")
             continue
         copies = present[topic.name].replication
         if copies < require_replication:

@@ -55,7 +55,7 @@ async def test_everything_unsafe_about_a_topic_is_named(hall):
         "max.message.bytes is",
     ):
         assert any(careless.name in fault and expected in fault for fault in faults), expected
-    assert f"kafka: topic {absent.name} does not exist" in faults
+    assert f"kafka: topic {absent.name} does not exist; run `milepost topics apply`" in faults
 
 
 async def test_a_topic_that_forgets_too_soon_is_named(hall):
