@@ -5,7 +5,8 @@ from datetime import timedelta
 from builders import START, Story, a_contract, a_milestone, an_amendment, record_of, registered, said
 from hypothesis import given, note
 from hypothesis import strategies as st
-from laws.histories import batches, few, rarely, summary
+from laws.chances import few, rarely
+from laws.histories import batches, summary
 from laws.profiles import tried
 from laws.test_order import allowed, differences, standing
 from laws.test_rebuilding import comparable

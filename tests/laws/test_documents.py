@@ -10,7 +10,8 @@ from datetime import timedelta
 from builders import START, a_contract, a_milestone, met, record_of, registered
 from hypothesis import given, note
 from hypothesis import strategies as st
-from laws.histories import batches, few, rarely, summary
+from laws.chances import few, rarely
+from laws.histories import batches, summary
 from laws.house import House
 from laws.profiles import tried
 from laws.test_order import differences

@@ -2,8 +2,8 @@
 
 from builders import a_contract, a_milestone
 from hypothesis import given
-from laws.histories import plans
 from laws.profiles import tried
+from laws.random_plans import plans
 from msgspec.structs import replace
 
 from contracts_schema.plan_changes import changes
