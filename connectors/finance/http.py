@@ -23,9 +23,11 @@ from connectors.finance.web import Web, WebSettings, without_accounts
 from contracts_schema.errors import ConfigurationError, TransientError
 from contracts_schema.money import parse_amount
 from contracts_schema.payables import Bill, Called, Holder, Payable
+from contracts_schema.records import is_identifier
 
 PAGE = 200
 PAGES_MOST = 20
+NAME_MOST = 300  # characters, as of every identifier of ours
 log = logging.getLogger(__name__)
 _Kind = TypeVar("_Kind")
 
@@ -161,7 +163,11 @@ def _bill(answered: object, user: str) -> Bill:
 
 
 def _understood(invoice: Invoice, user: str) -> Bill:
+    """The invoice; one with a number that none of ours can be has none, so that it is looked at under its id."""
+    if max(len(name) for name in (invoice.id, *(line.id for line in invoice.lines))) > NAME_MOST:
+        raise ValueError(f"its id, or that of a line, has more than {NAME_MOST} characters")
     number = unicodedata.normalize("NFC", invoice.number).strip() if invoice.number else None
+    number = number if number and len(number) <= NAME_MOST else None
     return Bill(
         id=invoice.id, number=number, suppliers=invoice.suppliers, currency=invoice.currency,
         net=parse_amount(invoice.net, invoice.currency), gross=parse_amount(invoice.gross, invoice.currency),
@@ -174,9 +180,10 @@ def _payable(line: Line, currency: str, user: str) -> Payable:
     def holder(who: str | None) -> Holder:
         return "ours" if who == user else "other"
 
+    who = line.held_by if line.held else line.freed_by
     return Payable(
         id=line.id, gross=parse_amount(line.gross, currency), blocked=line.held, maturity=line.due,
-        holder=holder(line.held_by) if line.held else None, by=line.held_by if line.held else line.freed_by,
+        holder=holder(line.held_by) if line.held else None, by=who if is_identifier(who) else None,
         lifted_by=holder(line.freed_by) if line.freed_by and not line.held else None, state=line.state,
-        payment=line.payment, drafts=line.drafts,
+        payment=without_accounts(line.payment[:200]) if line.payment else None, drafts=line.drafts,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from connectors.finance.web import Web, WebSettings
+from connectors.finance.web import Web, WebSettings, without_accounts
 from contracts_schema.errors import ConfigurationError, TransientError
 from contracts_schema.payables import Bill, Called
 from mappers.finance import tryton as mapper
@@ -42,7 +42,8 @@ class TrytonFinance:
             ConfigurationError: the key is refused, or it sees more users' keys than its own.
         """
         found = await self._search("res.user.application", [], ("user",))
-        users = {str(entry["user"]["id"] if isinstance(entry["user"], dict) else entry["user"]) for entry in found}
+        with _understanding():
+            users = {str(entry["user"]["id"] if isinstance(entry["user"], dict) else entry["user"]) for entry in found}
         if len(users) != 1:
             raise ConfigurationError(["Tryton: give the gate a user of its own, who is no administrator"])
         self._user = users.pop()
@@ -61,7 +62,8 @@ class TrytonFinance:
         """A page of posted supplier invoices, by id; one that cannot be understood is passed over."""
         domain = mapper.open_after(int(after or 0))
         documents = await self._search(mapper.MODEL, domain, mapper.FIELDS, limit=PAGE)
-        following = str(documents[-1]["id"]) if len(documents) == PAGE else None
+        with _understanding():
+            following = str(int(documents[-1]["id"])) if len(documents) == PAGE else None
         return await self._bills(documents, passing_over=True), following
 
     async def block(self, bill: Bill, line: str) -> Called:  # noqa: ARG002 -- a line is known by itself
@@ -113,10 +115,12 @@ class TrytonFinance:
 
 @contextmanager
 def _understanding() -> Iterator[None]:
+    """An answer of a shape that nobody foresaw is one that is not understood: it ends no gate."""
     try:
         yield
-    except ValueError as fault:
-        raise TransientError(f"Tryton: {fault}; may the gate's user read it?") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as fault:
+        why = without_accounts(str(fault)) if isinstance(fault, ValueError) else "it is of another shape than Tryton's"
+        raise TransientError(f"Tryton: {why}; may the gate's user read it?") from None
 
 
 def _packed(value: object) -> str:

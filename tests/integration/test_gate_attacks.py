@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from secrets import token_urlsafe
 
 import pytest
 from gate_desk import Desk, a_desk, command, invoice, target
@@ -10,6 +11,10 @@ from msgspec.structs import replace
 from connectors.finance import simulator
 from connectors.finance.http import Line
 from connectors.finance.simulator import Ledger, serving
+from connectors.memory_gate import MemoryWanted
+from connectors.migrations import upgrade
+from connectors.postgres.gate import PostgresWanted
+from connectors.postgres.pool import Database, PostgresSettings
 from services.runtime.health import Health
 
 HOLD = command(1, [target(payable=0)])
@@ -177,6 +182,19 @@ async def test_one_open_invoice_that_cannot_be_understood_hides_no_other():
         desk.wanted.crosswalk = {("erp-eu", "purchase.line:1"): {"C-1"}}
         await desk.turn()
         assert desk.ledger.line("inv:Z", "1").held
+
+
+async def test_an_unclaimed_invoice_whose_number_is_longer_than_any_of_ours_is_blocked_under_its_id(postgres_dsn):
+    await upgrade(postgres_dsn)
+    database = Database(PostgresSettings(postgres_dsn))
+    await database.open()
+    wanted = PostgresWanted(database, "ap-eu")
+    wanted.claimed = MemoryWanted("ap-eu", {("erp-eu", "purchase.line:1"): {"C-1"}}).claimed
+    number = token_urlsafe(50_000)  # an index takes 8 KB
+    async with a_desk(a_ledger(invoice(number, id="inv:1", keys=("purchase.line:1",))), wanted=wanted) as desk:
+        await desk.turn()
+        assert desk.ledger.line("inv:1", "1").held
+    await database.close()
 
 
 async def test_a_finance_system_that_dawdles_delays_no_hold_of_others_and_ends_no_gate(monkeypatch):

@@ -28,6 +28,8 @@ from starlette.routing import Route
 from ubl_papers import sent
 from ubl_texts import ORDER, SUPPLIER, an_invoice
 
+from connectors.finance.http import Line
+from connectors.finance.simulator import Ledger
 from connectors.finance.web import Web, WebSettings
 from connectors.http_server import serving
 from connectors.memory_feed import MemoryTopics
@@ -267,13 +269,30 @@ async def test_a_system_that_gives_our_key_back_cannot_make_us_tell_it(status, t
     none_of([SECRETS[2], IBAN], *said, caplog.text)
 
 
-async def test_a_gate_whose_finance_system_refuses_tells_neither_key_nor_account(caplog):
-    caplog.set_level(logging.DEBUG)
-    async with a_desk() as desk:
-        desk.ledger.post(invoice())
-        desk.ledger.refuses = f"account {IBAN} of the supplier is closed"
+class Talkative(Ledger):
+    """Refuses every call, and says whose account it is about."""
+
+    def asked(self, invoice, line, *, held):
+        return 422, {"message": f"account {IBAN} is closed"}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {}, {"gross": IBAN}, {"currency": IBAN}, {"state": IBAN},
+        {"lines": [Line("1", "100.00", held=True, held_by="clerk", state="in_payment", payment=f"paid to {IBAN}")]},
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_a_gate_whose_finance_system_talks_of_accounts_tells_none(odd, caplog):
+    caplog.set_level(logging.DEBUG, "services")
+    caplog.set_level(logging.DEBUG, "connectors")
+    async with a_desk(Talkative()) as desk:
+        desk.ledger.post(invoice(**{"gross": "100.00", "net": "100.00", **odd}))
         await desk.settle(command(1, [target(payable=0)]))
-        none_of(PEOPLE, str(desk.said()), caplog.text)
+        told = [str(desk.said()), str(await desk.wanted.findings()), caplog.text]
+        assert "ap-eu" in "".join(told) or "inv:INV-1" in "".join(told), "there was something to tell"
+        none_of([IBAN], *told)
 
 
 async def test_webhooks_tell_neither_their_secret_nor_what_was_sent(tmp_path, caplog):
