@@ -88,6 +88,10 @@ class MemoryBatch:
         wanted = set(keys)
         return [row for row in self._tables.parked.values() if wanted.intersection(row.keys)]
 
+    async def parked_keys(self, keys: Collection[Key]) -> Collection[Key]:
+        """Those of these keys under which a fact is parked."""
+        return {key for row in await self.parked_under(keys) for key in row.keys}.intersection(keys)
+
     async def due(self, moment: int, limit: int) -> Sequence[Review]:
         """Wakes of registered contracts whose moment has come, earliest first."""
         found = [wake for wake in self._tables.reviews() if wake.moment <= moment]

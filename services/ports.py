@@ -69,6 +69,9 @@ class Batch(Protocol):
     async def parked_under(self, keys: Collection[tuple[str, str]]) -> Sequence[ParkedRow]:
         """Facts parked under any of these keys, in the order in which they came."""
 
+    async def parked_keys(self, keys: Collection[tuple[str, str]]) -> Collection[tuple[str, str]]:
+        """Those of these keys under which a fact is parked."""
+
     async def due(self, moment: int, limit: int) -> Sequence[Review]:
         """Take up to `limit` wakes whose moment has come, earliest first, and lock their contracts.
 

@@ -51,6 +51,10 @@ PARKED_UNDER = """
     )
     order by p.arrival
 """
+PARKED_KEYS = """
+    select w.source, w.key from unnest($1::text[], $2::text[]) as w (source, key)
+    where exists (select from parked_key k where k.key_source = w.source and k.key = w.key)
+"""
 # Under a key that nobody claims yet a row is written to lock it; what another batch wrote while we waited is returned.
 LOCK_INVOICES = """
     insert into invoice_claim as held (key, claims)
@@ -158,6 +162,15 @@ class PostgresBatch:
         with answers():
             rows = await self._connection.fetch(PARKED_UNDER, *columns_of(wanted))
         return [row for row in map(parked_row, rows) if wanted.intersection(row.keys)]
+
+    async def parked_keys(self, keys: Collection[Key]) -> Collection[Key]:
+        """Those of these keys under which a fact is parked."""
+        wanted = set(keys)
+        if not wanted:
+            return set()
+        with answers():
+            rows = await self._connection.fetch(PARKED_KEYS, *columns_of(wanted))
+        return {(source, key) for source, key in rows}
 
     async def due(self, moment: int, limit: int) -> Sequence[Review]:
         """Wakes whose moment has come, earliest first, of contracts that no other batch holds.

@@ -179,6 +179,11 @@ def _park_ambiguous(state: State, contract: ContractCase) -> tuple[Address, ...]
     return tuple(slot.address for slot in parked)
 
 
+def has_parked(state: State) -> bool:
+    """Whether a fact waits in the contract itself for its milestone."""
+    return any(slot.parked is not None for slot in state.slots.values())
+
+
 def unpark(state: State) -> tuple[list[str], bool]:
     """Let parked facts that have found their home count (rule A10): the records in which they came, and whether any."""
     if state.in_force == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
 from msgspec import Struct, field
 
@@ -13,11 +14,12 @@ from contracts_schema.rows import Changes, StateRow
 from services.reconciliation.log import LogEntry
 from services.reconciliation.merge import Merged
 from services.reconciliation.react import REVIEW, UNPARK, Outcome, Reaction
+from services.reconciliation.revise import has_parked
 from services.runtime.containment import NOWHERE
 from services.runtime.known import KnownStates
 from services.runtime.outgoing import Said, Topics, commands_of, quarantine_row
 from services.runtime.reading import Reader, Reading
-from services.runtime.routing import keys_of_plan, parked_row, plan_in_force
+from services.runtime.routing import Key, claimed_keys, keys_of_plan, parked_row, plan_in_force
 from services.runtime.sizes import CommandSizes
 from services.runtime.totals import record_totals
 from services.runtime.turn import Turn
@@ -51,6 +53,11 @@ class Gathered:
         self._sizes = sizes
         self._known = known
         self._records: dict[str, Record] = {}
+        self._empty: frozenset[Key] = frozenset()
+
+    def nothing_waits(self, keys: Collection[Key]) -> None:
+        """No fact is parked under these keys, nor will be while this transaction runs."""
+        self._empty = frozenset(keys)
 
     def note(self, reading: Reading, origin: str) -> None:
         """A record has come from `origin`: it is set aside, has nothing to say, or its facts follow."""
@@ -116,7 +123,8 @@ class Gathered:
             self.report.quarantined.append((outcome.origin, outcome.sentence))
 
     def _claim(self, turn: Turn) -> None:
-        """Claim the keys of a plan that has come into force, and wake the contract for what waited under them."""
+        """Claim the keys of a plan that has come into force, and wake the contract for what may have waited for it, and
+        for what was known of new milestones, which begin with a hold (rule E1)."""
         contract, plan = turn.contract, plan_in_force(turn.state)
         if turn.raw is None:
             self.changes.claimed.append(("", contract, contract))
@@ -125,7 +133,8 @@ class Gathered:
         now, was = keys_of_plan(plan), keys_of_plan(turn.plan_before)
         self.changes.claimed += [(source, key, contract) for source, key in sorted(now - was)]
         self.changes.unclaimed += [(source, key, contract) for source, key in sorted(was - now)]
-        self.changes.wakes.append((contract, 0, UNPARK))
+        if turn.raw is not None or has_parked(turn.state) or not self._empty.issuperset(claimed_keys(turn.state)):
+            self.changes.wakes.append((contract, 0, UNPARK))
 
     def _counts(self) -> dict[str, int]:
         self.report.facts = Counter([str(outcome.merged) for outcome in self.report.outcomes])

@@ -103,6 +103,8 @@ class Work:
         if keys or claimed:
             await batch.lock_keys(keys - claimed, claimed)
             failpoint("batch.keys_locked")
+        if claimed:
+            self.gathered.nothing_waits(claimed.difference(keys, await batch.parked_keys(claimed)))
         claims = await batch.claims(keys) if keys else {}
         for record, fact in homeless:
             if self._assign(record, record.origin, (fact,), claims, registered):

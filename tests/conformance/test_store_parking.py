@@ -36,6 +36,16 @@ async def test_a_parked_fact_is_found_under_each_of_its_keys(store):
     assert await parked_under(store, ("pm", "purchase.line:1")) == []
 
 
+async def test_the_keys_under_which_something_is_parked_are_told_from_the_others(store):
+    await commit(store, Changes(parked=[parked_row(keys=[LINE, ("", "C-1")]), parked_row("s2", keys=[LINE])]))
+    async with store.batch() as batch:
+        assert set(await batch.parked_keys([LINE, ("pm", LINE[1]), ("", "C-2")])) == {LINE}
+        assert not await batch.parked_keys([])
+    await commit(store, Changes(unparked=[(row.source, row.subject) for row in await parked_under(store, LINE)]))
+    async with store.batch() as batch:
+        assert not await batch.parked_keys([LINE, ("", "C-1")])
+
+
 async def test_parked_facts_come_in_the_order_in_which_they_came(store):
     for number in (3, 1, 2):
         await commit(store, Changes(parked=[parked_row(f"s{number}", fact=b"%d" % number)]))

@@ -76,7 +76,7 @@ BUGS = (
     ),
     Bug(
         "a registration wakes nobody for what was parked", "services/runtime/gathered.py",
-        "        self.changes.wakes.append((contract, 0, UNPARK))\n", "",
+        "            self.changes.wakes.append((contract, 0, UNPARK))\n", "            pass\n",
         "no input is lost",
         ("tests/unit/test_react.py::test_a_parked_fact_counts_from_the_registration_on_and_says_so",),
     ),

@@ -86,6 +86,20 @@ def test_a_parked_fact_counts_from_the_registration_on_and_says_so():
     assert story.released() == 10_000
 
 
+def test_a_registration_for_which_nothing_waits_is_not_looked_at_again():
+    story = Story().tell(said("erp", "value.agreed", key="purchase:1", value="1.00"), registered(MET))
+    assert [report.rouses for report in story.reports] == [False, False]
+
+
+@pytest.mark.parametrize("waits_for", [{"milestone": "M1"}, {"milestone": None, "key": "issue:7"}], ids=["id", "key"])
+@pytest.mark.parametrize("together", [True, False])
+def test_whatever_waits_for_a_registration_counts_from_it_on(waits_for, together):
+    contract = registered(a_contract(a_milestone(requires=["met"], refs={"pm": ["issue:7"]})))
+    news = (said("pm", "milestone.assessed", **waits_for, status="met"), contract)
+    story = Story().tell_together(*news) if together else Story().tell(*news)
+    assert story.released() == 10_000
+
+
 def test_a_registration_is_decided_first_and_what_it_lets_in_is_the_next_revision():
     amended = a_contract(a_milestone(requires=["met"], refs={"pm": ["issue:7"]}), version=2, amendment=an_amendment())
     story = Story().tell(
