@@ -39,7 +39,7 @@ def newest(commands):
 
 def unsettled(world):
     """What is not done yet."""
-    tables, frontier = world.server.tables, min((s.read_to for s in world.server.tables.offsets.values()), default=0)
+    tables, until = world.server.tables, latest(world)
     has_gates = "g1" in world.names
     read = [*world.inputs, *world.outs] if has_gates else world.inputs
     sent = {p: len(world.topics.records[p]) for p in read}
@@ -49,7 +49,7 @@ def unsettled(world):
         f"{p.topic}/{p.number} is read to {carried.get(p, 0)} of {n}" for p, n in sent.items() if carried.get(p, 0) < n
     ]
     left += [f"{len(tables.outbox)} rows in the outbox"] if tables.outbox else []
-    left += [f"{review} is due" for review in tables.reviews() if review.moment <= frontier]
+    left += [f"{review} is due" for review in tables.reviews() if review.moment <= until]
     left += [f"{len(world.wanted.said)} answers to publish"] if world.wanted.said else []
     if left or not has_gates:
         return left
@@ -70,9 +70,15 @@ def amiss(world, bill, last):
 
 
 def answers(world):
-    """What gates have told of commands, partition by partition."""
+    """What gates have told of commands, partition by partition. What comes again under its id is no news: a gate may be
+    slow to send it.
+    """
     records = [r for p in world.inputs if p.topic == "ap.events" for r in world.topics.records[p]]
-    return [decode(r.value) for r in records if r.header("ce_type") == "milepost.command.acknowledged.v1"]
+    told = {}
+    for record in records:
+        if record.header("ce_type") == "milepost.command.acknowledged.v1":
+            told.setdefault(record.header("ce_id"), decode(record.value))
+    return told.values()
 
 
 async def ends(world):
@@ -164,4 +170,10 @@ async def straight_run(world):
 
 def read_to(world):
     """Where all partitions were read to."""
-    return min(state.read_to for state in world.server.tables.offsets.values())
+    return min((state.read_to for state in world.server.tables.offsets.values()), default=0)
+
+
+def latest(world):
+    """The moment up to which reviews are to have run: that of the newest record, or where all was read to."""
+    newest_ms = max((r.timestamp for p in world.inputs for r in world.topics.records[p]), default=0)
+    return max(read_to(world), newest_ms * 1000)
