@@ -194,7 +194,7 @@ def _never_begun(fact: Fact, slot: Slot) -> str:
     begun = FAMILY.get(fact.kind)
     if begun is None or begun in (slot.said or ()):
         return ""
-    return f", but no {begun} of this name at this place is known: `explain` shows what stands"
+    return f", but {fact.source} has said no {begun} of this name at this place: `explain` shows what stands"
 
 
 def _registered(sent: Sent, body: ContractRegistered, state: State) -> Verdict:
