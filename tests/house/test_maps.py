@@ -7,16 +7,20 @@ from pathlib import Path
 
 import pytest
 
-SERVICES = Path(__file__).parents[2] / "services"
+ROOT = Path(__file__).parents[2]
+ROOMS = (
+    "contracts_schema",
+    "mappers",
+    "connectors",
+    *(f"services/{name}" for name in ("reconciliation", "runtime", "gate", "wiring")),
+)
 TESTS = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("room", ["reconciliation", "runtime", "gate", "wiring"])
+@pytest.mark.parametrize("room", ROOMS)
 def test_the_map_of_a_room_names_each_of_its_modules_once(room):
-    told = ast.get_docstring(ast.parse((SERVICES / room / "__init__.py").read_text()))
-    there = [
-        path.stem for path in (SERVICES / room).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
-    ]
+    told = ast.get_docstring(ast.parse((ROOT / room / "__init__.py").read_text()))
+    there = [path.stem for path in (ROOT / room).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()]
     assert sorted(re.findall(r"`(\w+)`", told)) == sorted(set(there) - {"__init__"})
 
 
