@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import DecodeError, Struct
+from msgspec.json import encode
 from msgspec.msgpack import decode
 from msgspec.structs import replace
 
@@ -174,7 +175,7 @@ def differences(
         if name == "decisions":
             yield from _decisions(logged, redone, before)
         elif a != b:
-            yield f"{name}: logged {_short(a)}, worked out again {_short(b)}"
+            yield f"{name}: {_apart(a, b)}"
 
 
 def _decisions(logged: LogEntry, redone: LogEntry, before: Mapping[str, Decided]) -> Iterator[str]:
@@ -188,7 +189,7 @@ def _decisions(logged: LogEntry, redone: LogEntry, before: Mapping[str, Decided]
             continue
         for name in a.__struct_fields__:
             if getattr(a, name) != getattr(b, name):
-                yield f"{milestone}.{name}: logged {_short(getattr(a, name))}, worked out {_short(getattr(b, name))}"
+                yield f"{milestone}.{name}: {_apart(getattr(a, name), getattr(b, name))}"
     if tuple(here) != tuple(there) and here.keys() == there.keys():
         yield "the decisions stand in another order"
 
@@ -198,6 +199,14 @@ def _repeats(decided: Decided, before: Mapping[str, Decided]) -> bool:
     return last is not None and decided.said is None and replace(last, said=None, basis=decided.basis) == decided
 
 
-def _short(value: object, most: int = 160) -> str:
-    text = str(value)
+def _apart(logged: object, again: object) -> str:
+    """Both, as JSON; of lists what the other does not have, or all of both where their order alone differs."""
+    if isinstance(logged, tuple) and isinstance(again, tuple):
+        only = tuple(a for a in logged if a not in again), tuple(b for b in again if b not in logged)
+        logged, again = only if any(only) else (logged, again)
+    return f"logged {_short(logged)}, worked out again {_short(again)}"
+
+
+def _short(value: object, most: int = 300) -> str:
+    text = encode(value, enc_hook=str).decode()
     return text if len(text) <= most else text[: most - 3] + "..."

@@ -1,5 +1,8 @@
 """Verify: what is whole proves, and whatever is changed in a log, a rulebook or a state is found by name."""
 
+import json
+import re
+
 import pytest
 from builders import Story, a_contract, a_milestone, invoice, met, paid, registered, signed
 from looking_back import books, forged, prove, rechained
@@ -59,7 +62,19 @@ def test_a_changed_fact_breaks_the_chain_and_leads_to_other_decisions(story):
 def test_a_changed_decision_is_named_with_both_words(story):
     rows = rechained(forged(story.log(), 3, lambda entry: changed(entry, 0, released=9000)))
     sentences = [f.sentence for f in prove(story, rows) if f.what == "decision"]
-    assert "M1.released: logged 9000, worked out 6000" in sentences
+    assert "M1.released: logged 9000, worked out again 6000" in sentences
+
+
+def test_of_reasons_that_read_otherwise_those_alone_are_told(story):
+    def reworded(entry):
+        first, *others = entry.decisions[0].reasons
+        assert others
+        return changed(entry, 0, reasons=(replace(first, detail="because"), *others))
+
+    [sentence] = [f.sentence for f in prove(story, rechained(forged(story.log(), 1, reworded))) if f.what == "decision"]
+    logged, again = re.fullmatch("M1.reasons: logged (.*), worked out again (.*)", sentence).groups()
+    assert [reason[0] for reason in json.loads(logged)] == [reason[0] for reason in json.loads(again)] != []
+    assert [reason[3] for reason in json.loads(logged)] == ["because"]
 
 
 def test_a_changed_command_is_not_the_one_its_id_stands_for(story):
