@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from fractions import Fraction
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from contracts_schema import plan as p
 from contracts_schema import registration_document as d
@@ -21,6 +22,19 @@ from contracts_schema.registration_faults import plan_faults
 from contracts_schema.registration_repair import readable
 
 DEFAULT_REQUIRES = ("met", "signed_off", "invoiced")
+
+# Faults of shape by their kind, in words that say what would do; in braces what the document's shape asks for.
+_IN_WORDS = {
+    "string_type": "is no text; put it in quotes",
+    "int_type": "is no whole number",
+    "greater_than_equal": "is less than {ge}",
+    "literal_error": "is none of {expected}",
+    "list_type": "is no list",
+    "model_type": "has no fields of its own",
+    "dict_type": "has no fields of its own",
+    "too_short": "is empty",
+}
+_BY_PATTERN = {d.AMOUNT: 'is no amount such as "100.00"', d.CURRENCY: "is no currency such as EUR"}
 
 __all__ = ["Registration", "read_registration", "registration_schema"]
 
@@ -59,7 +73,13 @@ def _shape_faults(document: object, error: ValidationError) -> Iterator[Fault]:
         elif one["type"] == "missing":
             yield Fault(path[:-1], f"{field} is missing")
         else:
-            yield Fault(path, f"{field}: {_value(one['input'])} {one['msg'].removeprefix('Value error, ')}")
+            yield Fault(path, f"{field}: {_value(one['input'])} {_in_words(one)}")
+
+
+def _in_words(one: ErrorDetails) -> str:
+    asked = one.get("ctx", {})
+    words = _BY_PATTERN.get(asked.get("pattern", ""), _IN_WORDS.get(one["type"], ""))
+    return words.format(**asked) if words else one["msg"].removeprefix("Value error, ")
 
 
 def _named(document: object, path: Sequence[int | str]) -> Iterator[int | str]:
@@ -81,7 +101,8 @@ def _nearest(path: Path) -> str:
 
 
 def _value(value: object) -> str:
-    text = f"<{type(value).__name__}>" if isinstance(value, dict | list) else repr(value)
+    text = "null" if value is None else repr(value)
+    text = f"<{type(value).__name__}>" if isinstance(value, dict | list) else text
     return text if len(text) <= 80 else text[:77] + "..."
 
 

@@ -59,7 +59,8 @@ Text = Annotated[str, Field(max_length=4000)]
 Day = Annotated[date, BeforeValidator(_plain_date)]
 Percent = Annotated[str, BeforeValidator(_percent), WithJsonSchema(_PERCENT_SCHEMA)]
 Figure = Annotated[str, BeforeValidator(_figure), WithJsonSchema(_FIGURE_SCHEMA)]
-Amount = Annotated[str, Field(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,4})?$")]
+AMOUNT, CURRENCY = r"^-?[0-9]{1,15}(\.[0-9]{1,4})?$", "^[A-Z]{3}$"
+Amount = Annotated[str, Field(pattern=AMOUNT)]
 Refs = dict[Id, list[Id]]
 ConflictField = Literal["completion", "due", "forecast", "baseline", "value", "received", "invoice"]
 
@@ -199,7 +200,7 @@ class Registration(Document):
     title: Text
     buyer: Party
     supplier: Party
-    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+    currency: Annotated[str, Field(pattern=CURRENCY)]
     timezone: Id = "UTC"
     calendar: Id | None = None
     status: Literal["draft", "active", "suspended", "terminated", "closed"] = "active"

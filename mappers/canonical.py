@@ -41,6 +41,10 @@ _REMEDIES = (
     ("Expected `str` matching regex '^[^", "is not a text of 1 to 300 visible characters"),
     ("Expected `str` matching", 'is not a decimal text within its bounds, as "2.5"'),
     ("Expected `str`, got `", "is no text in quotes"),
+    ("Expected `str | null`, got `", "is no text in quotes"),
+    ("Expected `datetime`", "is no moment with a zone, as 2026-12-31T08:00:00Z"),
+    ("Invalid RFC3339 encoded datetime", "is no moment with a zone, as 2026-12-31T08:00:00Z"),
+    ("Expected `date", "is no date of the form 2026-12-31"),
     ("Invalid RFC3339 encoded date", "is no date of the form 2026-12-31"),
     ("Invalid enum", "is none of "),
 )
@@ -144,10 +148,12 @@ def _sentence(fault: str, fields: Mapping[str, Any], known: type[Body]) -> str:
     reason, _, path = fault.partition(" - at `$.")
     name = re.split(r"[.\[`]", path)[0] if path else ""
     if name not in fields:
-        return reason
+        missing = re.fullmatch("Object missing required field `(.+)`", reason)
+        return f"{missing[1]} is missing" if missing else reason
     remedy = next((text for start, text in _REMEDIES if reason.startswith(start)), reason)
     value = "" if name in PERSONS.get(known, ()) else f" {shown(fields[name])}"  # the sentence comes into the log
-    return f"{name}{value}: {remedy}{_words_of(known, name) if reason.startswith('Invalid enum') else ''}"
+    inside = "something in it " if path not in (name, f"{name}`") else ""
+    return f"{name}{value}: {inside}{remedy}{_words_of(known, name) if reason.startswith('Invalid enum') else ''}"
 
 
 def _words_of(known: type[Body], name: str) -> str:

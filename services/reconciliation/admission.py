@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from difflib import get_close_matches
 from hashlib import sha256
 
 from msgspec import structs
 
 from contracts_schema import facts as f
 from contracts_schema.errors import Refused, Unreadable
+from contracts_schema.money import format_amount
 from contracts_schema.own_facts import MessageRedriven, MessageUnreadable
 from contracts_schema.plan import Plan, decode_plan
 from contracts_schema.reasons import REMEDIES, WAIVABLE, HoldReason, clearing
@@ -79,7 +81,7 @@ def _not_allowed(fact: f.Fact, rules: Rules) -> str | None:
         if fact.address.contract is not None and fact.address.milestone is None:
             return "an amount in dispute needs the milestone it is about"
         if body.amount.minor < 0:
-            return f"the amount in dispute is negative ({body.amount.minor} minor units)"
+            return f"the amount in dispute is negative: {format_amount(*body.amount)} {body.amount.currency}"
     return None
 
 
@@ -100,7 +102,8 @@ def _waiver_fault(source: str, body: f.ReasonWaived, rules: Rules) -> str | None
         alias = f", also not as {body.approved_by!r}" if body.approved_by != body.by else ""
         return f"{body.by!r} cannot approve what they asked for themselves{alias} (rule D6)"
     if body.code not in HoldReason.__members__:
-        return f"{body.code!r} is no hold reason"
+        near = get_close_matches(body.code.upper(), HoldReason, 1)
+        return f"{body.code!r} is no hold reason{f'; did you mean {near[0]}?' if near else ''}"
     if HoldReason(body.code) not in WAIVABLE:
         return f"{body.code} cannot be waived; it {clearing(REMEDIES[HoldReason(body.code)].clears_when)} (rule D6)"
     return None

@@ -71,8 +71,9 @@ def test_late_arrival_does_not_make_a_date_plausible():
         (waived("NOT_MET", by="anna"), "cannot approve"),
         (waived("MANUAL_HOLD"), "cannot be waived"),
         (waived("NOT_A_REASON"), "is no hold reason"),
+        (waived("not_met"), "'not_met' is no hold reason; did you mean NOT_MET?"),
         (disputed("1.00", milestone=None), "needs the milestone"),
-        (disputed("-1.00"), "is negative"),
+        (disputed("-1.00"), "is negative: -1.00 EUR"),
     ],
 )
 def test_what_is_not_allowed_is_refused_and_raises_no_doubt(event, why):

@@ -90,7 +90,7 @@ TABLE = [
     ('value_cap: "1000.00"', 'value_cap: "1000.0"', 7, "is not a decimal string with 2 decimals, as EUR has"),
     ('value_cap: "1000.00"', 'value_cap: "-1000.00"', 7, "-1000.00 is negative"),
     ('value_cap: "1000.00"', 'value_cap: "0.00"', 7, "value_cap: above zero nothing could ever be released"),
-    ('value_cap: "1000.00"', "value_cap: 1000.00", 7, "value_cap: 1000.0 Input should be a valid string"),
+    ('value_cap: "1000.00"', "value_cap: 1000.00", 7, "value_cap: 1000.0 is no text; put it in quotes"),
     ('value_cap: "1000.00"\n', "", 31, "milestones.M1.percent: a percentage needs a value_cap (rule B2)"),
     ('percent: "40"', 'percent: "41"', 28, "the percentages add up to 10.00 more than value_cap"),
     ('percent: "40"', 'percent: "140"', 32, "is not a percentage from 0 to 100"),
@@ -115,7 +115,7 @@ TABLE = [
     ('amount: "100.00"', 'amount: "1000.01"', 16, "advance.amount: 1000.01 is more than the 1000.00"),
     ('amount: "100.00"', 'amount: "-1.00"', 16, "advance.amount: -1.00 is negative"),
     ('recoup_percent: "20"', 'recoup_percent: "0"', 17, "at 0 percent the advance never comes back"),
-    ("quorum: 1", "quorum: 0", 19, "sign_off.quorum: 0 Input should be greater than or equal to 1"),
+    ("quorum: 1", "quorum: 0", 19, "sign_off.quorum: 0 is less than 1"),
     ("quorum: 1", "quorum: 2", 19, "2 persons must sign and 1 are entitled"),
     ("roles: [site-manager]", "roles: [qa]", 22, "'site-manager' is none of the roles that sign (qa)"),
     ("until: 2026-12-31", "until: 2025-12-31", 22, "sign_off.authority.1.until: 2025-12-31 lies before 2026-01-01"),
@@ -143,7 +143,7 @@ TABLE = [
     ("title: Turbine hall\n", "", 1, "title is missing"),
     ("    title: Handover\n", "", 47, "milestones.M3.title is missing"),
     ("version: 1", "version: 1\nversion: 1", 3, "version stands twice"),
-    ("kind: project", "kind: projekt", 49, "milestones.M3.kind: 'projekt' Input should be"),
+    ("kind: project", "kind: projekt", 49, "M3.kind: 'projekt' is none of 'project', 'deliverable' or 'payment'"),
 ]  # fmt: skip
 
 

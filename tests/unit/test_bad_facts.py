@@ -1,7 +1,7 @@
 """Facts that make no sense: they hold and explain, never crash a contract, and never stop what comes after them."""
 
 import pytest
-from builders import Event, Story, a_contract, a_milestone, an_amendment, met, registered, said
+from builders import Event, Story, a_contract, a_milestone, an_amendment, met, registered, said, signed
 from hypothesis import given
 from hypothesis import strategies as st
 from laws.profiles import tried
@@ -127,6 +127,12 @@ def test_a_doubt_about_a_registration_ends_with_a_newer_one():
         (an_invoice(number=""), "number '': is not a text of 1 to 300 visible characters"),
         (a_receipt(accepted="1,5"), "accepted '1,5': is not a decimal text within its bounds, as \"2.5\""),
         (said("ap", "hold.observed", holder="me", held=True), "holder 'me': is none of ours, other"),
+        (an_invoice(issued_on=None), "issued_on null: is no date of the form 2026-12-31"),
+        (met(percent=50), "percent 50: is no text in quotes"),
+        (signed(signed_at="yesterday"), "signed_at 'yesterday': is no moment with a zone, as 2026-12-31T08:00:00Z"),
+        (signed(signed_at="2026-03-01T08:00:00"), "is no moment with a zone, as 2026-12-31T08:00:00Z"),
+        (signed(evidence={"fat": 5}), "evidence <dict>: something in it is no text in quotes"),
+        (said("pm", "milestone.assessed"), "(milepost.milestone.assessed.v1): status is missing"),
     ],
 )
 def test_what_is_wrong_with_a_field_is_told_with_its_value_and_what_would_do(fact, sentence):
