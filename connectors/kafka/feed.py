@@ -29,13 +29,14 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from functools import partial
 from typing import Any
 
-from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from connectors.kafka.cluster import administering, cluster_id, layouts
 from connectors.kafka.connection import MISSING, KafkaConnection, as_ours
 from connectors.kafka.lag import LagSignal
 from connectors.kafka.numbers import Turns, buffered_by_number
+from connectors.kafka.places import Places
 from connectors.kafka.positions import OnAssigned, as_partition, as_topic_partition, losses, starting_offsets
 from connectors.kafka.rescue import rescue
 from connectors.kafka.shell import FeedSettings, shell, subscriber
@@ -80,8 +81,8 @@ class KafkaFeed:
         self.broker = shell(connection, self._settings)
         self._subscriber = subscriber(self.broker, self._topics, _Listener(self), self._settings)
         self._lag = LagSignal()
-        self._next: dict[TopicPartition, int] = {}  # positioned partitions and the next offset to hand out
-        self._unsure: set[TopicPartition] = set()  # partitions whose records in hand are no longer the next ones
+        self._places = Places()
+        self._next = self._places.next  # positioned partitions and the next offset to hand out
         self._suspects: list[TopicPartition] = []  # partitions of which one has a batch that aiokafka cannot read
         self._fetching: asyncio.Task[list[Sequence[Any]]] | None = None
         self._positioning: asyncio.Task[None] | None = None
@@ -137,12 +138,12 @@ class KafkaFeed:
             return ()
         self._fetching = None
         try:
-            records = self._hand_out(fetching.result(), limit)
+            records = self._places.hand_out(self._consumer, fetching.result(), limit, is_paused=self._paused)
         except NoOffsetForPartitionError:  # from a partition that is being positioned
-            self._seek_anew(list(self._next))
+            self._places.seek_anew(self._consumer)
             return ()
         except UnicodeDecodeError:  # a header's name, somewhere
-            self._seek_anew(list(self._next))
+            self._places.seek_anew(self._consumer)
             self._suspects = list(self._next)
             return ()
         except (KafkaError, TimeoutError) as error:
@@ -249,44 +250,14 @@ class KafkaFeed:
             async with asyncio.timeout(timeout_s):
                 await self._changed.wait()
 
-    def _hand_out(self, runs: Iterable[Sequence[Any]], limit: int) -> list[Record]:
-        """What is still wanted of these runs; of the others, the partition is sought anew."""
-        records: list[Record] = []
-        for run in runs:
-            place = TopicPartition(run[0].topic, run[0].partition)
-            if place not in self._next:
-                continue
-            if self._paused or run[0].offset < self._next[place]:
-                self._unsure.add(place)
-            if place in self._unsure:
-                continue
-            wanted = run[: limit - len(records)]
-            if wanted:
-                records += wanted if isinstance(wanted[0], Record) else map(_as_record, wanted)
-                self._next[place] = wanted[-1].offset + 1
-            if len(wanted) < len(run) or isinstance(run[0], Record):
-                self._unsure.add(place)
-        self._seek_anew(self._unsure & self._next.keys())
-        return records
-
-    def _seek_anew(self, places: Collection[TopicPartition]) -> None:
-        """With no fetch under way: aiokafka's positions of these partitions are ours again."""
-        for place in places:
-            self._consumer.seek(place, self._next[place])
-        self._unsure.clear()
-
     def _move(self, place: TopicPartition, offset: int) -> None:
-        """Read this partition from `offset`; what a fetch under way brings of it is doubtful."""
-        self._next[place] = offset
-        self._consumer.seek(place, offset)
-        if self._fetching is not None:
-            self._unsure.add(place)
+        self._places.move(self._consumer, place, offset, is_fetching=self._fetching is not None)
 
     # Errors
 
     async def _sorted_out(self, error: KafkaError | TimeoutError) -> Exception:
         """The error as one of ours. aiokafka may have let go of records of other partitions: all are sought anew."""
-        self._seek_anew(list(self._next))
+        self._places.seek_anew(self._consumer)
         if isinstance(error, OffsetOutOfRangeError):
             faults = await losses(self._consumer, dict(self._next))
             if faults:
@@ -375,10 +346,6 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         self._feed.assigned(assigned)
-
-
-def _as_record(got: ConsumerRecord) -> Record:
-    return Record(got.topic, got.partition, got.offset, got.timestamp, got.key, got.headers, got.value)
 
 
 async def _ended(tasks: Iterable[asyncio.Task[Any] | None]) -> None:
