@@ -92,7 +92,7 @@ class Web:
             return Called(CallState.UNKNOWN, str(silent))
         if status < 300:
             return Called(CallState.DONE)
-        if status >= 500 or status in _BUSY:
+        if not 400 <= status < 500 or status in _BUSY:  # a redirect often follows what was done
             return Called(CallState.UNKNOWN, f"finance answers {status}")
         return Called(CallState.REFUSED, f"finance answers {status}{_sentence(raw, self._secret)}")
 

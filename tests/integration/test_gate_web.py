@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trustme
+from msgspec.json import encode
 
+from connectors.finance.tryton import TrytonFinance
 from connectors.finance.web import ANSWER_BYTES_MAX, Web, WebSettings
 from contracts_schema.errors import ConfigurationError, TransientError
 from contracts_schema.payables import CallState
@@ -77,13 +79,36 @@ async def test_a_redirect_is_not_followed_and_a_refusal_is_a_fault_of_the_set_up
         (reply(200), CallState.DONE), (reply(204, b""), CallState.DONE), (reply(400), CallState.REFUSED),
         (reply(403), CallState.REFUSED), (reply(500), CallState.UNKNOWN), (reply(502), CallState.UNKNOWN),
         (reply(429), CallState.UNKNOWN), (b"", CallState.UNKNOWN), (b"nonsense\r\n\r\n", CallState.UNKNOWN),
-        (None, CallState.UNKNOWN),
+        (None, CallState.UNKNOWN), (reply(303, b"", "location: http://127.0.0.1:9/done"), CallState.UNKNOWN),
     ],
 )  # fmt: skip
 async def test_a_change_is_sent_once_whatever_comes_back(answer, state):
     async with a_host(answer) as (url, asked), a_web(url) as web:
         assert (await web.change("POST", "x", {})).state is state
         assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    "nonsense", ["[{}]", '[{"user": {}}]', '[{"user": [[]]}, {"user": 1}]', "[1]", "{}", "[]", '"x"', "null"]
+)
+async def test_a_tryton_that_answers_nonsense_is_not_understood_and_ends_nothing(nonsense):
+    async with a_host(reply(200, nonsense.encode())) as (url, _):
+        finance = TrytonFinance(WebSettings(url, None, 0.3))
+        for ask in (finance.check(), finance.find("INV-1"), finance.get("account.invoice:1"), finance.open_bills(None)):
+            with pytest.raises((TransientError, ConfigurationError)):
+                await ask
+        await finance.close()
+
+
+async def test_an_invoice_of_tryton_whose_numbers_are_lists_is_not_understood():
+    odd = {"id": 1, "user": 7, "type": "in", "state": "posted", "reference": "INV-1", "lines_to_pay": [], "lines": []}
+    odd |= {"currency": {"code": "EUR"}, "untaxed_amount": 1, "total_amount": 1, "purchases": [{"lines": [[1]]}]}
+    async with a_host(reply(200, encode([odd]))) as (url, _):
+        finance = TrytonFinance(WebSettings(url, None, 0.3))
+        with pytest.raises(TransientError, match="another shape"):
+            await finance.find("INV-1")
+        assert await finance.open_bills(None) == ([], None), "and hides no other open one"
+        await finance.close()
 
 
 async def test_an_answer_that_is_too_large_is_not_read_to_its_end():
@@ -116,7 +141,7 @@ async def test_nobody_is_asked_but_the_configured_host(monkeypatch):
         async with a_web(url) as web:
             with pytest.raises(ConfigurationError, match="302"):
                 await web.read("x")
-            assert (await web.change("PUT", "x", {})).state is CallState.REFUSED
+            assert (await web.change("PUT", "x", {})).state is CallState.UNKNOWN
         assert asked == []
 
 
