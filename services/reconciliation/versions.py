@@ -136,7 +136,7 @@ def _arrive_late(state: State, version: int) -> None:
     index = index_of(state.plans[state.in_force].plan)
     for name in [n for n, m in state.milestones.items() if n not in index.milestones and not m.replaced_by]:
         successors = _successors_in_all(state, name)
-        _hand_over(state, index, name, [m for m in index.milestones if m in successors])
+        _hand_over(state, index, name, [m for m in index.milestones if m in successors], late=True)
 
 
 def _successors_in_all(state: State, name: str) -> set[str]:
@@ -159,8 +159,10 @@ def _open_balances(state: State, index: Index) -> None:
 
 
 def _open(known: MilestoneState, name: str, opening: Opening) -> None:
-    known.released += opening.released
-    known.carried = Carried(opening.released, {}, opening.as_of.isoformat(), {name: opening.released})
+    """What was paid before Milepost is carried. Where it is known late, what was released meanwhile is not more for it:
+    that much of it is payable no longer (rules A7, B8)."""
+    out = _carry(known, Carried(opening.released, {}, opening.as_of.isoformat(), {name: opening.released}))
+    known.released = max(known.released, out)
 
 
 def _carry_over(state: State, index: Index, known: Collection[str]) -> None:
@@ -178,10 +180,10 @@ def _carry_over(state: State, index: Index, known: Collection[str]) -> None:
         _hand_over(state, index, left, names)
 
 
-def _hand_over(state: State, index: Index, left: str, names: list[str]) -> None:
+def _hand_over(state: State, index: Index, left: str, names: list[str], *, late: bool = False) -> None:
     old = state.milestones[left]
     if names and not old.replaced_by:
-        _distribute(state, index, left, names)
+        _distribute(state, index, left, names, late=late)
         old.replaced_by, old.released, old.carried = tuple(names), 0, None
 
 
@@ -242,23 +244,34 @@ def _replaced_between(state: State, index: Index, name: str) -> Iterator[str]:
         yield from milestone.replaces if milestone else ()
 
 
-def _distribute(state: State, index: Index, gone: str, names: list[str]) -> None:
+def _distribute(state: State, index: Index, gone: str, names: list[str], *, late: bool) -> None:
+    """To each successor up to its value, the rest to the last. What was paid before Milepost, and is known `late`, lies
+    within what they have released (rules A7, B8)."""
     old = state.milestones[gone]
     left, known = old.released, old.carried or Carried(0)
     paid = {f"{gone}@{state.revision}": old.last.paid} if old.last and old.last.paid else {}
+    within = late and left == known.out == known.opened.get(gone)
     for n, name in enumerate(names):
         heir = state.milestones[name]
-        room = max(0, (index.milestones[name].value or 0) - heir.released)
-        part = min(left, room)
+        taken = (heir.carried.amount if heir.carried else 0) if within else heir.released
+        part = min(left, max(0, (index.milestones[name].value or 0) - taken))
         rest = left - part if n == len(names) - 1 else 0
-        before = heir.carried or Carried(0)
-        last_day = max((day for day in (before.until, known.until) if day), default=None)
-        settled = before.settled | known.settled | paid
-        heir.carried = Carried(
-            before.amount + part, settled, last_day, before.opened | known.opened, before.beyond + rest
-        )
-        heir.released += part + rest
+        out = _carry(heir, Carried(part, known.settled | paid, known.until, known.opened, rest))
+        heir.released = max(heir.released, out) if within else heir.released + part + rest
         left -= part
+
+
+def _carry(known: MilestoneState, more: Carried) -> int:
+    """Add to what was carried to a milestone; all that is out by it now."""
+    before = known.carried or Carried(0)
+    known.carried = Carried(
+        before.amount + more.amount,
+        before.settled | more.settled,
+        max((day for day in (before.until, more.until) if day), default=None),
+        before.opened | more.opened,
+        before.beyond + more.beyond,
+    )
+    return known.carried.out
 
 
 def opening_is_shared(state: State) -> bool:

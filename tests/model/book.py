@@ -198,7 +198,7 @@ class Book:
         self.in_force = version
         if late:
             self.open_accounts()
-        self.hand_over()
+        self.hand_over(late)
         names = {m.id for m in self.plan.milestones}
         for what, found in self.stood.items():  # under keys that may tell no more
             now = [x for name in found for x in ((name,) if name in names else self.heirs_of.get(name, ()))]
@@ -209,11 +209,22 @@ class Book:
         self.opened = True
         for m in self.plan_of(1).milestones:
             if m.opening:
-                self.released[m.id] = self.released.get(m.id, 0) + m.opening.released
                 opened = frozenset([(m.id, m.opening.released)])
-                self.carried[m.id] = Carried(m.opening.released, {}, m.opening.as_of, opened=opened)
+                self.carry(m.id, Carried(m.opening.released, {}, m.opening.as_of, opened=opened))
+                self.released[m.id] = max(self.released.get(m.id, 0), self.carried[m.id].out)
 
-    def hand_over(self):
+    def carry(self, name, more):
+        """More is carried to a milestone than before."""
+        known = self.carried.get(name, NOTHING)
+        self.carried[name] = Carried(
+            known.amount + more.amount,
+            known.paid | more.paid,
+            max((day for day in (known.until, more.until) if day), default=None),
+            known.beyond + more.beyond,
+            known.opened | more.opened,
+        )
+
+    def hand_over(self, late):
         """E3: what was released moves to the successors in plan order up to their values, the rest to the last. A
         version that never came into force says all the same what replaces what."""
         replaced = [(name, m.id) for v in sorted(self.plans) if v <= self.in_force
@@ -230,22 +241,19 @@ class Book:
             if not successors:
                 continue
             pot, old = self.released.pop(name, 0), self.carried.pop(name, NOTHING)
+            within = (
+                late and pot == old.out and (name, pot) in old.opened
+            )  # A7: known only now, and part of what is out
             now = {t[0]: t[3] for t in self.last[name][3] if t[3] > 0} if name in self.last else {}
             paid = old.paid | ({(name, len(self.commands)): now} if now else {})
             for m in successors:
-                moved = min(pot, max(0, (m.value or 0) - self.released.get(m.id, 0)))
+                taken = self.carried.get(m.id, NOTHING).amount if within else self.released.get(m.id, 0)
+                moved = min(pot, max(0, (m.value or 0) - taken))
                 rest = pot - moved if m is successors[-1] else 0
                 pot -= moved
-                known = self.carried.get(m.id, NOTHING)
-                until = max((day for day in (known.until, old.until) if day), default=None)
-                self.released[m.id] = self.released.get(m.id, 0) + moved + rest
-                self.carried[m.id] = Carried(
-                    known.amount + moved,
-                    known.paid | paid,
-                    until,
-                    known.beyond + rest,
-                    known.opened | old.opened,
-                )
+                self.carry(m.id, Carried(moved, paid, old.until, rest, old.opened))
+                before = self.released.get(m.id, 0)
+                self.released[m.id] = max(before, self.carried[m.id].out) if within else before + moved + rest
 
     def heirs(self, name, replaced, names):
         """Those of the plan that replace a milestone, or what has replaced it."""

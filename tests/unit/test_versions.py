@@ -89,6 +89,33 @@ def test_the_same_opening_in_a_later_version_is_ignored_and_another_one_refused(
     assert "an opening belongs to version 1" in story.quarantined[1]
 
 
+def test_an_opening_that_is_known_late_is_part_of_what_was_released_meanwhile():
+    story = Story().tell(version(2, a_milestone("M1", "120.00", requires=["invoiced"])), invoice("120.00"))
+    assert story.released() == 12_000
+    story.tell(version(1, a_milestone(requires=["invoiced"], **OPENED)))
+    position = story.position()
+    assert (position.released, position.carried, position.exceptions) == (12_000, 4_000, ())
+    (target,) = story.commands[-1]["targets"]
+    assert target["payable_to_date"]["amount"] == "80.00"
+
+
+def test_an_opening_that_is_known_late_is_part_of_what_the_successors_released_meanwhile():
+    heirs = [a_milestone(name, "60.00", requires=["met"], replaces=["M1"]) for name in ("M2", "M3")]
+    story = Story().tell(version(2, *heirs), met("M2")).tell(version(1, a_milestone(requires=["met"], **OPENED)))
+    assert [(story.released(m), story.position(m).carried) for m in ("M2", "M3")] == [(6_000, 4_000), (0, None)]
+
+
+def test_an_opening_that_is_known_late_leaves_carried_what_was_carried_before():
+    merged = a_milestone("M1", "160.00", requires=["invoiced"], replaces=["M0"], refs={"erp": ["line:0"]})
+    story = Story().tell(
+        version(2, a_milestone("M0", "60.00", requires=["invoiced"], refs={"erp": ["line:0"]}), a_milestone("M1"))
+    )
+    story.tell(invoice("60.00", source="erp", key="line:0"), version(3, merged), version(1, a_milestone(**OPENED)))
+    assert (story.released(), story.position().carried) == (10_000, 10_000)
+    (target,) = story.commands[-1]["targets"]
+    assert target["payable_to_date"]["amount"] == "0.00"
+
+
 def test_what_was_carried_settles_the_old_invoices_first():
     plan = a_contract(a_milestone(requires=["met", "invoiced"], **OPENED))
     story = Story().tell(registered(plan), met())
