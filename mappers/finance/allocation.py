@@ -2,7 +2,8 @@
 
 The payable share of the net, applied to the gross and rounded down, is a budget. What has left already, and what can no
 longer be stopped, takes its part of it first, whether it fits or not: what is still in our hands must not be freed as
-if that money had stayed. Then the open lines are freed in order of maturity, until the first that does not fit.
+if that money had stayed. What of the gross no line shows may have left, too. Then the open lines are freed in order of
+maturity, until the first that does not fit.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ class Allocation(NamedTuple):
 def allocate(bill: Bill, payable: int) -> Allocation:
     """The lines that may be paid when `payable` minor units of the invoice's net may."""
     allowed = budget(bill, payable)
-    left, whole = allowed, payable >= bill.net
+    absent = bill.gross - sum(line.gross for line in bill.lines)
+    left, whole = max(0, allowed - max(0, absent)), payable >= bill.net
     free: list[str] = []
     late: list[Payable] = []
     for line in sorted((p for p in bill.lines if p.state != "open"), key=_leaves_first):

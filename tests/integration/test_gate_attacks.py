@@ -125,6 +125,17 @@ async def test_a_renamed_invoice_that_a_command_names_by_its_new_number_is_that_
         assert desk.ledger.pay_run() == PAID
 
 
+async def test_an_instalment_that_finance_shows_no_more_once_it_is_paid_still_takes_its_part():
+    lines = [Line("1", "50.00", held=False, due="2026-04-01"), Line("2", "50.00", held=False, due="2026-05-01")]
+    async with a_desk(a_ledger(invoice(gross="100.00", lines=lines))) as desk:
+        await desk.settle(HOLD)
+        await desk.settle(command(2, [target(payable=50_00)]))
+        assert desk.ledger.pay_run() == PAID
+        desk.ledger.post(invoice(lines=[Line("2", "50.00", held=True, held_by="milepost")]))
+        await turns(desk)
+        assert desk.ledger.pay_run() == []
+
+
 async def test_a_rival_on_a_second_page_is_seen(monkeypatch):
     page = simulator._page
     monkeypatch.setattr(simulator, "_page", lambda ledger, asked: page(ledger, {**asked, "limit": "1"}))

@@ -78,6 +78,12 @@ def test_lines_are_freed_in_order_of_maturity_while_their_gross_fits(lines, net,
     assert (found.allowed, set(found.free), tuple(p.id for p in found.late), found.left) == expected
 
 
+def test_what_no_line_shows_any_more_may_have_left():
+    assert allocate(bill(line(2, 50), net=100, gross=100), 50) == (50, frozenset(), (), 0)
+    assert allocate(bill(line(2, 50), net=100, gross=100), 75) == (75, frozenset(), (), 25)
+    assert allocate(bill(line(2, 50), net=100, gross=100), 100) == (100, {"2"}, (), 0)
+
+
 def orders(*wanted):
     made = []
     memories = {}
