@@ -167,21 +167,7 @@ def _plan(r: d.Registration, *, whole: bool = True) -> tuple[p.Plan, list[Fault]
         rates=tuple(p.Rate(x.from_, x.rate, x.valid_from) for x in r.rates),
         amendment=p.Amendment(**r.amendment.model_dump()) if r.amendment else None, milestones=milestones,
     )  # fmt: skip
-    if whole:
-        _advance_within_value(plan, read)
     return plan, read.faults
-
-
-def _advance_within_value(plan: p.Plan, read: _Amounts) -> None:
-    """An advance above all there is to pay (rule C5). It may be so once an amendment has taken something out."""
-    if plan.advance is None or plan.version > 1:
-        return
-    value = sum(m.value or 0 for m in plan.milestones if m.contingency_for is None)
-    value = max(0, value if plan.value_cap is None else min(value, plan.value_cap))
-    advance = plan.advance.amount
-    if advance > value:
-        text = f"{read.show(advance)} is more than the {read.show(value)} that the contract is worth"
-        read.wrong(("advance", "amount"), text)
 
 
 def _values(r: d.Registration, cap: int | None, band: int, read: _Amounts, whole: bool) -> tuple[dict[str, int], int]:

@@ -1,7 +1,19 @@
 """Where money begins and ends: the one cent, share or word at which more is paid, held or told."""
 
 import pytest
-from builders import a_contract, a_milestone, an_amendment, disputed, invoice, met, paid, received, registered, said
+from builders import (
+    Story,
+    a_contract,
+    a_milestone,
+    an_amendment,
+    disputed,
+    invoice,
+    met,
+    paid,
+    received,
+    registered,
+    said,
+)
 from noticing import story_of
 
 # What finance hears
@@ -105,6 +117,12 @@ def test_retention_of_a_later_bracket_takes_nothing_off_what_lies_before_it():
         retention={"steps": steps},
     ).tell(met("M1"), met("M2"))  # fmt: skip
     assert (story.released("M1"), story.released("M2")) == (27_00, 65_50)
+
+
+def test_an_advance_above_what_there_is_to_pay_so_far_comes_back_as_far_as_there_is():
+    terms = {"advance": {"amount": "150.00", "recoup_percent": "40"}}
+    story = Story().tell(registered(a_contract(a_milestone(requires=["met"]), **terms)), met())
+    assert (story.released(), story.reasons()) == (6_000, ["ADVANCE_RECOUPED"])
 
 
 def test_what_is_taken_off_adds_up_to_no_more_than_is_held_where_something_was_carried():
