@@ -160,7 +160,7 @@ def test_the_document_that_the_table_spoils_is_good(tmp_path):
     ("there", "instead"),
     [
         ("until: 2026-12-31", "until: 2026-01-01"),  # authority for one day
-        ('amount: "100.00"', 'amount: "1000.00"'),  # all of it in advance
+        ('amount: "100.00"', 'amount: "1000.01"'),  # more in advance than has been agreed so far
         ('cap: "50.00"', 'cap: "20000.00"'),  # which is never reached
         ("until_percent: 50", "until_percent: 99.999999"),
         ("contingency_for: M2", "contingency_for: M2\n    after: [M1]"),
