@@ -50,6 +50,7 @@ COUNTERS = {
     "milepost_transient_errors_total": ("Attempts that the store or the broker let fail.", ("loop",)),
     "milepost_collected_total": ("Objects that collectors published.", ("source", "kind")),
     "milepost_collect_faults_total": ("Rounds in which something hindered a collector.", ("source",)),
+    "milepost_console_logins_failed_total": ("Logins at the console that failed, of API or pages.", ("door",)),
     "milepost_webhooks_total": ("Deliveries of webhooks by what became of them.", ("source", "outcome")),
 }
 GAUGES = {

@@ -1,1 +1,2 @@
-"""The rooms: reconciliation thinks, gate and runtime do, wiring joins them to the doors, cli is the front desk."""
+"""The rooms: reconciliation thinks, gate and runtime do, console shows, wiring joins them to the doors, and cli is the
+front desk."""

@@ -4,6 +4,7 @@ environment, nowhere else."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from contracts_schema.errors import ConfigurationError
+from contracts_schema.records import is_identifier
 from services.reconciliation.pseudonyms import Pseudonyms
 
 # Fields that hold a secret themselves, and where it belongs instead. The environment gives their text as it is.
@@ -111,6 +113,42 @@ class Pseudonymity(Part):
 
     def _given(self) -> str:
         return self.key.get_secret_value() if self.key is not None else ""
+
+
+class ConsoleLogin(Part):
+    """Somebody who may look at the console, or act: with a token in a file, of 32 characters or more."""
+
+    token_file: Path
+    may: list[Literal["look", "act"]] = Field(min_length=1)
+
+
+class Console(Part):
+    """Where the operators' pages and the API are served, and who may. `source`: as which source they speak, where
+    several have the role operator. Without logins it serves this machine alone, and only shows."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8090, ge=0, le=65535)
+    source: str | None = None
+    logins: dict[str, ConsoleLogin] = {}
+
+    @model_validator(mode="after")
+    def _fits(self) -> Console:
+        if not self.logins and not _is_loopback(self.host):
+            raise ValueError(
+                f"host {self.host!r} is reached from elsewhere and nobody has a login: name some under "
+                "console.logins, or take 127.0.0.1"
+            )
+        unfit = [name for name in self.logins if not is_identifier(name) or ":" in name]
+        if unfit:
+            raise ValueError(f"logins: {unfit[0]!r} is no name to log in with; leave out : and what cannot be seen")
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def plain_secrets(content: Mapping[str, Any], where: str) -> list[str]:

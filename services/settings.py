@@ -23,7 +23,7 @@ from contracts_schema.records import Source
 from services.notice_settings import NoticeSettings
 from services.reconciliation.policy import Policy, Rules, make_rules
 from services.reconciliation.pseudonyms import Pseudonyms
-from services.server_settings import SECRETS, Kafka, Part, Postgres, Pseudonymity, plain_secrets
+from services.server_settings import SECRETS, Console, Kafka, Part, Postgres, Pseudonymity, plain_secrets
 from services.system_settings import FinanceSettings, SourceSettings, faults_among
 
 ENVIRONMENT = "MILEPOST__"
@@ -135,6 +135,7 @@ class Settings(Part):
     naming: Naming = Naming()
     topics: TopicNames = TopicNames()
     http: Http = Http()
+    console: Console = Console()
     worker: Worker = Worker()
     ocds: Ocds = Ocds()
     tracing: bool = False
@@ -274,8 +275,21 @@ def _faults(settings: Settings, known: Container[str] = ()) -> list[str]:
     twice = sorted({i for i in identities if identities.count(i) > 1})
     return [
         *faults_among(settings.sources, settings.finance, known),
+        *_faults_of_console(settings, known),
         *(f"people: {i!r} stands for two persons" for i in twice),
     ]
+
+
+def _faults_of_console(settings: Settings, known: Container[str]) -> Iterator[str]:
+    """It speaks as one source of role operator."""
+    name, operators = settings.console.source, [n for n, s in settings.sources.items() if s.acts_as == "operator"]
+    acting = any("act" in login.may for login in settings.console.logins.values())
+    if name is not None and name not in operators and (name in settings.sources or name not in known):
+        yield f"console.source: {name!r} is no source of role operator; use one of {', '.join(operators) or 'none'}"
+    elif name is None and acting and len(operators) > 1:
+        yield f"console.source is missing: as which source do they speak? One of {', '.join(operators)}"
+    elif acting and not operators and not known:
+        yield "console.logins: somebody may act, and no source has role operator; add one"
 
 
 def _override(content: dict[str, Any], environment: Mapping[str, str]) -> None:

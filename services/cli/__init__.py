@@ -13,6 +13,7 @@ from services.cli import (  # noqa: F401
     adopt,
     archive,
     collect,
+    console,
     contract,
     demo,
     export,

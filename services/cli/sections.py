@@ -8,7 +8,7 @@ from typing import Any
 from typer.core import TyperGroup
 
 SECTIONS = {
-    "Run": ("run", "gate", "collect", "demo", "try"),
+    "Run": ("run", "gate", "collect", "console", "demo", "try"),
     "Set up": ("config", "topics", "db", "contract", "schemas", "asyncapi"),
     "Look": ("status", "report", "explain", "notices", "conflicts", "parked", "quarantine", "drift"),
     "Look ahead": ("cascade", "cash-plan"),

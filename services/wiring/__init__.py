@@ -2,7 +2,7 @@
 use.
 
 - shared: `doors` to broker and store, what every long-running process has (`serving`), `persons`, `failpoints`
-- processes: `worker`, `gate`, `collect`
+- processes: `worker`, `gate`, `collect`, `console`
 - set up: `setup` (configuration, topics, database), `access` rights, `adopt` after a restore
 - contracts: `contracts` applied, from `documents` (read by the `loader`) or `templates`, by the standards of the
   `house`; their `versions`

@@ -14,7 +14,7 @@ from services.settings import Settings
 WORKER, GATE, COLLECT = "milepost-worker", "milepost-gate", "milepost-collect"
 OFFICE = "milepost-office"  # people at the command line: registrations, sign-offs, holds
 REDRIVE = "milepost-redrive"  # `quarantine redrive` sends records again as their sources did
-CONSOLE = "milepost-console"  # reads what Milepost says
+CONSOLE = "milepost-console"  # reads what Milepost says; with logins that may act it speaks as their source
 ADMIN = "milepost-admin"  # `topics plan` and `topics apply`
 SPOKEN = ("operator", "register")
 
@@ -52,6 +52,7 @@ def _people(settings: Settings) -> Iterator[Allowed]:
     yield from _topics(REDRIVE, sources, "Write")
     yield from _topics(CONSOLE, said, "Read")
     yield from _topics(CONSOLE, sources, "Describe")
+    yield from _topics(CONSOLE, {settings.source_table()[name].topic for name in _spoken_at_console(settings)}, "Write")
     yield Allowed(CONSOLE, "group", CONSOLE, True, "Read")
     yield from _topics(ADMIN, sources | said, "Create", "Alter", "AlterConfigs", "DescribeConfigs")
     yield Allowed(ADMIN, "cluster", "kafka-cluster", False, "DescribeConfigs")
@@ -64,6 +65,14 @@ def _systems(settings: Settings) -> Iterator[Allowed]:
         if source.role == "finance":
             yield from _topics(name, {settings.topics.commands}, "Read")
             yield Allowed(name, "group", name, True, "Read")
+
+
+def _spoken_at_console(settings: Settings) -> list[str]:
+    """The source as which persons speak at the console, where any of them may act."""
+    if not any("act" in login.may for login in settings.console.logins.values()):
+        return []
+    operators = [name for name, source in settings.source_table().items() if source.role == "operator"]
+    return [name for name in operators if settings.console.source in (None, name)]
 
 
 def _read(settings: Settings) -> set[str]:

@@ -15,6 +15,7 @@ from contracts_schema.rows import ParkedRow
 from services.ports import Store
 from services.reconciliation.calendar import show_moment
 from services.reconciliation.crosswalk import index_of
+from services.reconciliation.policy import Rules
 from services.reconciliation.state import State, decode_state
 from services.reconciliation.wire import amount
 from services.runtime.explain import Account, accounts
@@ -189,14 +190,22 @@ async def conflicts(settings: Settings, contract: str | None, limit: int) -> lis
     rules, found = settings.rules(), list[ConflictView]()
     async with doors.open_store(settings) as store:
         async for state in states_of(store, contract):
-            if state.in_force == 0:
-                continue
-            holding = index_of(state.plans[state.in_force].plan).plan.hold_on_conflict
-            for a in accounts(state, rules):
-                found += [ConflictView(a.contract, a.milestone, x, x.field in holding) for x in a.conflicts]
+            found += conflicts_of(state, rules)
             if len(found) >= limit:
                 break
     return found[:limit]
+
+
+def conflicts_of(state: State, rules: Rules) -> list[ConflictView]:
+    """The open conflicts of one contract; none while no plan is in force."""
+    if state.in_force == 0:
+        return []
+    holding = index_of(state.plans[state.in_force].plan).plan.hold_on_conflict
+    return [
+        ConflictView(a.contract, a.milestone, x, x.field in holding)
+        for a in accounts(state, rules)
+        for x in a.conflicts
+    ]
 
 
 async def states_of(store: Store, contract: str | None) -> AsyncIterator[State]:
@@ -208,13 +217,14 @@ async def states_of(store: Store, contract: str | None) -> AsyncIterator[State]:
         yield decode_state(raw)
 
 
-async def parked(settings: Settings, limit: int) -> list[ParkedView]:
-    """What waits: under keys that nobody claims, ambiguous between contracts, and inside contracts."""
+async def parked(settings: Settings, limit: int, *, inside: bool = True) -> list[ParkedView]:
+    """What waits: under keys that nobody claims, ambiguous between contracts, and (`inside`; all are read for that)
+    inside contracts."""
     async with doors.open_store(settings) as store:
         found = [_parked(row, claimed=True) for row in await store.stranded(limit)]
         found += [_parked(row, claimed=False) for row in await store.parked(limit)]
         async for _, raw in await store.states():
-            if len(found) >= limit:
+            if not inside or len(found) >= limit:
                 break
             found += _waiting(decode_state(raw))
     return found[:limit]

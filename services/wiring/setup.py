@@ -136,7 +136,7 @@ def write_schemas(folder: Path) -> list[str]:
     from contracts_schema.schemas import encode_schema, schemas
 
     folder.mkdir(parents=True, exist_ok=True)
-    made = {f"{name}.json": encode_schema(schema) for name, schema in schemas().items()}
+    made = {f"{name}.json": encode_schema(schema) for name, schema in (schemas() | _openapi()).items()}
     changed = [name for name, content in made.items() if _bytes(folder / name) != content]
     for name in changed:
         (folder / name).write_bytes(made[name])
@@ -162,8 +162,18 @@ def schema_differences(folder: Path) -> list[str]:
             broken = breaks(decode(published), schema, outgoing=is_outgoing(name))
             effect = f"it breaks {', '.join(broken)}" if broken else "it breaks nothing"
             found.append(f"{name}.json differs; {effect}")
-    strangers = [path.name for path in sorted(folder.glob("*.json")) if path.stem not in made]
+    for name, document in _openapi().items():
+        if _bytes(folder / f"{name}.json") != encode_schema(document):
+            found.append(f"{name}.json differs from what the console answers")
+    strangers = [path.name for path in sorted(folder.glob("*.json")) if path.stem not in made | _openapi()]
     return found + [f"{name} is no schema of Milepost" for name in strangers]
+
+
+def _openapi() -> dict[str, Any]:
+    """The console's document, published beside the schemas."""
+    from services.wiring.console import openapi
+
+    return {"openapi": openapi()}
 
 
 def _bytes(path: Path) -> bytes | None:

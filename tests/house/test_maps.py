@@ -12,7 +12,7 @@ ROOMS = (
     "contracts_schema",
     "mappers",
     "connectors",
-    *(f"services/{name}" for name in ("reconciliation", "runtime", "gate", "wiring")),
+    *(f"services/{name}" for name in ("reconciliation", "runtime", "gate", "console", "wiring")),
 )
 TESTS = Path(__file__).parents[1]
 
