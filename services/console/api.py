@@ -148,8 +148,7 @@ def _looking(ask: Asked, desk: Desk, door: Door) -> Endpoint:
         await door.by_token(request, "look")
         found = await ask(desk, request)
         if isinstance(found, Part):
-            following = found.next and f'<{request.url.path}{onward(request, found.next)}>; rel="next"'  # RFC 8288
-            return _json(found.items, headers={"Link": following} if following else None)
+            return _json(found.items, headers=_link(request, found.next))
         return _json(found)
 
     return look
@@ -163,6 +162,11 @@ def _acting(act: type[acts.Said], desk: Desk, door: Door) -> Endpoint:
         return _json(verdict, acts.status_of(verdict.outcome, verdict.good))
 
     return do
+
+
+def _link(request: Request, following: str | None) -> dict[str, str]:
+    """The header that leads to the next part (RFC 8288), where there is one."""
+    return {"Link": f'<{request.scope["path"]}{onward(request, following)}>; rel="next"'} if following else {}
 
 
 def onward(request: Request, following: str) -> str:

@@ -53,12 +53,23 @@ def _without_password(text: str) -> str:
 
 
 def file_faults(settings: Settings) -> list[str]:
-    """Files that the configuration names and that cannot be read, with the field that names each."""
-    return [
+    """Files that the configuration names and that cannot be read, with the field that names each; and those of logins
+    that hold no good token."""
+    unread = [
         f"{field}: {path} cannot be read; create it, or let this user read it"
         for field, path in _files("", settings)
         if not _is_readable(path)
     ]
+    return unread + _token_faults(settings)
+
+
+def _token_faults(settings: Settings) -> list[str]:
+    if not settings.console.logins:
+        return []
+    from services.console.logins import token_faults
+    from services.wiring.console import logins_of
+
+    return token_faults([one for one in logins_of(settings) if one.token_file and _is_readable(one.token_file)])
 
 
 def _is_readable(path: Path) -> bool:

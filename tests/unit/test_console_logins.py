@@ -6,6 +6,7 @@ from console_desk import TOKENS, Console, basic, bearer, with_logins
 from contracts_schema.errors import ConfigurationError
 from services.console.logins import PAUSE_S, token_faults
 from services.settings import load
+from services.wiring.access import CONSOLE, allowed
 from services.wiring.console import logins_of
 
 HOLD = {"contract": "C-1", "milestone": "M1", "hold": "h-1", "reason": "audit"}
@@ -125,8 +126,28 @@ def test_a_console_that_is_not_fit_is_named_with_the_remedy(registered, said, fa
     assert fault in registered("config", "check", code=2)
 
 
-def test_tokens_that_are_short_missing_or_another_ones_are_named(config, tmp_path):
+def test_who_acts_needs_one_source_to_speak_as_and_the_right_to_write_its_topic(config, registered):
+    two = registered.config.read_text().replace(
+        "console:", "  desk: {dialect: milepost, role: operator, topic: d}\nconsole:"
+    )
+    assert writes(load(config)) == {"operator.events"}
+    config.write_text(two)
+    with pytest.raises(ConfigurationError, match=r"console.source is missing.* One of office, desk"):
+        load(config)
+    config.write_text(two.replace("console:", "console:\n  source: desk"))
+    assert writes(load(config)) == {"d"}
+    config.write_text(two.replace("[look, act]", "[look]"))
+    assert writes(load(config)) == set()
+
+
+def writes(settings):
+    """Topics that the console's principal may write."""
+    return {a.name for a in allowed(settings) if a.principal == CONSOLE and a.operation == "Write"}
+
+
+def test_tokens_that_are_short_missing_or_another_ones_are_named(config, registered, tmp_path):
     (tmp_path / "jane").write_text("short")
+    assert "console.logins.jane.token_file" in registered("config", "check", code=2)
     [fault] = token_faults(logins_of(load(config)))
     assert fault.startswith("console.logins.jane.token_file")
     (tmp_path / "jane").write_text(TOKENS["viewer"])

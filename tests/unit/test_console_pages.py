@@ -96,6 +96,7 @@ def test_a_hold_of_all_of_a_contract_leaves_the_milestone_empty(registered, cons
         ({"Sec-Fetch-Site": "cross-site", "Origin": ORIGIN}, 403),
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
         ({"X-Nothing": "of it"}, 403),
     ],
 )
