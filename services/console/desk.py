@@ -53,6 +53,9 @@ class Desk(Protocol):
     async def act(self, act: Act) -> Any:
         """Say it as the operators' source, and what became of it: a verdict, with `outcome` and `sentence`."""
 
+    def words(self, conflict: Any) -> str:
+        """What the systems say in a conflict, in a sentence; the first one counts."""
+
     async def names(self, text: str) -> Mapping[str, str]:
         """The names behind the pseudonyms in a text, as far as they are known. Pages show them; the API does not."""
 

@@ -102,7 +102,9 @@ class Pages:
     async def conflicts(self, request: Request, _: Login) -> Response:
         """Open conflicts."""
         part = await self._desk.conflicts(after(request), _limit(request))
-        return await self._list(request, "/conflicts", "Systems that differ", [tables.conflicts(part.items)], part)
+        return await self._list(
+            request, "/conflicts", "Systems that differ", [tables.conflicts(part.items, self._desk.words)], part
+        )
 
     async def sync(self, request: Request, _: Login) -> Response:
         """How far everything is."""
@@ -149,7 +151,13 @@ class Pages:
         event = secrets.token_hex(16)  # the form sent twice is one event
         may_act = "act" in login.may
         return await self._page(
-            "contract.html", here="/contracts", contract=view, explained=found, may_act=may_act, event=event
+            "contract.html",
+            here="/contracts",
+            contract=view,
+            explained=found,
+            words=self._desk.words,
+            may_act=may_act,
+            event=event,
         )
 
     def acting(self, act: type[acts.Said]) -> Shown:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -73,13 +73,12 @@ def history(contract: str, revisions: Iterable[Any]) -> Table:
     return Table(f"What happened to {contract}", columns, rows, "nothing yet", ("revision",))
 
 
-def conflicts(found: Iterable[Any]) -> Table:
+def conflicts(found: Iterable[Any], words: Callable[[Any], str]) -> Table:
     """Fields about which systems differ; the first word counts."""
     rows = [
         (
             place(c.contract, c.milestone), c.conflict.field,
-            "\n".join(f"{w.source}: {w.value}" for w in c.conflict.values), c.conflict.resolve,
-            "holds" if c.holds else "",
+            words(c.conflict), c.conflict.resolve, "holds" if c.holds else "",
         )
         for c in found
     ]  # fmt: skip

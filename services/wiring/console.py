@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from connectors.http_server import serving
 from connectors.telemetry import Telemetry
-from contracts_schema.commands import Amount, ReasonLine
+from contracts_schema.commands import Amount, ConflictLine, ReasonLine
 from contracts_schema.errors import ConfigurationError
 from contracts_schema.rows import LogRow
 from services import settings as s
@@ -235,6 +235,10 @@ class ConsoleDesk:
             named = source_of(self._settings, "operator", self._settings.console.source).name
             said = acts.Act(act.kind, Place(act.contract, act.milestone), act.fields, act.moments, act.amount)
             return await acts.perform(self._settings, said, named, act.event, VERDICT_S)
+
+    def words(self, conflict: ConflictLine) -> str:
+        """As the command says it."""
+        return looking.conflict_sentence(conflict)
 
     async def names(self, text: str) -> Mapping[str, str]:
         """Who is meant by pseudonyms, where the store still knows."""

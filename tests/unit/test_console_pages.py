@@ -43,6 +43,8 @@ def test_what_is_held_stands_first_with_why(registered, console):
 
 
 def test_a_contract_shows_each_milestone_with_what_clears_each_reason(registered, console):
+    say(registered, "erp", "milestone.assessed", {"contract": "C-1", "milestone": "M1", "status": "notMet"}, "not-1")
+    met(registered)
     text = html.unescape(console.page("/contracts/C-1").text)
     for account in registered.json("explain", "C-1"):
         assert f'id="{account["milestone"]}"' in text
@@ -50,6 +52,8 @@ def test_a_contract_shows_each_milestone_with_what_clears_each_reason(registered
             assert reason["code"] in text
             assert reason["detail"] in text
             assert reason["owner"] in text
+    assert "Systems differ on completion: pm: " in text
+    assert "EUR 1500.00 is released once NOT_MET cleared" in text
 
 
 def test_names_of_others_are_text_and_nothing_else(registered, console):
