@@ -18,7 +18,9 @@ VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 TEMPLATES = sorted((CHART / "templates").iterdir())
 COMMANDS = set(get_command(app).commands)
 ALL_ON = {
-    "worker.replicas": 2, "gate.replicas": 2, "collect.replicas": 2, "service.enabled": "true",
+    "worker.replicas": 2, "gate.replicas": 2, "collect.replicas": 2, "console.replicas": 1, "service.enabled": "true",
+    "config.console.host": "0.0.0.0", "config.console.port": 8091,
+    "config.console.logins.jane.token_file": "/run/secrets/console-jane", "config.console.logins.jane.may[0]": "look",
     "podMonitor.enabled": "true", "worker.env.MILEPOST__KAFKA__USERNAME": "milepost-worker",
     "volumes[0].name": "archive", "volumes[0].emptyDir.sizeLimit": "1Gi",
     "volumeMounts[0].name": "archive", "volumeMounts[0].mountPath": "/archive",
@@ -81,7 +83,7 @@ def renders(values):
     assert told.returncode == 0, told.stderr
     made = [part for part in yaml.safe_load_all(told.stdout) if part]
     kinds = [part["kind"] for part in made]
-    assert kinds.count("Deployment") == (3 if values else 1)
+    assert kinds.count("Deployment") == (4 if values else 1)
     for part in made:
         assert part["apiVersion"]
         assert part["metadata"]["name"].startswith("m")
