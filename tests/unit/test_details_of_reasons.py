@@ -58,6 +58,12 @@ def test_a_signature_that_does_not_count_says_why(terms, events, why):
     assert told == (f"0 of 1 valid signatures; that of jane does not count: {why}" if why else None)
 
 
+def test_a_withdrawal_of_what_nobody_signed_is_no_signature_that_does_not_count():
+    taken_back = said("office", "sign_off.withdrawn", by="joe", role="site-manager")
+    told = details(taken_back, sign_off={"quorum": 1, "authority": [MAY]})
+    assert told["SIGN_OFF_MISSING"] == "0 of 1 valid signatures"
+
+
 def test_of_many_signatures_that_do_not_count_three_are_named():
     told = details(*(signed(f"p{n}") for n in range(9)), sign_off={"roles": ["qa"]})["SIGN_OFF_MISSING"]
     assert told.count("does not count") == 3

@@ -43,8 +43,10 @@ def _not_counted(case: Case) -> Iterator[str]:
     slots, back = case.of("sign_off.given", "sign_off"), case.completion.went_back
     taken_back = withdrawn(slots)
     for slot in slots:
+        if slot.kind == "sign_off.withdrawn":
+            continue
         why = objection(slot, taken_back, case.plan, case.rules, case.value, back)
-        if slot.kind == "sign_off.given" and why is not None:
+        if why is not None:
             yield f"that of {case.rules.person(slot.source, slot.body.by)} does not count: {why}"
 
 
