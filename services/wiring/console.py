@@ -15,6 +15,7 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from connectors.http_server import serving
+from connectors.postgres import PostgresStore
 from connectors.telemetry import Telemetry
 from contracts_schema.commands import Amount, ConflictLine, ReasonLine
 from contracts_schema.errors import ConfigurationError
@@ -39,7 +40,7 @@ from services.wiring.serving import address, patiently, told_to_stop
 from services.wiring.status import Status
 from services.wiring.status import status as ask_status
 
-AT_ONCE = 4  # questions; each has a connection of its own, as each command has
+AT_ONCE = 4  # questions, and connections to the database
 VERDICT_S = 30.0
 PATIENCE_S = 3600  # after which a command without an answer counts as drift
 READY = "store"
@@ -120,7 +121,11 @@ async def run(config: Path) -> None:
     door, desk = Door(logins, telemetry), ConsoleDesk(settings)
     app = application(desk, door, telemetry, openapi(), pages(health, telemetry.metrics))
     async with AsyncExitStack() as stack:
-        await patiently(lambda: _refuse_unfit(settings))
+        store = PostgresStore(doors.postgres(settings, "milepost console", connections=AT_ONCE))
+        await patiently(lambda: stack.enter_async_context(store))
+        if unfit := await patiently(store.check):
+            raise ConfigurationError(unfit)
+        stack.enter_context(doors.sharing(store))
         wanted = settings.console
         port = await stack.enter_async_context(serving(app, wanted.host, wanted.port))
         health.fine(READY)
@@ -131,12 +136,6 @@ async def run(config: Path) -> None:
 def logins_of(settings: s.Settings) -> list[Login]:
     """Who may log in."""
     return [Login(name, one.token_file, frozenset(one.may)) for name, one in settings.console.logins.items()]
-
-
-async def _refuse_unfit(settings: s.Settings) -> None:
-    async with doors.open_store(settings) as store:
-        if faults := await store.check():
-            raise ConfigurationError(faults)
 
 
 class ConsoleDesk:

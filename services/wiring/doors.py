@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -65,10 +66,26 @@ def reader(settings: Settings, rules: Rules, cluster: str) -> Reader:
     return Reader(settings.source_table(), rules, cluster, settings.persons())
 
 
+_shared: ContextVar[Store | None] = ContextVar("_shared", default=None)
+
+
+@contextmanager
+def sharing(store: Store) -> Iterator[None]:
+    """For the block whoever opens the store gets this one, and leaves it open: for a process that asks all the time."""
+    token = _shared.set(store)
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
 def open_store(settings: Settings) -> AbstractAsyncContextManager[Store]:
-    """The store in Postgres, open for the block."""
+    """The store in Postgres, open for the block; within `sharing` the shared one."""
     from connectors.postgres import PostgresStore
 
+    shared = _shared.get()
+    if shared is not None:
+        return nullcontext(shared)
     return PostgresStore(postgres(settings, "milepost command line", connections=4))
 
 
