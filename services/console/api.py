@@ -101,8 +101,8 @@ QUESTIONS: tuple[Question, ...] = (
     ),
     Question(
         "/drift", "drift",
-        "Where finance differs from what was commanded: with `contract` all that its log and the gates tell, without "
-        "what the gates know.", _drift, ("contract",),
+        "Where finance differs from what was commanded: of one `contract` all that its log and the gates tell; of all "
+        "contracts what the gates know.", _drift, ("contract",),
     ),
     Question(
         "/quarantine", "quarantine", "Open records, newest first.", lambda d, r: d.quarantine(_limit(r)), ("limit",)

@@ -26,12 +26,13 @@ class Act(Struct, frozen=True):
 
 
 async def perform(
-    settings: Settings, act: Act, source: str | None, event: str | None, timeout_s: float | None
-) -> Verdict:
+    settings: Settings, act: Act, source: str | None, event: str | None, timeout_s: float | None,
+    said_at: str = "command-line",
+) -> Verdict:  # fmt: skip
     """Send the event and say what became of it."""
     speaker = source_of(settings, "operator", source)
     async with doors.open_store(settings) as store, doors.open_teller(settings) as teller:
-        desk = Desk(settings, store, teller, speaker)
+        desk = Desk(settings, store, teller, speaker, said_at)
         data = {name: value for name, value in act.fields.items() if value is not None} | act.place.address
         data |= dict.fromkeys(act.moments, show_moment(await store.now()))
         try:

@@ -233,7 +233,7 @@ class ConsoleDesk:
         async with self._turn_to_act:
             named = source_of(self._settings, "operator", self._settings.console.source).name
             said = acts.Act(act.kind, Place(act.contract, act.milestone), act.fields, act.moments, act.amount)
-            return await acts.perform(self._settings, said, named, act.event, VERDICT_S)
+            return await acts.perform(self._settings, said, named, act.event, VERDICT_S, "console")
 
     def words(self, conflict: ConflictLine) -> str:
         """As the command says it."""

@@ -100,9 +100,12 @@ def _list(names: Mapping[str, Source]) -> str:
 
 
 class Desk:
-    """Sends events as one source and reads their verdicts."""
+    """Sends events as one source and reads their verdicts. `said_at` names the desk, in each event's `ce_source`."""
 
-    def __init__(self, settings: Settings, store: Store, teller: Teller, source: Source) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, teller: Teller, source: Source, said_at: str = "command-line"
+    ) -> None:
+        self._said_at = said_at
         self._store = store
         self._teller = teller
         self._source = source
@@ -135,7 +138,7 @@ class Desk:
 
     def _record(self, kind: str, contract: str, data: Mapping[str, Any], event: str, now: int) -> Record:
         headers = {
-            "ce_specversion": "1.0", "ce_id": event, "ce_source": "milepost/command-line",
+            "ce_specversion": "1.0", "ce_id": event, "ce_source": f"milepost/{self._said_at}",
             "ce_type": f"milepost.{kind}.v1", "ce_time": show_moment(now), "content-type": "application/json",
             SOURCE_HEADER: self._source.name,
         }  # fmt: skip

@@ -108,6 +108,7 @@ def test_an_auditor_follows_the_chain_part_by_part(lively, console):
 def test_a_hold_is_placed_and_lifted_under_the_name_of_the_login(registered, console):
     placed = fits(console.post("/hold/place", HOLD), "/hold/place", "post")
     assert placed["outcome"] == "applied"
+    assert dict(registered.sent[-1].headers)["ce_source"] == b"milepost/console"
     [account] = registered.json("explain", "C-1/M1")
     assert account["reasons"][0]["code"] == "MANUAL_HOLD"
     assert "jane" in account["reasons"][0]["detail"]
