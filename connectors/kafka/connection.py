@@ -21,7 +21,8 @@ Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 _SASL = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
 
-# Errors that waiting does not mend. Everything else that Kafka answers is worth another try.
+# Errors that waiting does not mend. Everything else that Kafka answers is worth another try, also an unknown topic: a
+# broker that was killed does not know its partitions for a while. Whether topics are there is asked at the start.
 _SET_UP_AT_FAULT = (
     kafka.AuthenticationFailedError,
     kafka.AuthenticationMethodNotSupported,
@@ -36,7 +37,6 @@ _SET_UP_AT_FAULT = (
     kafka.RecordTooLargeError,
     kafka.SaslAuthenticationFailed,
     kafka.TopicAuthorizationFailedError,
-    kafka.UnknownTopicOrPartitionError,
     kafka.UnrecognizedBrokerVersion,
     kafka.UnsupportedCodecError,
     kafka.UnsupportedSaslMechanismError,

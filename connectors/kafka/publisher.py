@@ -78,7 +78,7 @@ class KafkaPublisher:
 
         Raises:
             TransientError: at least one was not confirmed; publishing all of them again does no harm.
-            ConfigurationError: the broker refuses one: a topic is missing, access is denied, the record too large.
+            ConfigurationError: the broker refuses one: access is denied, the record too large.
         """
         for row in rows:
             if (size := _size(row)) > self.max_record_bytes:

@@ -69,7 +69,7 @@ class Relay:
         """Publish until `stop`.
 
         Raises:
-            ConfigurationError: the broker refuses a record: a topic is missing, access is denied, a limit is too low.
+            ConfigurationError: the broker refuses a record: access is denied, a limit is too low.
         """
         while not self._stopping.is_set():
             self._health.beat(LOOP)

@@ -38,7 +38,7 @@ def test_where_no_broker_answers_the_settings_are_named_that_say_where_it_is():
         ),
         (
             UnknownTopicOrPartitionError(),
-            ConfigurationError,
+            TransientError,
             "UnknownTopicOrPartitionError; run `milepost topics apply`",
         ),
         (SaslAuthenticationFailed("no"), ConfigurationError, "SaslAuthenticationFailed (no); check kafka.username"),
