@@ -182,6 +182,13 @@ def an_heir_of_nothing_gets_the_invoice_that_was_paid():
     return story.tell(invoice("30.00", number="I-2", milestone="M1b"))
 
 
+def two_suppliers_have_an_invoice_of_one_number():
+    """What another supplier asks for at one milestone is no part of the invoice at another (rule D8)."""
+    plan = a_contract(a_milestone("M1", requires=["met"]), a_milestone("M2", requires=["met"]))
+    story = Story().tell(registered(plan), invoice("90.00", milestone="M1", source="erp", supplier="SUP-9"))
+    return story.tell(invoice("90.00", milestone="M2"), met("M2"))
+
+
 STORIES = (
     a_source_says_two_things_under_one_id, two_sources_share_an_id_and_what_they_say, an_older_word_comes_late,
     a_record_is_dated_ahead_of_the_database, a_milestone_comes_whose_proof_is_there,
@@ -191,5 +198,5 @@ STORIES = (
     an_object_names_a_key_twice, a_machine_of_another_role_registers, a_day_lies_ahead, shares_of_a_cent,
     what_a_split_brought_is_in_the_brackets_of_later_versions,
     what_comes_back_from_a_merger_is_in_the_brackets_of_the_first_version,
-    an_heir_of_nothing_gets_the_invoice_that_was_paid,
+    an_heir_of_nothing_gets_the_invoice_that_was_paid, two_suppliers_have_an_invoice_of_one_number,
 )  # fmt: skip

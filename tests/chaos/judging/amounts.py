@@ -13,10 +13,11 @@ Invoices = namedtuple("Invoices", "sum foreign other_currency parts")
 
 
 def invoices_at(at):
-    """What is invoiced at a milestone: each invoice once, in the word of who is believed most (rule C3)."""
+    """What is invoiced at a milestone: each invoice once, in the word of who is believed most (rule C3). Of one
+    number two suppliers have an invoice each."""
     stands = _standing_numbers(at)
     total, foreign, other, parts = 0, set(), set(), {}
-    for (number, _, right), words in _by_invoice(at).items():
+    for (number, who, right), words in _by_invoice(at).items():
         newest = max(words, key=lambda s: s.order)
         credited = [number_of(n) for n in newest.body.get("credits") or ()]
         if newest.body["state"] not in STANDING:
@@ -28,7 +29,7 @@ def invoices_at(at):
             other.add(number)
         elif not credited or any(stands.get(n, True) for n in credited):
             total += net
-        parts[number] = (net + parts.get(number, (0,))[0], [s.body["total"][0] for s in words if s.body.get("total")])
+        parts[number, who] = (net, [s.body["total"][0] for s in words if s.body.get("total")])
     return Invoices(total, foreign, other, parts)
 
 

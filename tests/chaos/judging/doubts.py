@@ -16,7 +16,8 @@ def at_releases(at, invoices):
         elif slot.contradicts and not slot.kind.startswith("message."):
             found["SOURCE_CONTRADICTS_ITSELF"].add(slot.source)
         elif slot.kind == "invoice.claimed_elsewhere" and slot.body.get("claims"):
-            found["INVOICE_CLAIMED_TWICE"] |= {number_of(slot.body["number"])} & invoices.parts.keys()
+            here = {number for number, _ in invoices.parts}
+            found["INVOICE_CLAIMED_TWICE"] |= {number_of(slot.body["number"])} & here
     stood_for = at.milestone["contingency_for"]
     if stand_ins(at, at.milestone["id"]) or (stood_for and at.milestone["id"] not in stand_ins(at, stood_for)):
         found["NOT_IN_FORCE"].add(at.milestone["id"])
@@ -66,11 +67,11 @@ def _claimed_twice(at, invoices):
     """Invoices of which the contract's milestones together claim more than the total (rule D8)."""
     elsewhere = [invoices_at(at.at(name)).parts for name in at.all_standing if name != at.milestone["id"]]
     found = set()
-    for number, (net, totals) in invoices.parts.items():
-        others = [parts[number] for parts in elsewhere if number in parts]
+    for invoice, (net, totals) in invoices.parts.items():
+        others = [parts[invoice] for parts in elsewhere if invoice in parts]
         if others:
             nets = [net, *(part[0] for part in others)]
             stated = [*totals, *(total for part in others for total in part[1])]
             if abs(sum(nets)) > max(map(abs, stated or nets)):
-                found.add(number)
+                found.add(invoice[0])
     return found
