@@ -111,7 +111,6 @@ class KafkaFeed:
         """Leave the group. The worker has finished its batch before."""
         await _ended([self._fetching])
         self._fetching = None
-        await self._lag.stop()
         await self._leave(
             self._subscriber.stop()
         )  # before the rest of the shell, which an error of it would leave open
@@ -283,6 +282,7 @@ class KafkaFeed:
     async def _leave(self, stopping: Awaitable[Any]) -> None:
         self._next.clear()
         self._rebalancing = True
+        await self._lag.stop()
         await _ended([self._positioning])
         try:
             async with asyncio.timeout(self._settings.drain_s):

@@ -34,21 +34,30 @@ class LagSignal:
 
     async def stop(self) -> None:
         """Forget what was noted."""
+        self._noted = {}
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _commit(self, consumer: Any) -> None:
         clock = asyncio.get_running_loop().time
-        await asyncio.sleep(max(0.0, self._last_s + _EVERY_S - clock()))
-        self._last_s = clock()
-        offsets, self._noted = self._noted, {}
+        while self._noted:
+            await asyncio.sleep(max(0.0, self._last_s + _EVERY_S - clock()))
+            self._last_s = clock()
+            offsets, self._noted = self._noted, {}
+            if not await self._is_written(consumer, offsets):
+                self._noted = offsets | self._noted  # again, unless newer ones came meanwhile
+
+    async def _is_written(self, consumer: Any, offsets: Mapping[TopicPartition, int]) -> bool:
+        """Whether nothing is left to do for these offsets."""
         still_ours = {place: offset for place, offset in offsets.items() if place in consumer.assignment()}
         if not still_ours:
-            return
+            return True
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 await consumer.commit(still_ours)
-            failpoint("offsets.told")
         except (KafkaError, TimeoutError) as error:
             log.debug("lag not written: %r", error)
+            return False
+        failpoint("offsets.told")
+        return True

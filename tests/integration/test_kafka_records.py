@@ -22,7 +22,7 @@ async def test_offsets_in_kafka_are_written_for_lag_tools_and_never_read(hall, a
     await (await hall.publisher()).publish(numbered(hall.topics[0], range(100)))
     reader = await hall.open()
     await reader.read(100)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while sum(place.offset for place in (await admin.list_consumer_group_offsets(hall.group)).values()) < 100:
             await reader.feed.poll(10, 0.1)
     await hall.close()
