@@ -92,7 +92,9 @@ class MemoryWanted:
     async def wake(self, subjects: Collection[str]) -> None:
         """Make these due now."""
         for subject in subjects:
-            self._kept(subject).due = self._clock()
+            kept = self._kept(subject)
+            kept.due = self._clock()
+            kept.row = replace(kept.row, generation=kept.row.generation + 1)
 
     async def listed(self, subjects: Collection[str]) -> Collection[str]:
         """Those that some command names."""

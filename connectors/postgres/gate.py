@@ -73,10 +73,11 @@ NAME = """
     on conflict (finance, subject)
     do update set generation = old.generation + 1, tries = 0, due = least(old.due, excluded.due)
 """
+# The generation rises, so that a look that has begun before does not put off what was seen meanwhile.
 WAKE = """
     insert into gate_invoice as old (finance, subject, due)
     select $1, subject, clock_timestamp() from unnest($2::text[]) as s (subject) order by subject
-    on conflict (finance, subject) do update set due = clock_timestamp()
+    on conflict (finance, subject) do update set due = clock_timestamp(), generation = old.generation + 1
 """
 # What is due further ahead than any pause is long was put off before the server's clock was set back.
 DUE = """

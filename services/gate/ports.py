@@ -85,7 +85,7 @@ class Wanted(Protocol):
         """Around the call that frees: whether no command has named the invoice since; none can while it lasts."""
 
     async def wake(self, subjects: Collection[str]) -> None:
-        """Make these due now."""
+        """Make these due now; a look that has begun before does not put them off."""
 
     async def listed(self, subjects: Collection[str]) -> Collection[str]:
         """Those of the subjects that some command names."""

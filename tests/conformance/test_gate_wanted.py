@@ -119,6 +119,15 @@ async def test_a_command_that_names_the_invoice_during_a_look_makes_it_due_at_on
         assert (look.row.generation, look.row.tries) == (1, 0)
 
 
+async def test_an_invoice_that_is_woken_during_a_look_is_looked_at_again(wanted):
+    """The look may have asked finance before that was there which the invoice was woken for."""
+    await finish(wanted)
+    async with wanted.look("n:INV-1") as look:
+        await wanted.wake(["n:INV-1"])
+        await look.finish(Finished(b"m", 5, None))
+    assert await due(wanted) == ["n:INV-1"]
+
+
 async def test_a_newer_command_replaces_what_its_milestone_names(wanted):
     await take_in(wanted, listings={("C-1", "M1"): ("n:INV-1",), ("C-1", "M2"): ("n:INV-1",)})
     await take_in(wanted, listings={("C-1", "M1"): ("n:INV-2",)})
