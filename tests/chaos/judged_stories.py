@@ -14,6 +14,7 @@ from builders import (
     a_contract,
     a_milestone,
     an_amendment,
+    attached,
     done,
     held_by,
     invoice,
@@ -23,6 +24,7 @@ from builders import (
     received,
     registered,
     said,
+    signed,
     waived,
 )  # fmt: skip
 from msgspec.structs import replace
@@ -189,6 +191,22 @@ def two_suppliers_have_an_invoice_of_one_number():
     return story.tell(invoice("90.00", milestone="M2"), met("M2"))
 
 
+def another_system_has_an_older_document():
+    """The newest word on a document counts, whichever system says it last (rule D4)."""
+    story = Story().tell(registered(a_contract(a_milestone(requires=["evidence:fat", "signed_off"]))))
+    older = attached(sha256="b" * 64, source="portal", time=story.now)
+    story.tell(attached(), older, signed(evidence={"fat": "a" * 64}))
+    return story.tell(signed(by="joe", evidence={"fat": "a" * 64}))
+
+
+def another_suppliers_units_do_not_divide_ours():
+    """A business unit that one supplier states says nothing of another's invoice under the same number (rule C3)."""
+    plan = a_contract(a_milestone("M1", requires=["met"]), a_milestone("M2", requires=["met"]))
+    story = Story().tell(registered(plan), invoice("9.00", source="erp", supplier="SUP-9"))
+    story.tell(invoice("9.00", business_unit="south"), invoice("9.00", milestone="M2", business_unit="north"))
+    return story.tell(invoice("8.00", milestone="M2", source="erp", supplier="SUP-9", business_unit="north"), met())
+
+
 STORIES = (
     a_source_says_two_things_under_one_id, two_sources_share_an_id_and_what_they_say, an_older_word_comes_late,
     a_record_is_dated_ahead_of_the_database, a_milestone_comes_whose_proof_is_there,
@@ -199,4 +217,5 @@ STORIES = (
     what_a_split_brought_is_in_the_brackets_of_later_versions,
     what_comes_back_from_a_merger_is_in_the_brackets_of_the_first_version,
     an_heir_of_nothing_gets_the_invoice_that_was_paid, two_suppliers_have_an_invoice_of_one_number,
+    another_system_has_an_older_document, another_suppliers_units_do_not_divide_ours,
 )  # fmt: skip

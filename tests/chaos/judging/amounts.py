@@ -48,13 +48,16 @@ def _identifiers(body):
 def _by_invoice(at):
     """The believed words of each invoice at the milestone, at each address the newest."""
     groups = defaultdict(list)
-    units, ours = _units(at), _ours(at)
+    ours = _ours(at)
+    units = _units(at, ours)
     for slot in at.of("invoice.received", "invoice"):
         number, unit = number_of(slot.body["number"]), slot.body.get("business_unit")
-        if unit is None and len(units[number]) > 1:
-            continue  # of which of them it is nobody can tell
         right = bool(_identifiers(slot.body) & ours[number])
-        who = ("" if right else slot.body["supplier"], unit or min(units[number], default=""))
+        supplier = "" if right else slot.body["supplier"]
+        stated = units[number, supplier]
+        if unit is None and len(stated) > 1:
+            continue  # of which of them it is nobody can tell
+        who = (supplier, unit or min(stated, default=""))
         groups[number, who, right].append(slot)
     believed = {}
     for key, slots in groups.items():
@@ -71,11 +74,12 @@ def _all_invoices(at):
         yield from ((number_of(s.body["number"]), s.body) for s in slots if s.kind == "invoice.received")
 
 
-def _units(at):
-    """The business units that are stated for each invoice number (rule C3)."""
+def _units(at, ours):
+    """The business units that are stated for each invoice number of the supplier, or of another (rule C3)."""
     units = defaultdict(set)
     for number, body in _all_invoices(at):
-        units[number] |= {body["business_unit"]} if body.get("business_unit") else set()
+        supplier = "" if _identifiers(body) & ours[number] else body["supplier"]
+        units[number, supplier] |= {body["business_unit"]} if body.get("business_unit") else set()
     return units
 
 

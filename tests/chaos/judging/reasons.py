@@ -120,7 +120,8 @@ def waivers(at):
 
 def changed_evidence(at, quorum):
     """Documents that are attached otherwise than signed, and that too few have signed as they are (rule D4)."""
-    attached = {s.body["name"]: s.body["sha256"].lower() for s in at.of("evidence.attached", "evidence")}
+    newest_last = sorted(at.of("evidence.attached", "evidence"), key=lambda s: (s.order[1], s.source))
+    attached = {s.body["name"]: s.body["sha256"].lower() for s in newest_last}
     given = [(who, s.body["evidence"]) for who, s in signatures(at)]
     seen = {name: {who for who, hashes in given if hashes.get(name, "").lower() == attached[name]} for name in attached}
     others = {
