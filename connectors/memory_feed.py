@@ -199,7 +199,7 @@ class MemoryPublisher:
 
         Raises:
             TransientError: `refuses` is set; nothing was appended.
-            ConfigurationError: a topic is missing, or a record too large.
+            ConfigurationError: a topic is missing (a real broker is asked again), or a record too large.
         """
         if self.refuses:
             raise TransientError(f"memory: cannot publish {len(rows)} records")

@@ -156,7 +156,7 @@ class Driver:
         return called
 
     async def _step(self, look: Look, bill: Bill, step: Step) -> Called:
-        """One call. Nothing is freed once a newer command has named the invoice, nor while one is taken in.
+        """One call. Nothing is freed once a newer command names the invoice or it was woken, nor while one is taken in.
 
         Raises:
             FenceLost: the look is out of date; nothing of it is kept, and the invoice is looked at again.
@@ -167,7 +167,7 @@ class Driver:
         async with self._wanted.releasing(look.row.subject, look.row.generation) as still_wanted:
             self._refuse_if_lost()
             if not still_wanted:
-                raise FenceLost("a newer command names the invoice")
+                raise FenceLost("a newer command names the invoice, or it was woken meanwhile")
             return await self._finance.free(bill, step.line.id)
 
     def _refuse_if_lost(self) -> None:
