@@ -18,6 +18,7 @@ from contracts_schema.own_facts import (
     CommandsAdopted,
     DocumentRenewed,
     InvoiceClaimedElsewhere,
+    KeysClaimedElsewhere,
     MessageRedriven,
     MessageUnreadable,
 )
@@ -262,11 +263,12 @@ AnyBody = (
     | MessageRedriven
     | DocumentRenewed
     | InvoiceClaimedElsewhere
+    | KeysClaimedElsewhere
     | CommandsAdopted
 )
 ABOUT_MESSAGES = (MessageUnreadable, MessageRedriven)  # said about a message by its reader
 # What Milepost says itself; no source can say it.
-BY_MILEPOST = (*ABOUT_MESSAGES, DocumentRenewed, InvoiceClaimedElsewhere, CommandsAdopted)
+BY_MILEPOST = (*ABOUT_MESSAGES, DocumentRenewed, InvoiceClaimedElsewhere, KeysClaimedElsewhere, CommandsAdopted)
 # What may name the contract alone and then counts for every milestone of it.
 CONTRACT_WIDE = frozenset[type[Body]](
     {ComplianceDocument, HoldPlaced, HoldLifted, DisputeOpened, DisputeResolved, ReasonWaived, ContractRegistered,

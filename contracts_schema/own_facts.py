@@ -63,6 +63,14 @@ class InvoiceClaimedElsewhere(Body, tag="invoice.claimed_elsewhere", frozen=True
     more: bool = False
 
 
+class KeysClaimedElsewhere(Body, tag="keys.claimed_elsewhere", frozen=True):
+    """Crosswalk keys (source and key) that other contracts claim, as far as this one claims them or has facts under
+    them: what is said under these is not its own (rules A7, A10, B5). Milepost finds it when what is claimed changes
+    and says it into the log of each; the newest counts, and without keys it is so no longer."""
+
+    keys: tuple[tuple[str, str], ...] = ()
+
+
 class CommandsAdopted(Body, tag="commands.adopted", frozen=True):
     """Finance has seen commands of this contract that this store never issued: it was restored to an earlier moment, or
     built anew. Later ones are numbered above `sequence`; `released` gives, by milestone, what finance was last told is

@@ -21,6 +21,7 @@ _WHY_MILEPOST_SAYS_IT = {
     "message.unreadable": "a doubt holds until something newer can be read (rule A11)",
     "message.redriven": "the record was sent again and can be read: its doubt is over (rule A11)",
     "invoice.claimed_elsewhere": "found in the claims of all contracts (rule D8)",
+    "keys.claimed_elsewhere": "found in the keys that all contracts claim (rules A10, B5)",
     "commands.adopted": "finance had been told so before this store was restored or built anew",
 }
 _ONE_WORD = {"milestone.assessed", "milestone.scheduled", "value.agreed", "goods.received"}  # one source's word counts

@@ -20,6 +20,7 @@ class Place(Enum):
 
 
 Home = str | Place
+Key = tuple[str, str]  # source and key
 
 
 class Index:
@@ -53,6 +54,10 @@ class Index:
     def keys(self) -> set[tuple[str, str]]:
         """Every key that the plan claims, for a milestone or for the contract."""
         return self.by_key.keys() | self.contract_keys
+
+    def claims(self, key: Key) -> bool:
+        """Whether the plan claims this key, for a milestone or for the contract."""
+        return key in self.by_key or key in self.contract_keys
 
     def home(self, address: f.Address, body: Body) -> Home:
         """The milestone of a fact: by our own ids, by the first key that one claims, or as the only taker."""

@@ -15,8 +15,9 @@ from typing import Any
 from msgspec import UNSET, structs
 
 from contracts_schema import facts as f
-from contracts_schema.own_facts import DocumentRenewed, MessageRedriven, MessageUnreadable
+from contracts_schema.own_facts import DocumentRenewed, KeysClaimedElsewhere, MessageRedriven, MessageUnreadable
 from services.reconciliation.crosswalk import Index, Place
+from services.reconciliation.elsewhere import away, set_aside
 from services.reconciliation.state import Order, Slot, State, order_of, packed
 from services.reconciliation.subject import BEGIN_AND_END, content_of, identity_of, subject_of
 from services.reconciliation.versions import taken_over_by
@@ -95,6 +96,8 @@ def merge(state: State, seen: Seen, fact: f.Fact, origin: str, index: Index | No
         state.verdicts.append(fact.body.digest)
     elif type(fact.body) is MessageRedriven:
         _judge_anew(state, fact.source, fact.body)
+    elif type(fact.body) is KeysClaimedElsewhere:
+        set_aside(state, index)
     if slot.parked:
         slot.waiting = [*(slot.waiting or ()), origin]
         return Merged.PARKED
@@ -275,7 +278,7 @@ def _parked(state: State, index: Index | None, fact: f.Fact) -> str | None:
     """Why a new fact must wait. What Milepost says itself never does; a doubt falls on all that it may be about."""
     if type(fact.body) in _NEVER_PARKED:
         return None
-    home = Place.UNKNOWN if index is None else index.home(fact.address, fact.body)
+    home = away(state, index, fact.address) or (Place.UNKNOWN if index is None else index.home(fact.address, fact.body))
     if home is Place.UNKNOWN and index is not None and taken_over_by(state, index, fact.kind, fact.address):
         return None
     return home.value if home in (Place.UNKNOWN, Place.AMBIGUOUS) else None

@@ -14,6 +14,7 @@ from services.reconciliation.claims import renewed
 from services.reconciliation.contract_case import ContractCase, Touched
 from services.reconciliation.crosswalk import Index, Place, index_of
 from services.reconciliation.decide import decide
+from services.reconciliation.elsewhere import away
 from services.reconciliation.issue import decided, is_due, remember, say
 from services.reconciliation.log import Decided, LogEntry, ToldNotice, append
 from services.reconciliation.notices.tell import since_when
@@ -22,7 +23,7 @@ from services.reconciliation.policy import Rules
 from services.reconciliation.position import Position
 from services.reconciliation.review import next_review
 from services.reconciliation.standing import KINDS_OF, Kinds
-from services.reconciliation.state import State, packed
+from services.reconciliation.state import Slot, State, packed
 from services.reconciliation.versions import (
     next_version_begins,
     opening_is_shared,
@@ -190,7 +191,12 @@ def unpark(state: State) -> tuple[list[str], bool]:
         return [], False
     index, origins, moved = index_of(state.plans[state.in_force].plan), [], False
     for slot in state.slots.values():
-        if slot.parked is not None and index.home(slot.address, slot.body) not in (Place.UNKNOWN, Place.AMBIGUOUS):
+        if slot.parked is not None and _has_home(state, index, slot):
             origins += slot.waiting or []
             slot.parked, slot.waiting, moved = None, None, True
     return origins, moved
+
+
+def _has_home(state: State, index: Index, slot: Slot) -> bool:
+    home = index.home(slot.address, slot.body)
+    return home not in (Place.UNKNOWN, Place.AMBIGUOUS) and away(state, index, slot.address) is None

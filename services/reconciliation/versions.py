@@ -190,12 +190,13 @@ def _hand_over(state: State, index: Index, left: str, names: list[str], *, late:
 def _note_places(state: State, index: Index) -> None:
     """Note where each person's hold and dispute under a system's key stands in the plan that is left now."""
     for slot in state.slots.values():
-        if slot.address.contract is None and slot.parked is None and _stays(slot.kind):
+        if slot.address.contract is None and slot.parked is None and stays(slot.kind):
             home = index.home(slot.address, slot.body)
             slot.stood = home if isinstance(home, str) else slot.stood
 
 
-def _stays(kind: str) -> bool:
+def stays(kind: str) -> bool:
+    """Whether a fact of this kind keeps its place when its key goes elsewhere: a person's hold, a dispute."""
     return FAMILY.get(kind, kind) in ("hold.placed", "dispute.opened")
 
 
@@ -204,7 +205,7 @@ def taken_over_by(state: State, index: Index, kind: str, address: f.Address, sto
     milestone, or, where its key is claimed no more or by several, where it `stood`. No amendment lifts the one or
     resolves the other (law 4, rule D7)."""
     name = address.milestone or stood
-    if name is None or name not in state.milestones or not _stays(kind):
+    if name is None or name not in state.milestones or not stays(kind):
         return []
     if name in index.milestones:
         return [name]

@@ -4,8 +4,8 @@
   looks after now and then (`upkeep`), its `clock`, its pauses (`backoff`), whether it is well (`health`)
 - a record becomes facts: `reading`; `keeping` of its bytes for replay
 - one transaction, the `hallway`: its `work`, where each fact goes (`routing`), what concerns several contracts
-  (`documents`, `claims`), each contract's `turn` with `containment` of defects, what is `known` from the turn before;
-  what is written (`gathered`), counted (`totals`) and bounded (`sizes`)
+  (`documents`, `claims`, `moving` of facts with their keys), each contract's `turn` with `containment` of defects, what
+  is `known` from the turn before; what is written (`gathered`), counted (`totals`) and bounded (`sizes`)
 - between batches: `reviews` that fell due, `unparking`
 - the way out: what is said (`outgoing`), by the `relay`, in `lanes`, under `leases`
 - systems that do not tell by themselves: `collect`

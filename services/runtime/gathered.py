@@ -17,6 +17,7 @@ from services.reconciliation.react import REVIEW, UNPARK, Outcome, Reaction
 from services.reconciliation.revise import has_parked
 from services.runtime.containment import NOWHERE
 from services.runtime.known import KnownStates
+from services.runtime.moving import KEYS, has_strays, watches
 from services.runtime.outgoing import Said, Topics, commands_of, quarantine_row
 from services.runtime.reading import Reader, Reading
 from services.runtime.routing import Key, claimed_keys, keys_of_plan, parked_row, plan_in_force
@@ -47,6 +48,7 @@ class Gathered:
     def __init__(self, reader: Reader, topics: Topics, sizes: CommandSizes, known: KnownStates) -> None:
         self.changes = Changes()
         self.entries: list[LogEntry] = []
+        self._watches: list[tuple[str, str, str]] = []  # keys that contracts watch
         self.report = Report()
         self._reader = reader
         self._topics = topics
@@ -70,7 +72,8 @@ class Gathered:
 
     def park(self, fact: Fact, record: Record, ambiguous: bool) -> None:
         """A fact waits until a contract claims it."""
-        self.changes.parked.append(parked_row(fact, record, ambiguous))
+        moment = record.timestamp * 1000
+        self.changes.parked.append(parked_row(fact, moment, record.origin, ambiguous=ambiguous, since=moment))
         if type(fact.body) not in ABOUT_MESSAGES:
             self.report.outcomes.append(Outcome(record.origin, Merged.PARKED, fact.address))
 
@@ -83,6 +86,7 @@ class Gathered:
         if not turn.reacted:
             return
         self._keep(turn.reaction)
+        self._look_at_keys(turn)
         self.report.defects += [(turn.contract, defect) for defect in turn.defects]
         self._claim(turn)
         woken = any(step.wake for step in turn.steps)
@@ -93,6 +97,7 @@ class Gathered:
     def packed(self) -> Changes:
         """Everything to write, with the outbox packed."""
         self.report.said.quarantine += [quarantine_row(q, self._topics.quarantine) for q in self.changes.quarantine]
+        self.changes.claimed += self._watches
         self.changes.outbox = self.report.said.rows(self._topics.left_out)
         self.report.rouses = any(moment == 0 for _, moment, _ in self.changes.wakes)
         self.changes.counts = self._counts()
@@ -135,6 +140,14 @@ class Gathered:
         self.changes.unclaimed += [(source, key, contract) for source, key in sorted(was - now)]
         if turn.raw is not None or has_parked(turn.state) or not self._empty.issuperset(claimed_keys(turn.state)):
             self.changes.wakes.append((contract, 0, UNPARK))
+
+    def _look_at_keys(self, turn: Turn) -> None:
+        """Watch the keys of what has come by a less specific one; look where something came that is another's."""
+        keyed = [o for o in turn.reaction.outcomes if o.address is not None and o.address.contract is None]
+        if keyed:
+            self._watches += watches(turn.state, keyed)
+            if has_strays(turn.state, keyed):
+                self.changes.wakes.append((turn.contract, 0, KEYS))
 
     def _counts(self) -> dict[str, int]:
         self.report.facts = Counter([str(outcome.merged) for outcome in self.report.outcomes])

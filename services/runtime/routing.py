@@ -6,10 +6,9 @@ from collections.abc import Collection, Mapping
 
 from msgspec.msgpack import Encoder
 
-from contracts_schema.facts import ABOUT_MESSAGES, ContractRegistered, Fact
-from contracts_schema.records import Record
+from contracts_schema.facts import ABOUT_MESSAGES, Address, ContractRegistered, Fact
 from contracts_schema.rows import ParkedRow
-from services.reconciliation.crosswalk import index_of
+from services.reconciliation.crosswalk import Index, index_of
 from services.reconciliation.state import State
 from services.reconciliation.subject import content_of, identity_of, subject_of
 
@@ -30,8 +29,13 @@ def contract_of(fact: Fact, claims: Mapping[Key, tuple[str, ...]], registered: C
     named = fact.address.contract
     if named is not None:
         return named if named in registered or ("", named) in claims else None
-    for key in keys_of(fact):
-        claimants = claims.get(key)
+    return claimant(fact.address, claims)
+
+
+def claimant(address: Address, claims: Mapping[Key, tuple[str, ...]]) -> str | None:
+    """The one contract that claims the most specific claimed key of a system's address; None for none, or several."""
+    for key in address.keys:
+        claimants = claims.get((address.source or "", key))
         if claimants:
             return claimants[0] if len(claimants) == 1 else None
     return None
@@ -55,15 +59,14 @@ def keys_to_claim(fact: Fact) -> set[Key]:
     return {("", fact.address.contract or ""), *index_of(fact.body.plan).keys}
 
 
-def parked_row(fact: Fact, record: Record, ambiguous: bool) -> ParkedRow:
+def parked_row(fact: Fact, timestamp: int, origin: str, *, ambiguous: bool, since: int) -> ParkedRow:
     """A row of its own for every fact: what an older one said may still count when its contract comes (rule A4). Of a
-    fact and its repeats the earliest is kept: a doubt dates from its first arrival (rule A11)."""
+    fact and its repeats the earliest is kept: a doubt dates from its first arrival (rule A11). Moments in µs."""
     unique = f"{subject_of(fact)}\x1f{identity_of(fact).hex()}{content_of(fact).hex()}"
     return ParkedRow(
         source=fact.source, subject=unique, keys=tuple(keys_of(fact)), fact=_encoder.encode(fact),
-        timestamp=record.timestamp * 1000, origin=record.origin,
-        reason="ambiguous" if ambiguous else "unknown", since=record.timestamp * 1000,
-        order=(_LAST_MS - record.timestamp).to_bytes(8, "big"),
+        timestamp=timestamp, origin=origin, reason="ambiguous" if ambiguous else "unknown", since=since,
+        order=(_LAST_MS - timestamp // 1000).to_bytes(8, "big"),
     )  # fmt: skip
 
 
@@ -75,6 +78,12 @@ def claimed_keys(state: State) -> set[Key]:
 def plan_in_force(state: State) -> bytes | None:
     """The encoded plan in force. A version registered again has another plan under the same number."""
     return state.plans[state.in_force].plan if state.in_force else None
+
+
+def index_in_force(state: State) -> Index | None:
+    """The index of the plan in force."""
+    plan = plan_in_force(state)
+    return None if plan is None else index_of(plan)
 
 
 def keys_of_plan(plan: bytes | None) -> set[Key]:

@@ -33,7 +33,7 @@ async def waiting_for(batch: Batch, store: Store, contracts: Collection[str]) ->
             owners[key] = contract
     if not owners:
         return []
-    claims = await batch.claims(owners.keys())
     rows = [(row, _decoder.decode(row.fact)) for row in await batch.parked_under(owners.keys())]
+    claims = await batch.claims({key for row, _ in rows for key in row.keys})  # one may be another's by a nearer key
     homes = [(row, fact, contract_of(fact, claims, ())) for row, fact in rows]
     return [Waiting(row, fact, home) for row, fact, home in homes if home is not None and home in contracts]

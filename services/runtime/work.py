@@ -18,7 +18,7 @@ from services.reconciliation.policy import Rules
 from services.reconciliation.react import REVIEW, UNPARK
 from services.reconciliation.state import Arrival
 from services.runtime.claims import CLAIMS, settle_claims
-from services.runtime.containment import Containment, Step
+from services.runtime.containment import NOWHERE, Containment, Step
 from services.runtime.documents import (
     DOCUMENTS,
     Told,
@@ -32,12 +32,14 @@ from services.runtime.documents import (
 )
 from services.runtime.gathered import Gathered
 from services.runtime.known import KnownStates
+from services.runtime.moving import KEYS, by_key, follow_keys, wakes_for, watched
 from services.runtime.outgoing import RECORD_BYTES, Topics
 from services.runtime.reading import Reader, Reading
 from services.runtime.routing import Key, contracts_of, keys_of, keys_to_claim
 from services.runtime.sizes import CommandSizes
 from services.runtime.turn import Turn
 from services.runtime.unparking import Waiting, waiting_for
+from services.runtime.upkeep import UPGRADE
 
 CLOCK_AHEAD_US = 5_000_000  # how far a record's timestamp may run before the database's clock (rule A5)
 
@@ -147,11 +149,15 @@ class Work:
         states = await batch.load(sorted(causes))
         looking = [contract for contract in states if DOCUMENTS in causes[contract]]
         missed, late = await self._missed(batch, causes, waiting, {c: states[c] for c in looking}, until)
+        told = await self._keys_moved(
+            batch, store, [c for c in states if not causes[c].isdisjoint((KEYS, UPGRADE))], states
+        )
         parked = self._unparked(waiting, late, until)
         turns = []
         for contract in sorted(causes):
-            others = causes[contract] - {UNPARK, REVIEW, DOCUMENTS}
-            steps = [Step(missed[contract], self._bound)] if contract in missed else []
+            others = causes[contract] - {UNPARK, REVIEW, DOCUMENTS, KEYS}
+            first = [*told.get(contract, ()), *missed.get(contract, ())]
+            steps = [Step(first, self._bound)] if first else []
             steps += [Step((), until, cause) for cause in sorted(others - {CLAIMS})]
             steps += [Step((), until, REVIEW)] if REVIEW in causes[contract] else []
             steps += [Step(parked.get(contract, ()), self._bound, UNPARK)] if UNPARK in causes[contract] else []
@@ -177,6 +183,17 @@ class Work:
         self.gathered.changes.documents += told.rows
         self.gathered.changes.wakes += [(contract, 0, DOCUMENTS) for contract in sorted(told.woken)]
 
+    async def _keys_moved(
+        self, batch: Batch, store: Store, contracts: Collection[str], states: Mapping[str, bytes]
+    ) -> dict[str, list[Arrival]]:
+        """What these contracts are told of others' keys; what stands under them no longer is parked again."""
+        found = {contract: self._known.look(contract, states[contract]) for contract in contracts}
+        moved = await follow_keys(batch, store, {c: state for c, state in found.items() if not state.frozen}, self._now)
+        self.gathered.changes.parked += moved.parked
+        self.gathered.changes.wakes += [(contract, 0, UNPARK) for contract in sorted(moved.homes)]
+        self.gathered.report.ambiguous += moved.addresses
+        return {contract: [arrival] for contract, arrival in moved.told.items()}
+
     def _unparked(self, waiting: Sequence[Waiting], late: Collection[str], until: int) -> dict[str, list[Arrival]]:
         """Facts taken out of parking, by contract; parts of `late` documents are left there a moment longer."""
         found: dict[str, list[Arrival]] = {}
@@ -185,7 +202,7 @@ class Work:
                 self.gathered.changes.wakes.append((contract, until + 1, UNPARK))
                 continue
             self.gathered.changes.unparked.append((row.source, row.subject))
-            if type(fact.body) not in ABOUT_MESSAGES:
+            if type(fact.body) not in ABOUT_MESSAGES and row.origin != NOWHERE:
                 self.gathered.report.unparked.append(row.origin)
             found.setdefault(contract, []).append(Arrival((fact,), row.timestamp, row.origin))
         return found
@@ -201,11 +218,13 @@ class Work:
         for turn in turns:
             self.gathered.finish(turn)
         self.gathered.changes.wakes += [(contract, 0, CLAIMS) for contract in settled.woken]
-        if self.gathered.changes.unclaimed:
-            await self._wake_other_claimants(batch)
+        await self._wake_claimants(batch)
 
-    async def _wake_other_claimants(self, batch: Batch) -> None:
-        """A key that one contract gives up may be another's alone from now on: what waited as ambiguous is its own."""
-        given_up = await batch.claims({(source, key) for source, key, _ in self.gathered.changes.unclaimed})
-        others = {contract for claimants in given_up.values() for contract in claimants}
-        self.gathered.changes.wakes += [(contract, 0, UNPARK) for contract in sorted(others)]
+    async def _wake_claimants(self, batch: Batch) -> None:
+        """Whoever is concerned by a key that was claimed or given up here looks at what stands under it."""
+        claimed, unclaimed = by_key(self.gathered.changes.claimed), by_key(self.gathered.changes.unclaimed)
+        keys = {key for key in (*claimed, *unclaimed) if key[0]}  # no two contracts share an id of our own
+        if keys:
+            known = await batch.claims(keys | {watched(key) for key in keys})
+            wakes = {wake for key in keys for wake in wakes_for(key, claimed, unclaimed, known)}
+            self.gathered.changes.wakes += [(contract, 0, cause) for contract, cause in sorted(wakes)]

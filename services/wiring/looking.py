@@ -15,10 +15,12 @@ from contracts_schema.rows import ParkedRow
 from services.ports import Store
 from services.reconciliation.calendar import show_moment
 from services.reconciliation.crosswalk import index_of
+from services.reconciliation.elsewhere import away, is_movable
 from services.reconciliation.policy import Rules
 from services.reconciliation.state import State, decode_state
 from services.reconciliation.wire import amount
 from services.runtime.explain import Account, accounts
+from services.runtime.routing import index_in_force
 from services.runtime.sentences import word
 from services.settings import Settings
 from services.wiring import doors
@@ -240,14 +242,15 @@ def _parked(row: ParkedRow, *, claimed: bool) -> ParkedView:
 
 
 def _waiting(state: State) -> list[ParkedView]:
-    """Facts that a contract has and cannot place at one milestone."""
+    """Facts that a contract has and cannot place at one milestone; what is another's by its key is parked outside."""
+    index = index_in_force(state)
     return [
         ParkedView(
             slot.source, slot.kind, slot.address.keys or (slot.address.milestone or "",), slot.parked,
             show_moment(slot.order[1]), ", ".join(slot.waiting or ()), True, state.contract,
         )
         for slot in state.slots.values()
-        if slot.parked
+        if slot.parked and (not is_movable(slot) or away(state, index, slot.address) is None)
     ]  # fmt: skip
 
 

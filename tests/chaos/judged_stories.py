@@ -207,6 +207,15 @@ def another_suppliers_units_do_not_divide_ours():
     return story.tell(invoice("8.00", milestone="M2", source="erp", supplier="SUP-9", business_unit="north"), met())
 
 
+def two_contracts_claim_one_key_for_a_while():
+    """What stood under it is nobody's meanwhile, then its own again (rules A7, A10, B5)."""
+    plan = a_contract(a_milestone(requires=["met", "invoiced"], refs={"pm": ["k:1"]}))
+    story = Story().tell(registered(plan), said("pm", "milestone.assessed", key="k:1", status="met"))
+    story.tell(registered(plan | {"contract": "C-2"}), invoice("100.00"), invoice("100.00", "I-2", contract="C-2"))
+    given_up = a_contract(a_milestone(requires=["met", "invoiced"]), version=2, amendment=an_amendment())
+    return story.tell(registered(given_up), said("pm", "milestone.assessed", key="k:1", status="met", version=2))
+
+
 STORIES = (
     a_source_says_two_things_under_one_id, two_sources_share_an_id_and_what_they_say, an_older_word_comes_late,
     a_record_is_dated_ahead_of_the_database, a_milestone_comes_whose_proof_is_there,
@@ -218,4 +227,5 @@ STORIES = (
     what_comes_back_from_a_merger_is_in_the_brackets_of_the_first_version,
     an_heir_of_nothing_gets_the_invoice_that_was_paid, two_suppliers_have_an_invoice_of_one_number,
     another_system_has_an_older_document, another_suppliers_units_do_not_divide_ours,
+    two_contracts_claim_one_key_for_a_while,
 )  # fmt: skip

@@ -18,7 +18,8 @@ NAMED_BY = {
 }  # fmt: skip
 CONTRACT_WIDE = {"compliance.document", "hold.placed", "hold.lifted", "dispute.opened", "dispute.resolved",
                  "reason.waived", "message.unreadable", "message.redriven", "document.renewed",
-                 "invoice.claimed_elsewhere", "commands.adopted", "contract.registered"}  # fmt: skip
+                 "invoice.claimed_elsewhere", "keys.claimed_elsewhere", "commands.adopted",
+                 "contract.registered"}  # fmt: skip
 NOBODY = {}  # heirs of replaced milestones, where there are none
 
 

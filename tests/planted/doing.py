@@ -58,7 +58,8 @@ BUGS = (
     ),
     Bug(
         "a parked fact is dropped", "services/runtime/gathered.py",
-        "        self.changes.parked.append(parked_row(fact, record, ambiguous))\n", "",
+        "        self.changes.parked.append(parked_row(",
+        "        (parked_row(",
         "no input is lost",
         (HALLWAY + "facts_that_come_before_their_contract_count_when_it_comes",),
     ),
@@ -79,6 +80,25 @@ BUGS = (
         "            self.changes.wakes.append((contract, 0, UNPARK))\n", "            pass\n",
         "no input is lost",
         ("tests/unit/test_react.py::test_a_parked_fact_counts_from_the_registration_on_and_says_so",),
+    ),
+    Bug(
+        "what stood under a key counts though another contract claims it too", "services/runtime/moving.py",
+        "    if elsewhere == known:\n", "    if elsewhere != known or True:\n",
+        "a fact is its contract's",
+        ("tests/unit/test_shared_keys.py", "tests/laws/test_shared_keys.py"),
+    ),
+    Bug(
+        "a key that is given up leaves behind what stood under it", "services/runtime/moving.py",
+        "    yield from ((contract, KEYS) for contract in (*gave, *known.get(watched(key), ())))\n",
+        "    yield from ((contract, KEYS) for contract in known.get(watched(key), ()))\n",
+        "a fact is its contract's",
+        ("tests/unit/test_shared_keys.py", "tests/laws/test_shared_keys.py"),
+    ),
+    Bug(
+        "a line that another contract claims stays with its order", "services/runtime/gathered.py",
+        "            self._watches += watches(turn.state, keyed)\n", "",
+        "a fact is its contract's",
+        ("tests/laws/test_shared_keys.py",),
     ),
     Bug(
         "the relay asks for no lease", "services/runtime/relay.py",

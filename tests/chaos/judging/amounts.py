@@ -6,7 +6,8 @@ Where something was carried over, or a proof is a measure, the model is a bound.
 from collections import defaultdict, namedtuple
 from fractions import Fraction
 
-from judging.known import is_contract_wide, number_of
+from judging.known import number_of
+from judging.places import is_contract_wide
 
 STANDING = ("open", "paid")
 Invoices = namedtuple("Invoices", "sum foreign other_currency parts")

@@ -8,11 +8,8 @@ import unicodedata
 
 from judging.dates import day, day_of
 from judging.msgpack import unpack
+from judging.places import ENDS, claims, places
 
-ENDS = {
-    "evidence.removed": "evidence.attached", "sign_off.withdrawn": "sign_off.given",
-    "dispute.resolved": "dispute.opened", "hold.lifted": "hold.placed",
-}  # fmt: skip
 NAMED_BY = {
     "evidence.attached": ("name",), "sign_off.given": ("by", "role"), "dispute.opened": ("dispute",),
     "hold.placed": ("hold",), "compliance.document": ("name",), "reason.waived": ("code", "cause"),
@@ -22,15 +19,10 @@ NAMED_BY = {
     "invoice.claimed_elsewhere": ("supplier", "number", "business_unit"),
 }  # fmt: skip
 PARTIAL = {"milestone.scheduled", "milestone.assessed", "goods.received", "invoice.received"}
-CONTRACT_WIDE = {
-    "compliance.document", "hold.placed", "hold.lifted", "dispute.opened", "dispute.resolved", "reason.waived",
-    "message.unreadable", "message.redriven", "invoice.claimed_elsewhere",
-}  # fmt: skip
 OWN_WORDS = {
-    "message.unreadable", "message.redriven", "document.renewed", "invoice.claimed_elsewhere", "commands.adopted"
+    "message.unreadable", "message.redriven", "document.renewed", "invoice.claimed_elsewhere",
+    "keys.claimed_elsewhere", "commands.adopted",
 }  # fmt: skip
-TAKEN_BY = {"milestone.assessed": "met", "goods.received": "received", "sign_off.given": "signed_off",
-            "invoice.received": "invoiced"}  # fmt: skip
 
 
 def number_of(text):
@@ -75,6 +67,7 @@ class Known:
 
     def __init__(self):
         self.plans, self.slots, self.documents = {}, {}, {}
+        self.elsewhere = ()  # keys that other contracts claim: nobody's, or theirs (rules A10, B5)
 
     def take(self, fact, moment):
         """Fold one fact, in a revision of this moment."""
@@ -95,13 +88,31 @@ class Known:
         slot.take(fact)
         if slot.address != before:
             plan = self.plan(moment)
-            slot.waits = kind not in OWN_WORDS and not (plan and self.homes(plan, slot))
+            slot.waits = kind not in OWN_WORDS and (not (plan and self.homes(plan, slot)) or self._is_away(plan, slot))
+        if kind == "keys.claimed_elsewhere":
+            self.elsewhere = {tuple(key) for key in slot.body.get("keys", ())}
+            self._set_aside(self.plan(moment))
+
+    def _set_aside(self, plan):
+        for slot in self.slots.values():
+            if slot.kind not in OWN_WORDS and ENDS.get(slot.kind, slot.kind) not in ("hold.placed", "dispute.opened"):
+                slot.waits = slot.waits or self._is_away(plan, slot)
+
+    def _is_away(self, plan, slot):
+        """Whether the first of its keys that anybody claims is claimed by others."""
+        contract, _, source, keys = slot.address
+        for key in keys if contract is None else ():
+            if (source, key) in self.elsewhere:
+                return True
+            if plan and claims(plan, source, key):
+                return False
+        return False
 
     def let_in(self, moment):
         """What has waited counts from here on, where it has found where it belongs."""
         plan = self.plan(moment)
         for slot in self.slots.values():
-            slot.waits = slot.waits and not (plan and self.homes(plan, slot))
+            slot.waits = slot.waits and (not (plan and self.homes(plan, slot)) or self._is_away(plan, slot))
 
     def plan(self, moment):
         """The highest version in force (rule B3); None where none is."""
@@ -154,35 +165,3 @@ def _in_force(plan, moment):
     begins = day(amendment.get("effective_from"))
     begun = begins is None or begins <= day_of(moment, plan["timezone"])
     return amendment["state"] == "approved" and begun
-
-
-def is_contract_wide(slot):
-    """Whether a word is about the whole contract, by our own name of it."""
-    contract, milestone, *_ = slot.address
-    return contract is not None and milestone is None
-
-
-def places(plan, slot):
-    """The milestones at which a word stands (rule A10); a doubt stands at all that it may be about (rule A11)."""
-    contract, milestone, source, keys = slot.address
-    names = [m["id"] for m in plan["milestones"]]
-    doubt = slot.kind in ("message.unreadable", "message.redriven")
-    if contract is not None:
-        if milestone is not None:
-            return [milestone] if milestone in names else []
-        return names if slot.kind in CONTRACT_WIDE else _only_taker(plan, slot)
-    for key in keys:
-        claimed = [m["id"] for m in plan["milestones"] if key in m["refs"].get(source, ())]
-        if claimed:
-            own = slot.kind not in ("milestone.assessed", "milestone.scheduled") or key == keys[0]
-            return claimed if own and (doubt or len(claimed) == 1) else []
-    if not any(key in plan["refs"].get(source, ()) for key in keys):
-        return []
-    return names if doubt else _only_taker(plan, slot)
-
-
-def _only_taker(plan, slot):
-    kind = ENDS.get(slot.kind, slot.kind)
-    proof = f"evidence:{slot.body['name']}" if kind == "evidence.attached" else TAKEN_BY.get(kind)
-    takers = [m["id"] for m in plan["milestones"] if proof is None or proof in m["requires"]]
-    return takers if len(takers) == 1 else []

@@ -9,7 +9,8 @@ Judged here, in every decision, both ways (missing, or held without cause): see 
 from collections import defaultdict
 
 from judging.dates import day, day_of, micros
-from judging.known import is_contract_wide, number_of
+from judging.known import number_of
+from judging.places import is_contract_wide
 
 PARTIAL = {
     "PARTLY_ACCEPTED", "DISPUTED", "PARTLY_INVOICED", "RETENTION", "ADVANCE_RECOUPED", "LATE_DAMAGES", "CAP_REACHED"

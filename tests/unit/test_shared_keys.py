@@ -1,0 +1,59 @@
+"""A key that two contracts claim is nobody's; one that is given up takes along what stood under it (A7, A10, B5)."""
+
+from builders import Story, a_contract, a_milestone, an_amendment, registered, said
+from laws.test_rebuilding import comparable
+
+from services.reconciliation.react import replay
+from services.reconciliation.state import State, decode_state, encode_state
+
+KEY = {"refs": {"pm": ["k:1"]}}
+A, B = ({"contract": name} for name in "AB")
+
+
+def plan(contract, version=1, claims=True, **terms):
+    milestone = a_milestone(requires=["met", "invoiced"]) | (KEY if claims else {})
+    more = {"amendment": an_amendment(id=f"A-{version}")} if version > 1 else {}
+    return registered(a_contract(milestone, contract=contract, version=version, **more, **terms))
+
+
+IS_MET = said("pm", "milestone.assessed", key="k:1", status="met", event="met-1")
+
+
+def replayed(story):
+    for contract in story.contracts():
+        rebuilt = State(contract)
+        for entry, row in zip(story.entries(contract), story.log(contract), strict=True):
+            assert replay(rebuilt, entry, story.rules).row == row
+            rebuilt = decode_state(encode_state(rebuilt))
+        assert comparable(rebuilt) == comparable(story.state(contract))
+    return story
+
+
+def test_what_stood_under_a_key_is_nobodys_once_another_contract_claims_it():
+    story = Story().tell(plan("A"), IS_MET)
+    assert story.reasons(contract="A") == ["NOT_INVOICED"]
+    story.tell(plan("B"))
+    assert (story.reasons(contract="A"), story.reasons(contract="B")) == (["NOT_MET", "NOT_INVOICED"],) * 2
+    replayed(story)
+
+
+def test_it_is_its_own_again_when_the_other_gives_the_key_up():
+    story = Story().tell(plan("A"), IS_MET, plan("B"), plan("B", 2, claims=False))
+    assert story.reasons(contract="A") == ["NOT_INVOICED"]
+    assert story.reasons(contract="B") == ["NOT_MET", "NOT_INVOICED"]
+    replayed(story)
+
+
+def test_what_stood_under_a_key_goes_to_the_contract_that_claims_it_next():
+    story = Story().tell(plan("A"), IS_MET, plan("A", 2, claims=False), plan("B"))
+    assert story.reasons(contract="A") == ["NOT_MET", "NOT_INVOICED"]
+    assert story.reasons(contract="B") == ["NOT_INVOICED"]
+    replayed(story)
+
+
+def test_of_two_that_claimed_it_the_one_that_keeps_it_has_what_the_other_had():
+    story = Story().tell(plan("A"), IS_MET, plan("B"), plan("A", 2, claims=False))
+    assert story.reasons(contract="A") == ["NOT_MET", "NOT_INVOICED"]
+    assert story.reasons(contract="B") == ["NOT_INVOICED"]
+    replayed(story)
+    assert not list(story.store._tables.parked)
