@@ -224,6 +224,7 @@ class Gate:
             return await task
         finally:
             task.cancel()
+            await asyncio.wait({task})
 
     def _sign(self, loop: str, fault: str | None) -> None:
         """Say that a loop moves, and whether what it needs answers."""

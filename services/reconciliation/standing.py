@@ -8,6 +8,7 @@ from typing import get_args
 
 from contracts_schema.facts import AnyBody
 from services.reconciliation.crosswalk import Index, Place
+from services.reconciliation.elsewhere import away
 from services.reconciliation.merge import document_key, is_void
 from services.reconciliation.state import Slot, State
 from services.reconciliation.subject import FAMILY
@@ -75,7 +76,9 @@ def _doubt_parts(doubt: Slot, placed: Mapping[str, Standing]) -> None:
 def _homes(slot: Slot, state: State, index: Index) -> list[str]:
     if slot.kind == "message.unreadable":
         kind = slot.body.scope or ""  # an unreadable hold or dispute stands where a readable one would
-        return list(index.doubtful(slot.address)) or taken_over_by(state, index, kind, slot.address)
+        theirs = away(state, index, slot.address) is Place.UNKNOWN  # it falls on those whose key it is
+        doubted = [] if theirs else list(index.doubtful(slot.address))
+        return doubted or taken_over_by(state, index, kind, slot.address)
     if slot.kind == "document.renewed":
         return []  # it tells what is void, and nothing of its own
     if slot.kind == "message.redriven":  # its doubts may have fallen on other milestones than what it says now

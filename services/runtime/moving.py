@@ -8,23 +8,23 @@ it, now or later. Nobody else's contract is locked: what there is to say to othe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
 from contracts_schema.facts import Address, Fact
-from contracts_schema.own_facts import KeysClaimedElsewhere
+from contracts_schema.own_facts import KeysClaimedElsewhere, MessageUnreadable
 from contracts_schema.records import SPEAKER
 from contracts_schema.rows import ParkedRow
 from services.ports import Batch, Store
 from services.reconciliation.elsewhere import away, is_movable, keys_elsewhere
 from services.reconciliation.log import read_entry
-from services.reconciliation.merge import Merged
+from services.reconciliation.merge import Merged, is_redriven
 from services.reconciliation.react import UNPARK, Outcome
-from services.reconciliation.state import Arrival, State
+from services.reconciliation.state import Arrival, Slot, State
 from services.reconciliation.subject import subject_of
 from services.runtime.containment import NOWHERE
-from services.runtime.routing import Key, claimant, claimed_keys, index_in_force, parked_row
+from services.runtime.routing import Key, claimants, claimed_keys, index_in_force, parked_row
 
 KEYS = "keys"
 _WATCHED = "\x1f"  # before the source's name, which cannot begin so
@@ -104,18 +104,34 @@ async def follow_keys(batch: Batch, store: Store, states: Mapping[str, State], n
         leaving = {
             subject: slot
             for subject, slot in state.slots.items()
-            if is_movable(slot) and claimant(slot.address, claims) != contract
+            if _goes_along(state, slot) and claimants(slot.address, claims) != (contract,)
         }
-        moved.addresses.extend(slot.address for slot in leaving.values() if slot.parked is None)
+        moved.addresses.extend(slot.address for slot in leaving.values() if slot.parked is None and is_movable(slot))
         for fact, moment in await _said(store, contract, leaving) if leaving else ():
-            home = claimant(fact.address, claims)
-            moved.parked.append(parked_row(fact, moment, NOWHERE, ambiguous=home is None, since=now))
-            moved.homes.update([home] if home is not None else [])
+            _park(moved, fact, moment, [c for c in claimants(fact.address, claims) if c != contract], now)
     return moved
 
 
+def _goes_along(state: State, slot: Slot) -> bool:
+    """Whether a fact goes where its key goes: what may go, and a doubt that is not over (rule A11)."""
+    if slot.kind != "message.unreadable" or slot.address.contract is not None:
+        return is_movable(slot)
+    return bool(slot.address.keys) and not is_redriven(slot.source, slot.body, state.slots.values())
+
+
+def _park(moved: Moved, fact: Fact, moment: int, others: Sequence[str], now: int) -> None:
+    """Park a fact under its keys. A doubt falls on all that may be meant: it waits for each of them by itself."""
+    if type(fact.body) is MessageUnreadable and others:
+        rows = [parked_row(fact, moment, NOWHERE, ambiguous=False, since=now, only_for=other) for other in others]
+        moved.parked.extend(rows)
+        moved.homes.update(others)
+        return
+    moved.parked.append(parked_row(fact, moment, NOWHERE, ambiguous=len(others) > 0, since=now))
+    moved.homes.update(others)
+
+
 def _keys_of_facts(state: State) -> set[Key]:
-    addresses = [slot.address for slot in state.slots.values() if is_movable(slot)]
+    addresses = [slot.address for slot in state.slots.values() if _goes_along(state, slot)]
     return {(address.source or "", key) for address in addresses for key in address.keys}
 
 

@@ -29,16 +29,8 @@ def contract_of(fact: Fact, claims: Mapping[Key, tuple[str, ...]], registered: C
     named = fact.address.contract
     if named is not None:
         return named if named in registered or ("", named) in claims else None
-    return claimant(fact.address, claims)
-
-
-def claimant(address: Address, claims: Mapping[Key, tuple[str, ...]]) -> str | None:
-    """The one contract that claims the most specific claimed key of a system's address; None for none, or several."""
-    for key in address.keys:
-        claimants = claims.get((address.source or "", key))
-        if claimants:
-            return claimants[0] if len(claimants) == 1 else None
-    return None
+    found = claimants(fact.address, claims)
+    return found[0] if len(found) == 1 else None
 
 
 def contracts_of(
@@ -47,9 +39,14 @@ def contracts_of(
     """The one contract that claims the fact, or none. A doubt, and what ends it, falls on whatever it may be about: on
     all that claim its most specific claimed key (rule A11)."""
     if fact.address.contract is None and type(fact.body) in ABOUT_MESSAGES:
-        return next((found for key in keys_of(fact) if (found := claims.get(key))), ())
+        return claimants(fact.address, claims)
     contract = contract_of(fact, claims, registered)
     return () if contract is None else (contract,)
+
+
+def claimants(address: Address, claims: Mapping[Key, tuple[str, ...]]) -> tuple[str, ...]:
+    """The contracts that claim the most specific claimed key of a system's address."""
+    return next((found for key in address.keys if (found := claims.get((address.source or "", key)))), ())
 
 
 def keys_to_claim(fact: Fact) -> set[Key]:
@@ -59,12 +56,16 @@ def keys_to_claim(fact: Fact) -> set[Key]:
     return {("", fact.address.contract or ""), *index_of(fact.body.plan).keys}
 
 
-def parked_row(fact: Fact, timestamp: int, origin: str, *, ambiguous: bool, since: int) -> ParkedRow:
+def parked_row(
+    fact: Fact, timestamp: int, origin: str, *, ambiguous: bool, since: int, only_for: str | None = None
+) -> ParkedRow:
     """A row of its own for every fact: what an older one said may still count when its contract comes (rule A4). Of a
-    fact and its repeats the earliest is kept: a doubt dates from its first arrival (rule A11). Moments in µs."""
+    fact and its repeats the earliest is kept: a doubt dates from its first arrival (rule A11). Moments in µs. With
+    `only_for` it waits for that contract, whatever keys the fact bears."""
     unique = f"{subject_of(fact)}\x1f{identity_of(fact).hex()}{content_of(fact).hex()}"
     return ParkedRow(
-        source=fact.source, subject=unique, keys=tuple(keys_of(fact)), fact=_encoder.encode(fact),
+        source=fact.source, subject=unique if only_for is None else f"{unique}\x1f{only_for}",
+        keys=tuple(keys_of(fact)) if only_for is None else (("", only_for),), fact=_encoder.encode(fact),
         timestamp=timestamp, origin=origin, reason="ambiguous" if ambiguous else "unknown", since=since,
         order=(_LAST_MS - timestamp // 1000).to_bytes(8, "big"),
     )  # fmt: skip

@@ -35,7 +35,7 @@ from services.runtime.known import KnownStates
 from services.runtime.moving import KEYS, by_key, follow_keys, wakes_for, watched
 from services.runtime.outgoing import RECORD_BYTES, Topics
 from services.runtime.reading import Reader, Reading
-from services.runtime.routing import Key, contracts_of, keys_of, keys_to_claim
+from services.runtime.routing import Key, contracts_of, keys_of, keys_to_claim, parked_row
 from services.runtime.sizes import CommandSizes
 from services.runtime.turn import Turn
 from services.runtime.unparking import Waiting, waiting_for
@@ -197,7 +197,7 @@ class Work:
     def _unparked(self, waiting: Sequence[Waiting], late: Collection[str], until: int) -> dict[str, list[Arrival]]:
         """Facts taken out of parking, by contract; parts of `late` documents are left there a moment longer."""
         found: dict[str, list[Arrival]] = {}
-        for row, fact, contract in waiting:
+        for row, fact, contract, others in waiting:
             if late and document_of(fact) in late:
                 self.gathered.changes.wakes.append((contract, until + 1, UNPARK))
                 continue
@@ -205,6 +205,10 @@ class Work:
             if type(fact.body) not in ABOUT_MESSAGES and row.origin != NOWHERE:
                 self.gathered.report.unparked.append(row.origin)
             found.setdefault(contract, []).append(Arrival((fact,), row.timestamp, row.origin))
+            for other in others:
+                again = parked_row(fact, row.timestamp, row.origin, ambiguous=False, since=row.since, only_for=other)
+                self.gathered.changes.parked.append(again)
+                self.gathered.changes.wakes.append((other, 0, UNPARK))
         return found
 
     def _turn(self, contract: str, raw: bytes | None, steps: Sequence[Step], *, looks: bool = False) -> Turn:

@@ -22,7 +22,7 @@ NO_PERSON = {
     "currency", "buyer_name", "supplier_name", "timezone", "calendar", "finance", "refs", "compliance",
     "hold_on_conflict", "authority", "id", "kind", "after", "requires", "deliverables", "contingency_for", "replaces",
     "reference", "rate_percent", "until_percent", "returns_percent", "release_on", "recoup_percent", "roles", "from_",
-    "rate", "percent_per_day", "cap_percent",
+    "rate", "percent_per_day", "cap_percent", "keys",
 }  # fmt: skip
 TYPES = [*Body.__subclasses__(), *(t for t in vars(p).values() if isinstance(t, type) and issubclass(t, Struct))]
 TYPES = [t for t in TYPES if t is not Struct]
