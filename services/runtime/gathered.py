@@ -11,6 +11,7 @@ from contracts_schema.errors import Refused, Unreadable
 from contracts_schema.facts import ABOUT_MESSAGES, Address, Fact
 from contracts_schema.records import Record
 from contracts_schema.rows import Changes, StateRow
+from services.reconciliation.elsewhere import keys_elsewhere
 from services.reconciliation.log import LogEntry
 from services.reconciliation.merge import Merged
 from services.reconciliation.react import REVIEW, UNPARK, Outcome, Reaction
@@ -140,6 +141,8 @@ class Gathered:
         self.changes.unclaimed += [(source, key, contract) for source, key in sorted(was - now)]
         if turn.raw is not None or has_parked(turn.state) or not self._empty.issuperset(claimed_keys(turn.state)):
             self.changes.wakes.append((contract, 0, UNPARK))
+        if keys_elsewhere(turn.state):
+            self.changes.wakes.append((contract, 0, KEYS))
 
     def _look_at_keys(self, turn: Turn) -> None:
         """Watch the keys of what has come by a less specific one; look where something came that is another's."""

@@ -8,16 +8,19 @@ from simulation.finance import NET
 from simulation.process import RULES, TOLD
 
 from connectors.memory import MemoryStore
-from contracts_schema.own_facts import InvoiceClaimedElsewhere
+from contracts_schema.own_facts import InvoiceClaimedElsewhere, KeysClaimedElsewhere
 from contracts_schema.reasons import HoldReason
 from contracts_schema.rows import OffsetRange, Partition
+from services.reconciliation.elsewhere import away
 from services.reconciliation.log import read_entry
 from services.reconciliation.state import decode_state
 from services.reconciliation.view import standings
 from services.runtime.hallway import DeadlyRecord, Hallway
 from services.runtime.outgoing import Topics
 from services.runtime.reading import Reader
+from services.runtime.routing import index_in_force
 
+OF_CLAIMS = (InvoiceClaimedElsewhere, KeysClaimedElsewhere)
 DONE = ("applied", "already_applied")
 
 
@@ -133,10 +136,12 @@ def outcomes(world):
 
 def facts_of(state):
     """What is known, by subject. What we say ourselves of other contracts' claims counts without its number; what waits
-    until a version comes into force may wait here or among the parked facts, by what came first."""
-    ours = {subject for subject, slot in state.slots.items() if isinstance(slot.body, InvoiceClaimedElsewhere)}
-    told = {subject: state.slots[subject].body for subject in ours if state.slots[subject].body.claims}
-    waiting = {subject for subject, slot in state.slots.items() if slot.parked and not state.in_force}
+    until a version comes into force, or is another's by its key, may wait here or among the parked facts, by what came
+    first."""
+    ours = {subject for subject, slot in state.slots.items() if isinstance(slot.body, OF_CLAIMS)}
+    told = {s: state.slots[s].body for s in ours if getattr(state.slots[s].body, "claims", ())}
+    index = index_in_force(state)
+    waiting = {s for s, slot in state.slots.items() if (slot.parked and not index) or away(state, index, slot.address)}
     return {subject: slot for subject, slot in slots_of(state).items() if subject not in ours | waiting} | told
 
 

@@ -36,15 +36,23 @@ def plan(rng, contract):
                     "ap": [f"line:{contract}-M{n}"]}, due="2026-03-02") for n in range(1, rng.choice((1, 1, 2)) + 1)
     ]  # fmt: skip
     terms = rng.choice(({}, {}, {}, {}, {}, {}, {"compliance": ["insurance"]}))
-    return a_contract(*milestones, contract=contract, **terms)
+    return a_contract(*[m | {"refs": refs(rng, m)} for m in milestones], contract=contract, **terms)
 
 
 def amended(rng, plan, version):
-    """Another version: worth more or less, at once or from the day after tomorrow."""
+    """Another version: worth more or less, at once or from the day after tomorrow. It may give up the project tool's
+    key, or claim another contract's, too."""
     worth = rng.choice(("50.00", "100.00", "120.00"))
-    milestones = [m | {"value": worth} for m in plan["milestones"]]
+    milestones = [m | {"value": worth, "refs": refs(rng, m)} for m in plan["milestones"]]
     amendment = an_amendment(id=f"A-{version}", **rng.choice(({}, {}, {"effective_from": "2026-03-03"})))
     return plan | {"version": version, "amendment": amendment, "milestones": milestones}
+
+
+def refs(rng, milestone):
+    """What a milestone claims: mostly its own keys, else also another contract's, or none of the project tool's."""
+    own = milestone["refs"]["pm"][:1]
+    pm = rng.choice((own, own, own, own, [], [*own, f"issue:{rng.choice(CONTRACTS)}-M1"]))
+    return milestone["refs"] | {"pm": pm}
 
 
 def number_of(rng, contract, milestone, rivals=8):

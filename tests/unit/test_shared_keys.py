@@ -57,3 +57,21 @@ def test_of_two_that_claimed_it_the_one_that_keeps_it_has_what_the_other_had():
     assert story.reasons(contract="B") == ["NOT_INVOICED"]
     replayed(story)
     assert not list(story.store._tables.parked)
+
+
+def test_a_key_that_was_given_up_twice_brings_back_what_stood_under_it_first():
+    story = Story().tell(plan("A"), IS_MET, plan("A", 2, claims=False), plan("B"), plan("B", 2, claims=False))
+    story.tell(plan("A", 3))
+    assert story.reasons(contract="A") == ["NOT_INVOICED"]
+    assert story.reasons(contract="B") == ["NOT_MET", "NOT_INVOICED"]
+    replayed(story)
+
+
+def test_a_doubt_under_a_key_falls_on_whoever_claims_it_next():
+    unreadable = said("pm", "milestone.assessed", key="k:1", status="nearly")
+    story = Story().tell(plan("A"), unreadable, plan("B"))
+    doubted = ["SOURCE_UNREADABLE", "NOT_MET", "NOT_INVOICED"]
+    assert (story.reasons(contract="A"), story.reasons(contract="B")) == (doubted, doubted)
+    story.tell(plan("A", 2, claims=False))
+    assert (story.reasons(contract="A"), story.reasons(contract="B")) == (doubted[1:], doubted)
+    replayed(story)
