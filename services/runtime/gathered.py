@@ -49,7 +49,7 @@ class Gathered:
     def __init__(self, reader: Reader, topics: Topics, sizes: CommandSizes, known: KnownStates) -> None:
         self.changes = Changes()
         self.entries: list[LogEntry] = []
-        self._watches: list[tuple[str, str, str]] = []  # keys that contracts watch
+        self.watches: set[tuple[str, str, str]] = set()  # keys that contracts watch, as rows of claims
         self.report = Report()
         self._reader = reader
         self._topics = topics
@@ -98,7 +98,6 @@ class Gathered:
     def packed(self) -> Changes:
         """Everything to write, with the outbox packed."""
         self.report.said.quarantine += [quarantine_row(q, self._topics.quarantine) for q in self.changes.quarantine]
-        self.changes.claimed += self._watches
         self.changes.outbox = self.report.said.rows(self._topics.left_out)
         self.report.rouses = any(moment == 0 for _, moment, _ in self.changes.wakes)
         self.changes.counts = self._counts()
@@ -141,6 +140,7 @@ class Gathered:
         self.changes.unclaimed += [(source, key, contract) for source, key in sorted(was - now)]
         if turn.raw is not None or has_parked(turn.state) or not self._empty.issuperset(claimed_keys(turn.state)):
             self.changes.wakes.append((contract, 0, UNPARK))
+        self.watches |= watches(turn.state, [slot.address for slot in turn.state.slots.values()])
         if keys_elsewhere(turn.state):
             self.changes.wakes.append((contract, 0, KEYS))
 
@@ -148,7 +148,7 @@ class Gathered:
         """Watch the keys of what has come by a less specific one; look where something came that is another's."""
         keyed = [o for o in turn.reaction.outcomes if o.address is not None and o.address.contract is None]
         if keyed:
-            self._watches += watches(turn.state, keyed)
+            self.watches |= watches(turn.state, [o.address for o in keyed if o.address is not None])
             if has_strays(turn.state, keyed):
                 self.changes.wakes.append((turn.contract, 0, KEYS))
 

@@ -28,7 +28,6 @@ from services.runtime.routing import Key, claimants, claimed_keys, index_in_forc
 
 KEYS = "keys"
 _WATCHED = "\x1f"  # before the source's name, which cannot begin so
-_CAME = (Merged.APPLIED, Merged.PARKED)  # a first word on its subject is one of these
 Claims = Mapping[Key, tuple[str, ...]]
 
 
@@ -50,17 +49,16 @@ def watched(key: Key) -> Key:
     return _WATCHED + key[0], key[1]
 
 
-def watches(state: State, keyed: Iterable[Outcome]) -> list[tuple[str, str, str]]:
-    """What a contract watches from now on: of the facts that came to it under a system's keys those keys that are more
-    specific than its own."""
-    nested = [o.address for o in keyed if o.merged in _CAME and o.address is not None and len(o.address.keys) > 1]
-    index, found = index_in_force(state) if nested else None, dict[Key, None]()
+def watches(state: State, addresses: Iterable[Address]) -> set[tuple[str, str, str]]:
+    """What a contract watches: of the keys of its facts those that are more specific than its own."""
+    nested = [address for address in addresses if address.contract is None and len(address.keys) > 1]
+    index, found = index_in_force(state) if nested else None, set[Key]()
     if index is None:
-        return []
+        return set()
     for address in nested:
         keys = [(address.source or "", key) for key in address.keys]
-        found.update(dict.fromkeys(takewhile(lambda key: not index.claims(key), keys)))
-    return [(*watched(key), state.contract) for key in found]
+        found.update(takewhile(lambda key: not index.claims(key), keys))
+    return {(*watched(key), state.contract) for key in found}
 
 
 def has_strays(state: State, keyed: Iterable[Outcome]) -> bool:

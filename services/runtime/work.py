@@ -225,10 +225,15 @@ class Work:
         await self._wake_claimants(batch)
 
     async def _wake_claimants(self, batch: Batch) -> None:
-        """Whoever is concerned by a key that was claimed or given up here looks at what stands under it."""
-        claimed, unclaimed = by_key(self.gathered.changes.claimed), by_key(self.gathered.changes.unclaimed)
+        """Whoever is concerned by a key that was claimed or given up here looks at what stands under it; so does who
+        watches one from now on, which somebody may have claimed meanwhile."""
+        changes, watches = self.gathered.changes, self.gathered.watches
+        claimed, unclaimed = by_key(changes.claimed), by_key(changes.unclaimed)
         keys = {key for key in (*claimed, *unclaimed) if key[0]}  # no two contracts share an id of our own
-        if keys:
-            known = await batch.claims(keys | {watched(key) for key in keys})
+        if keys or watches:
+            known = await batch.claims(keys | {watched(key) for key in keys} | by_key(watches).keys())
+            new = [(source, key, c) for source, key, c in sorted(watches) if c not in known.get((source, key), ())]
             wakes = {wake for key in keys for wake in wakes_for(key, claimed, unclaimed, known)}
-            self.gathered.changes.wakes += [(contract, 0, cause) for contract, cause in sorted(wakes)]
+            wakes |= {(contract, KEYS) for _, _, contract in new}
+            changes.claimed += new
+            changes.wakes += [(contract, 0, cause) for contract, cause in sorted(wakes)]

@@ -96,7 +96,7 @@ BUGS = (
     ),
     Bug(
         "a line that another contract claims stays with its order", "services/runtime/gathered.py",
-        "            self._watches += watches(turn.state, keyed)\n", "",
+        "            self.watches |= watches(turn.state, [o.address for o in keyed if o.address is not None])\n", "",
         "a fact is its contract's",
         ("tests/laws/test_shared_keys.py",),
     ),
