@@ -98,7 +98,7 @@ BUGS = (
         "a line that another contract claims stays with its order", "services/runtime/gathered.py",
         "            self.watches |= watches(turn.state, [o.address for o in keyed if o.address is not None])\n", "",
         "a fact is its contract's",
-        ("tests/laws/test_shared_keys.py",),
+        ("tests/unit/test_shared_keys.py",),
     ),
     Bug(
         "the relay asks for no lease", "services/runtime/relay.py",

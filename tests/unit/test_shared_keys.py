@@ -1,7 +1,8 @@
 """A key that two contracts claim is nobody's; one that is given up takes along what stood under it (A7, A10, B5)."""
 
-from builders import Story, a_contract, a_milestone, an_amendment, registered, said
+from builders import SOURCES, Story, a_contract, a_milestone, an_amendment, registered, said
 from laws.test_rebuilding import comparable
+from laws.test_shared_keys import ORDER, Lines
 
 from services.reconciliation.react import replay
 from services.reconciliation.state import State, decode_state, encode_state
@@ -74,4 +75,28 @@ def test_a_doubt_under_a_key_falls_on_whoever_claims_it_next():
     assert (story.reasons(contract="A"), story.reasons(contract="B")) == (doubted, doubted)
     story.tell(plan("A", 2, claims=False))
     assert (story.reasons(contract="A"), story.reasons(contract="B")) == (doubted[1:], doubted)
+    replayed(story)
+
+
+def of_an_order():
+    """A contract that claims a whole order, of which one line is met."""
+    story = Story()
+    story.hallway.reader = Lines(SOURCES, story.rules, "story")
+    order = a_contract(a_milestone(requires=["met", "invoiced"]), contract="A", refs={"pm": [ORDER]})
+    return story.tell(registered(order), IS_MET)
+
+
+def test_a_line_that_another_contract_claims_goes_there_from_the_contract_of_its_order():
+    story = of_an_order()
+    assert story.reasons(contract="A") == ["NOT_INVOICED"]
+    story.tell(plan("B"))
+    assert story.reasons(contract="A") == ["NOT_MET", "NOT_INVOICED"]
+    assert story.reasons(contract="B") == ["NOT_INVOICED"]
+    replayed(story)
+
+
+def test_a_line_that_is_given_up_goes_back_to_the_contract_of_its_order():
+    story = of_an_order().tell(plan("B"), plan("B", 2, claims=False))
+    assert story.reasons(contract="A") == ["NOT_INVOICED"]
+    assert story.reasons(contract="B") == ["NOT_MET", "NOT_INVOICED"]
     replayed(story)
