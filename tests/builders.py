@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec.structs import replace
+
 from connectors.memory import MemoryStore
-from contracts_schema.facts import MONEY_FIELDS
+from contracts_schema.facts import MONEY_FIELDS, Fact
 from contracts_schema.records import Record, Source
 from contracts_schema.rows import OffsetRange, Partition
 from services.reconciliation.calendar import moment_of
@@ -25,7 +27,7 @@ from services.reconciliation.state import decode_state
 from services.reconciliation.view import standings
 from services.runtime.hallway import Hallway
 from services.runtime.outgoing import Topics
-from services.runtime.reading import Reader
+from services.runtime.reading import Reader, Reading
 
 ROLES = {
     "register": "register", "erp": "erp", "pm": "project", "portal": "supplier_portal", "ap": "finance",
@@ -35,6 +37,7 @@ MORE_ROLES = {"erp-us": "erp", "legal": "operator"}  # a second source of a role
 SOURCES = {name: Source(name, "milepost", role, f"{name}.events") for name, role in (ROLES | MORE_ROLES).items()}
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
 OWNER = "story"
+ORDER = "k:0"  # the key of the order, of which `Lines` reads lines
 FAT = "a" * 64
 NOTHING_SPECIAL = Policy()
 
@@ -310,6 +313,20 @@ class Story:
     def released(self, milestone: str = "M1", contract: str = "C-1") -> int:
         """What has been released to date, in minor units."""
         return int(self.position(milestone, contract).released)
+
+
+class Lines(Reader):
+    """Reads as if every system named the ORDER after its line: for stories in which both may be claimed."""
+
+    def read(self, record: Record) -> Reading:
+        """One record, with every key followed by the order's."""
+        reading = super().read(record)
+        return reading._replace(facts=tuple(_of_line(fact) for fact in reading.facts))
+
+
+def _of_line(fact: Fact) -> Fact:
+    keys = fact.address.keys
+    return replace(fact, address=replace(fact.address, keys=(*keys, ORDER))) if keys else fact
 
 
 def record_of(event: Event, now: datetime, name: str) -> Record:

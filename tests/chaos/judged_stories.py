@@ -8,8 +8,11 @@ from datetime import timedelta
 from unittest.mock import patch
 
 from builders import (
+    ORDER,
     OWNER,
+    SOURCES,
     START,
+    Lines,
     Story,
     a_contract,
     a_milestone,
@@ -216,6 +219,24 @@ def two_contracts_claim_one_key_for_a_while():
     return story.tell(registered(given_up), said("pm", "milestone.assessed", key="k:1", status="met", version=2))
 
 
+def a_key_goes_to_another_contract():
+    """What stood under it goes along (rules A7, A10)."""
+    plan = a_contract(a_milestone(requires=["met", "invoiced"], refs={"pm": ["k:1"]}))
+    story = Story().tell(registered(plan), said("pm", "milestone.assessed", key="k:1", status="met"))
+    given_up = a_contract(a_milestone(requires=["met", "invoiced"]), version=2, amendment=an_amendment())
+    return story.tell(registered(given_up), registered(plan | {"contract": "C-2"}), invoice("100.00", contract="C-2"))
+
+
+def a_line_of_an_order_goes_to_another_contract():
+    """What was said of it stood with the contract of the order, for as long as nobody claimed the line (rule B5)."""
+    story = Story()
+    story.hallway.reader = Lines(SOURCES, story.rules, OWNER)
+    order = a_contract(a_milestone(requires=["met", "invoiced"]), refs={"pm": [ORDER]})
+    story.tell(registered(order), said("pm", "milestone.assessed", key="k:1", status="met"))
+    line = a_contract(a_milestone(requires=["met", "invoiced"], refs={"pm": ["k:1"]}), contract="C-2")
+    return story.tell(registered(line), invoice("100.00", contract="C-2"))
+
+
 STORIES = (
     a_source_says_two_things_under_one_id, two_sources_share_an_id_and_what_they_say, an_older_word_comes_late,
     a_record_is_dated_ahead_of_the_database, a_milestone_comes_whose_proof_is_there,
@@ -227,5 +248,6 @@ STORIES = (
     what_comes_back_from_a_merger_is_in_the_brackets_of_the_first_version,
     an_heir_of_nothing_gets_the_invoice_that_was_paid, two_suppliers_have_an_invoice_of_one_number,
     another_system_has_an_older_document, another_suppliers_units_do_not_divide_ours,
-    two_contracts_claim_one_key_for_a_while,
+    two_contracts_claim_one_key_for_a_while, a_key_goes_to_another_contract,
+    a_line_of_an_order_goes_to_another_contract,
 )  # fmt: skip

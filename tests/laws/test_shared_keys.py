@@ -2,7 +2,19 @@
 
 from datetime import timedelta
 
-from builders import SOURCES, START, Story, a_contract, a_milestone, an_amendment, record_of, registered, said
+from builders import (
+    ORDER,
+    SOURCES,
+    START,
+    Lines,
+    Story,
+    a_contract,
+    a_milestone,
+    an_amendment,
+    record_of,
+    registered,
+    said,
+)
 from hypothesis import given, note
 from hypothesis import strategies as st
 from laws.chances import few, rarely
@@ -10,16 +22,13 @@ from laws.histories import batches, summary
 from laws.profiles import tried
 from laws.test_order import allowed, differences, standing
 from laws.test_rebuilding import comparable
-from msgspec.structs import replace
 
 from services.reconciliation.log import read_entry
 from services.reconciliation.react import replay
 from services.reconciliation.state import State, decode_state, encode_state
-from services.runtime.reading import Reader
 
 CONTRACTS = ("A", "B", "C")
 KEYS = ("k:1", "k:2")
-ORDER = "k:0"  # every fact bears it, too: the line's key goes first
 OWN = ("keys.claimed_elsewhere", "invoice.claimed_elsewhere")
 
 
@@ -62,19 +71,6 @@ def shared(draw):
         now += timedelta(seconds=1)
         records.append(record_of(event, now, f"e{n}"))
     return records
-
-
-class Lines(Reader):
-    """As if every system named the order after its line."""
-
-    def read(self, record):
-        reading = super().read(record)
-        return reading._replace(facts=tuple(_of_line(fact) for fact in reading.facts))
-
-
-def _of_line(fact):
-    address = fact.address
-    return replace(fact, address=replace(address, keys=(*address.keys, ORDER))) if address.keys else fact
 
 
 def told(cut):

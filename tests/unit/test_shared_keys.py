@@ -1,8 +1,7 @@
 """A key that two contracts claim is nobody's; one that is given up takes along what stood under it (A7, A10, B5)."""
 
-from builders import SOURCES, Story, a_contract, a_milestone, an_amendment, registered, said
+from builders import ORDER, SOURCES, Lines, Story, a_contract, a_milestone, an_amendment, registered, said
 from laws.test_rebuilding import comparable
-from laws.test_shared_keys import ORDER, Lines
 
 from services.reconciliation.react import replay
 from services.reconciliation.state import State, decode_state, encode_state

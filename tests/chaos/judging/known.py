@@ -82,7 +82,7 @@ class Known:
             if order >= self.plans.get(version, ((),))[0]:
                 self.plans[version] = (order, unpack(fact.body["plan"]))
             return
-        subject = _subject(fact)
+        subject = subject_of(fact)
         slot = self.slots.setdefault(subject, Slot(fact))
         before = slot.address if slot.kind else None
         slot.take(fact)
@@ -148,7 +148,7 @@ class Known:
         return slot.edition < self.documents[slot.source, slot.document.partition("@")[0]]
 
 
-def _subject(fact):
+def subject_of(fact):
     kind = ENDS.get(fact.body["kind"], fact.body["kind"])
     contract, milestone, source, keys = fact.address
     place = (contract, milestone) if contract is not None else (source, keys[0])
