@@ -1,9 +1,9 @@
 """Facts that follow their key from one contract to another (rules A7, A10, B5).
 
 Whoever claims a key or gives one up wakes all that claim it too (`KEYS`), and those that have facts which bear it and
-stand there by a less specific one, as a line by its order. A contract that is woken is told which keys
-others claim; what is not its own any more is parked again, out of its log, and goes to the contract that alone claims
-it, now or later. Nobody else's contract is locked: what there is to say to others, they are woken for.
+stand there by a less specific one, as a line by its order. A contract that is woken is told which keys others claim;
+what is not its own any more is parked again, out of its log, and goes to the contract that alone claims it, now or
+later. Nobody else's contract is locked: what there is to say to others, they are woken for.
 """
 
 from __future__ import annotations

@@ -6,11 +6,14 @@ from hashlib import sha256
 from pathlib import Path
 
 from msgspec.json import encode
+from msgspec.structs import replace
 
 from contracts_schema.errors import MessageError
 from contracts_schema.facts import ContractRegistered
 from contracts_schema.persons import plan_with
+from contracts_schema.plan import Plan
 from services.ports import Store
+from services.reconciliation.crosswalk import Index
 from services.reconciliation.pseudonyms import Pseudonyms
 from services.reconciliation.versions import faults_against
 from services.settings import Settings
@@ -22,6 +25,7 @@ from services.wiring.sending import Desk, Sent, Verdict, in_force, load, outcome
 from services.wiring.templates import Templates
 
 CONTRACT_SHOWN_MAX = 200
+RIVALS_SHOWN = 3
 
 
 def house_of(settings: Settings | None, source: str | None) -> House:
@@ -45,7 +49,24 @@ async def apply(
     async with doors.open_store(settings) as store, doors.open_teller(settings) as teller:
         desk = Desk(settings, store, teller, speaker)
         sent = [await _send(desk, store, document, settings.persons()) for document in documents]
-        return [await outcome_of(desk, said, timeout_s) for said in sent]
+        verdicts = [await outcome_of(desk, said, timeout_s) for said in sent]
+        return [await with_rivals(store, d.plan, v) for d, v in zip(documents, verdicts, strict=True)]
+
+
+async def with_rivals(store: Store, plan: Plan, verdict: Verdict) -> Verdict:
+    """A good verdict, with the keys that other contracts claim, too (rules A10, B5)."""
+    keys = Index(plan).keys
+    if not keys or not verdict.good or verdict.outcome == "sent":
+        return verdict
+    async with store.batch() as batch:
+        claims = await batch.claims(keys)
+    shared = {key: [c for c in contracts if c != plan.contract] for key, contracts in sorted(claims.items())}
+    told = [f"{source}:{key} by {', '.join(others)}" for (source, key), others in shared.items() if others]
+    if not told:
+        return verdict
+    more = f" and {len(told) - RIVALS_SHOWN} more" if len(told) > RIVALS_SHOWN else ""
+    sentence = f"claimed by others, too: {'; '.join(told[:RIVALS_SHOWN])}{more}; what is said under these is nobody's"
+    return replace(verdict, sentence=f"{verdict.sentence}; {sentence} until one gives them up")
 
 
 async def _send(desk: Desk, store: Store, document: Document, persons: Pseudonyms | None) -> Sent | Verdict:

@@ -1,10 +1,13 @@
 """A key that two contracts claim is nobody's; one that is given up takes along what stood under it (A7, A10, B5)."""
 
-from builders import ORDER, SOURCES, Lines, Story, a_contract, a_milestone, an_amendment, registered, said
+from builders import ORDER, SOURCES, Lines, Story, a_contract, a_milestone, an_amendment, done, registered, said
 from laws.test_rebuilding import comparable
 
+from contracts_schema.plan import decode_plan
 from services.reconciliation.react import replay
 from services.reconciliation.state import State, decode_state, encode_state
+from services.wiring.contracts import with_rivals
+from services.wiring.sending import Verdict
 
 KEY = {"refs": {"pm": ["k:1"]}}
 A, B = ({"contract": name} for name in "AB")
@@ -99,3 +102,14 @@ def test_a_line_that_is_given_up_goes_back_to_the_contract_of_its_order():
     assert story.reasons(contract="A") == ["NOT_INVOICED"]
     assert story.reasons(contract="B") == ["NOT_MET", "NOT_INVOICED"]
     replayed(story)
+
+
+def test_who_registers_hears_of_keys_that_others_claim_too():
+    story, good = Story().tell(plan("A"), plan("B")), Verdict("applied", "version 1 is in force")
+    told = done(with_rivals(story.store, decode_plan(story.state("B").plans[1].plan), good))
+    assert told.sentence == (
+        "version 1 is in force; claimed by others, too: pm:k:1 by A; what is said under these is nobody's until one "
+        "gives them up"
+    )
+    refused = Verdict("refused", "no")
+    assert done(with_rivals(story.store, decode_plan(story.state("B").plans[1].plan), refused)) is refused
