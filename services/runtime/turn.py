@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contracts_schema.facts import Address, Fact
-from contracts_schema.own_facts import InvoiceClaimedElsewhere
+from contracts_schema.own_facts import InvoiceClaimedElsewhere, KeysClaimedElsewhere
 from contracts_schema.records import SPEAKER
 from services.reconciliation.claims import Claims, Identity
 from services.reconciliation.react import Reaction
@@ -48,6 +48,11 @@ class Turn:
             encoded = encode_state(state)
             self.reaction = joined(self.reaction, reaction) if len(steps) > 1 else reaction
             self.defects += [defect] if defect else []
+        if state.frozen:  # what others claim is found anew when the contract can be decided
+            kept = [arrival for arrival in state.deferred if not _is_found_anew(arrival)]
+            if len(kept) < len(state.deferred):
+                state.deferred = kept
+                encoded = encode_state(state)
         self.state, self.encoded = state, encoded
 
     @property
@@ -71,9 +76,6 @@ class Turn:
         else:
             steps = [Step([said], max(moment, first.bound)), *self.steps]
         self._run(decode_state(self.raw) if self.raw else State(self.contract), steps)
-        if self.state.frozen:  # it is found anew when the contract can be decided
-            self.state.deferred = [arrival for arrival in self.state.deferred if not _is_claims(arrival)]
-            self.encoded = encode_state(self.state)
 
     def _before_review(self, moment: int) -> int:
         """A review that is due meanwhile runs after what is said, in its own time (rule A5)."""
@@ -86,5 +88,5 @@ class Turn:
         return Fact(SPEAKER, name, Address(self.contract), moment, body, version)
 
 
-def _is_claims(arrival: Arrival) -> bool:
-    return all(isinstance(fact.body, InvoiceClaimedElsewhere) for fact in arrival.facts)
+def _is_found_anew(arrival: Arrival) -> bool:
+    return all(isinstance(fact.body, InvoiceClaimedElsewhere | KeysClaimedElsewhere) for fact in arrival.facts)

@@ -188,7 +188,7 @@ class Work:
     ) -> dict[str, list[Arrival]]:
         """What these contracts are told of others' keys; what stands under them no longer is parked again."""
         found = {contract: self._known.look(contract, states[contract]) for contract in contracts}
-        moved = await follow_keys(batch, store, {c: state for c, state in found.items() if not state.frozen}, self._now)
+        moved = await follow_keys(batch, store, found, self._now)
         self.gathered.changes.parked += moved.parked
         self.gathered.changes.wakes += [(contract, 0, UNPARK) for contract in sorted(moved.homes)]
         self.gathered.report.ambiguous += moved.addresses

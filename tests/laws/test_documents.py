@@ -15,13 +15,10 @@ from laws.histories import batches, summary
 from laws.house import House
 from laws.profiles import tried
 from laws.test_order import differences
-from laws.test_rebuilding import comparable
+from laws.test_rebuilding import assert_each_log_gives_its_state
 from ubl_papers import a_paper, sent, unreadable
 
-from services.reconciliation.log import read_entry
 from services.reconciliation.merge import document_key
-from services.reconciliation.react import replay
-from services.reconciliation.state import State, decode_state, encode_state
 
 LINES = ("A1", "A2", "B1", "C1", "X1")  # of X1 nobody knows
 
@@ -150,12 +147,7 @@ def test_the_log_alone_gives_the_same_decisions(data):
     records = data.draw(told_of())
     note(summary(records))
     story = story_of(data.draw(batches(data.draw(st.permutations(records)))))
-    for contract in story.contracts():
-        rebuilt = State(contract)
-        for row in story.log(contract):
-            assert replay(rebuilt, read_entry(row), story.rules).row == row
-            rebuilt = decode_state(encode_state(rebuilt))
-        assert comparable(rebuilt) == comparable(story.state(contract))
+    assert_each_log_gives_its_state(story)
 
 
 @tried(60)

@@ -21,11 +21,7 @@ from laws.chances import few, rarely
 from laws.histories import batches, summary
 from laws.profiles import tried
 from laws.test_order import allowed, differences, standing
-from laws.test_rebuilding import comparable
-
-from services.reconciliation.log import read_entry
-from services.reconciliation.react import replay
-from services.reconciliation.state import State, decode_state, encode_state
+from laws.test_rebuilding import assert_each_log_gives_its_state
 
 CONTRACTS = ("A", "B", "C")
 KEYS = ("k:1", "k:2")
@@ -115,12 +111,7 @@ def test_the_log_alone_gives_the_same_decisions(data):
     records = data.draw(shared())
     note(summary(records))
     story = told(data.draw(batches(data.draw(st.permutations(records)))))
-    for contract in story.contracts():
-        rebuilt = State(contract)
-        for row in story.log(contract):
-            assert replay(rebuilt, read_entry(row), story.rules).row == row
-            rebuilt = decode_state(encode_state(rebuilt))
-        assert comparable(rebuilt) == comparable(story.state(contract))
+    assert_each_log_gives_its_state(story)
 
 
 @tried(60)
