@@ -109,8 +109,7 @@ def test_a_contract_that_could_not_be_decided_hears_of_shared_keys_from_the_next
     with monkeypatch.context() as broken:
         broken.setattr(decide, "_position", _defect)
         story.tell(said("office", "hold.placed", contract="A", hold="H", by="olga", reason="r"))
-        assert story.state("A").frozen
-        story.tell(plan("B"))
+    assert story.tell(plan("B")).state("A").frozen
     mended = Story(release="2", now=story.now)
     mended.store = mended.hallway.store = story.store
     done(mended.store.wake_all(0, UPGRADE))
