@@ -37,7 +37,7 @@ imports: install
 	$(BIN)/lint-imports
 
 tests-alone: install ## the tests that need no server
-	$(PYTEST) tests -n 2 -m "not ($(SERVERS))"
+	$(PYTEST) tests -n 2 --dist worksteal -m "not ($(SERVERS))"
 
 tests-with-servers: install ## the tests against Kafka, Postgres, Tryton and Redmine
 	$(PYTEST) tests -m "$(SERVERS)"
