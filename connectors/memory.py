@@ -65,6 +65,10 @@ class MemoryBatch:
     async def lock_keys(self, shared: Collection[Key], exclusive: Collection[Key]) -> None:
         """Nothing to do: batches do not overlap here."""
 
+    async def lock_free_keys(self, keys: Collection[Key]) -> Collection[Key]:
+        """All of them: batches do not overlap here."""
+        return set(keys)
+
     async def claims(self, keys: Collection[Key]) -> Mapping[Key, tuple[str, ...]]:
         """Which contracts claim each of these keys, sorted."""
         crosswalk = self._tables.crosswalk

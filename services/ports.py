@@ -51,6 +51,10 @@ class Batch(Protocol):
     async def lock_keys(self, shared: Collection[tuple[str, str]], exclusive: Collection[tuple[str, str]]) -> None:
         """Lock crosswalk keys (source, key) until commit: shared to park under them, exclusive to claim them."""
 
+    async def lock_free_keys(self, keys: Collection[tuple[str, str]]) -> Collection[tuple[str, str]]:
+        """The same, shared, without waiting: those locked; keys that another batch is claiming may be left out, with
+        others by chance. It may come after `due`."""
+
     async def claims(self, keys: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], tuple[str, ...]]:
         """Which contracts claim each of these keys; keys that nobody claims are left out.
 

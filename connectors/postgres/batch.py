@@ -37,6 +37,9 @@ LOCK_KEYS = """
                 else pg_advisory_xact_lock_shared($1, bucket) end
     from unnest($2::int[], $3::bool[]) as wanted (bucket, exclusive)
 """
+LOCK_FREE_KEYS = """
+    select bucket from unnest($2::int[]) as wanted (bucket) where pg_try_advisory_xact_lock_shared($1, bucket)
+"""
 CLAIMS = """
     select c.source, c.key, c.contract
     from unnest($1::text[], $2::text[]) as k (source, key) join crosswalk c using (source, key)
@@ -120,6 +123,14 @@ class PostgresBatch:
         if buckets:
             with answers():
                 await self._connection.fetch(LOCK_KEYS, KEY_LOCKS, buckets, [bucket in alone for bucket in buckets])
+
+    async def lock_free_keys(self, keys: Collection[Key]) -> Collection[Key]:
+        """Share the buckets of these keys that no other batch has, or waits to have, alone. One round trip."""
+        buckets = {key: bucket_of(key) for key in keys}
+        with answers():
+            rows = await self._connection.fetch(LOCK_FREE_KEYS, KEY_LOCKS, sorted(set(buckets.values())))
+        free = {bucket for (bucket,) in rows}
+        return {key for key, bucket in buckets.items() if bucket in free}
 
     async def claims(self, keys: Collection[Key]) -> Mapping[Key, tuple[str, ...]]:
         """Which contracts claim each of these keys, sorted."""

@@ -18,7 +18,7 @@ from services.reconciliation.react import REVIEW, UNPARK, Outcome, Reaction
 from services.reconciliation.revise import has_parked
 from services.runtime.containment import NOWHERE
 from services.runtime.known import KnownStates
-from services.runtime.moving import KEYS, has_strays, watches
+from services.runtime.moving import KEYS, NEW_KEYS, has_strays, watches
 from services.runtime.outgoing import Said, Topics, commands_of, quarantine_row
 from services.runtime.reading import Reader, Reading
 from services.runtime.routing import Key, claimed_keys, keys_of_plan, parked_row, plan_in_force
@@ -140,6 +140,8 @@ class Gathered:
         self.changes.unclaimed += [(source, key, contract) for source, key in sorted(was - now)]
         if turn.raw is not None or has_parked(turn.state) or not self._empty.issuperset(claimed_keys(turn.state)):
             self.changes.wakes.append((contract, 0, UNPARK))
+        if turn.raw is not None and not now.issubset(was):
+            self.changes.wakes.append((contract, 0, NEW_KEYS))
         self.watches |= watches(turn.state, [slot.address for slot in turn.state.slots.values()])
         if keys_elsewhere(turn.state):
             self.changes.wakes.append((contract, 0, KEYS))

@@ -27,18 +27,20 @@ from services.runtime.containment import NOWHERE
 from services.runtime.routing import Key, claimants, claimed_keys, index_in_force, parked_row
 
 KEYS = "keys"
+NEW_KEYS = "new keys"  # a version has come into force: who watches its keys is to look once more
 _WATCHED = "\x1f"  # before the source's name, which cannot begin so
 Claims = Mapping[Key, tuple[str, ...]]
 
 
 class Moved(NamedTuple):
     """What contracts are told first, what is parked again, the addresses of facts that no longer count where they
-    were, and contracts for which something waits now."""
+    were, contracts for which something waits now, and those that have to look again: a key is just being claimed."""
 
     told: dict[str, Arrival]
     parked: list[ParkedRow]
     addresses: list[Address]
     homes: set[str]
+    early: set[str]
 
 
 # -- who is to look ----------------------------------------------------------------------------------------------------
@@ -94,11 +96,17 @@ def wakes_for(
 
 async def follow_keys(batch: Batch, store: Store, states: Mapping[str, State], now: int) -> Moved:
     """Let these contracts, whose rows are locked, know what others claim. `now` is the store's clock (µs)."""
-    moved = Moved({}, [], [], set())
-    asked = {contract: claimed_keys(state) | _keys_of_facts(state) for contract, state in states.items()}
-    claims = await batch.claims(set().union(*asked.values())) if asked else {}
+    moved = Moved({}, [], [], set(), set())
+    if not states:
+        return moved
+    own = {contract: claimed_keys(state) for contract, state in states.items()}
+    borne = {contract: _keys_of_facts(state) - own[contract] for contract, state in states.items()}
+    locked = await batch.lock_free_keys(set().union(*borne.values()))
+    claims = await batch.claims(set().union(*own.values(), *borne.values()))
     for contract, state in states.items():
-        _tell(moved, state, tuple(sorted(key for key in asked[contract] if _by_others(claims, key, contract))), now)
+        moved.early.update((contract,) if not borne[contract].issubset(locked) else ())
+        elsewhere = (key for key in own[contract] | borne[contract] if _by_others(claims, key, contract))
+        _tell(moved, state, tuple(sorted(elsewhere)), now)
         leaving = {
             subject: slot
             for subject, slot in state.slots.items()

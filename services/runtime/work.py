@@ -32,10 +32,10 @@ from services.runtime.documents import (
 )
 from services.runtime.gathered import Gathered
 from services.runtime.known import KnownStates
-from services.runtime.moving import KEYS, by_key, follow_keys, wakes_for, watched
+from services.runtime.moving import KEYS, NEW_KEYS, by_key, follow_keys, wakes_for, watched
 from services.runtime.outgoing import RECORD_BYTES, Topics
 from services.runtime.reading import Reader, Reading
-from services.runtime.routing import Key, contracts_of, keys_of, keys_to_claim, parked_row
+from services.runtime.routing import Key, claimed_keys, contracts_of, keys_of, keys_to_claim, parked_row
 from services.runtime.sizes import CommandSizes
 from services.runtime.turn import Turn
 from services.runtime.unparking import Waiting, waiting_for
@@ -149,13 +149,13 @@ class Work:
         states = await batch.load(sorted(causes))
         looking = [contract for contract in states if DOCUMENTS in causes[contract]]
         missed, late = await self._missed(batch, causes, waiting, {c: states[c] for c in looking}, until)
-        told = await self._keys_moved(
-            batch, store, [c for c in states if not causes[c].isdisjoint((KEYS, UPGRADE))], states
-        )
+        await self._wake_watchers(batch, {c: states[c] for c in states if NEW_KEYS in causes[c]})
+        looking = [contract for contract in states if not causes[contract].isdisjoint((KEYS, UPGRADE))]
+        told = await self._keys_moved(batch, store, {contract: states[contract] for contract in looking}, until)
         parked = self._unparked(waiting, late, until)
         turns = []
         for contract in sorted(causes):
-            others = causes[contract] - {UNPARK, REVIEW, DOCUMENTS, KEYS}
+            others = causes[contract] - {UNPARK, REVIEW, DOCUMENTS, KEYS, NEW_KEYS}
             first = [*told.get(contract, ()), *missed.get(contract, ())]
             steps = [Step(first, self._bound)] if first else []
             steps += [Step((), until, cause) for cause in sorted(others - {CLAIMS})]
@@ -183,14 +183,23 @@ class Work:
         self.gathered.changes.documents += told.rows
         self.gathered.changes.wakes += [(contract, 0, DOCUMENTS) for contract in sorted(told.woken)]
 
+    async def _wake_watchers(self, batch: Batch, states: Mapping[str, bytes]) -> None:
+        """Whoever watches a key that these contracts have claimed looks at it: while they claimed it, it may just have
+        begun to. Whichever of the two comes last so sees the other."""
+        keys = {key for contract, raw in states.items() for key in claimed_keys(self._known.look(contract, raw))}
+        watching = await batch.claims({watched(key) for key in keys if key[0]}) if keys else {}
+        woken = {contract for contracts in watching.values() for contract in contracts}
+        self.gathered.changes.wakes += [(contract, 0, KEYS) for contract in sorted(woken)]
+
     async def _keys_moved(
-        self, batch: Batch, store: Store, contracts: Collection[str], states: Mapping[str, bytes]
+        self, batch: Batch, store: Store, states: Mapping[str, bytes], until: int
     ) -> dict[str, list[Arrival]]:
         """What these contracts are told of others' keys; what stands under them no longer is parked again."""
-        found = {contract: self._known.look(contract, states[contract]) for contract in contracts}
+        found = {contract: self._known.look(contract, raw) for contract, raw in states.items()}
         moved = await follow_keys(batch, store, found, self._now)
         self.gathered.changes.parked += moved.parked
         self.gathered.changes.wakes += [(contract, 0, UNPARK) for contract in sorted(moved.homes)]
+        self.gathered.changes.wakes += [(contract, until + 1, KEYS) for contract in sorted(moved.early)]
         self.gathered.report.ambiguous += moved.addresses
         return {contract: [arrival] for contract, arrival in moved.told.items()}
 

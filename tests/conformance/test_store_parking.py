@@ -141,6 +141,13 @@ async def test_no_fact_is_parked_unseen_while_its_contract_registers(store):
         assert len(seen) == 1
 
 
+async def test_keys_that_nobody_is_claiming_are_free(store):
+    keys = [LINE, LINE, ("pm", "issue:1")]
+    async with store.batch() as batch:
+        assert set(await batch.lock_free_keys(keys)) == set(keys)
+        assert set(await batch.lock_free_keys([])) == set()
+
+
 async def test_keys_wanted_shared_and_exclusive_are_locked_once(store):
     async with store.batch() as batch:
         await batch.lock_keys([LINE, LINE, ("pm", "issue:1")], [LINE])

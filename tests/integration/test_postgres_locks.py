@@ -119,6 +119,30 @@ async def test_claiming_a_key_waits_for_whoever_parks_under_it(store):
     await claiming
 
 
+async def test_who_looks_at_a_key_leaves_out_what_another_is_claiming(store):
+    other, third = ("erp-eu", "purchase.line:2"), ("erp-eu", "purchase.line:3")
+    async with store.batch() as first, store.batch() as second, store.batch() as third_batch:
+        await first.lock_keys([other], [LINE])
+        assert set(await second.lock_free_keys([LINE, other, third])) == {other, third}
+        assert set(await third_batch.lock_free_keys([other, third])) == {other, third}
+
+
+async def test_claiming_a_key_waits_for_whoever_looks_at_it(store):
+    looked = asyncio.Event()
+
+    async def claims_it():
+        async with store.batch() as batch:
+            await batch.lock_keys([], [LINE])
+            assert looked.is_set()
+
+    async with store.batch() as batch:
+        assert set(await batch.lock_free_keys([LINE])) == {LINE}
+        claiming = asyncio.create_task(claims_it())
+        await asyncio.wait([claiming], timeout=0.1)
+        looked.set()
+    await claiming
+
+
 async def test_a_statement_that_waits_too_long_is_done_again_later(dsn, store):
     await commit(store, Changes(states=[StateRow("C-1", 1, b"")]))
     async with PostgresStore(PostgresSettings(dsn=dsn, statement_s=0.2)) as impatient, store.batch() as holder:

@@ -3,6 +3,7 @@
 from planted.bug import Bug
 
 HALLWAY = "tests/acceptance/test_hallway.py::test_"
+AT_ONCE = "tests/integration/test_keys_at_once.py::test_"
 OFFSETS, CONTRACTS, KEEPING = (
     f"tests/conformance/test_store_{part}.py::test_" for part in ("offsets", "contracts", "keeping")
 )
@@ -99,6 +100,22 @@ BUGS = (
         "            self.watches |= watches(turn.state, [o.address for o in keyed if o.address is not None])\n", "",
         "a fact is its contract's",
         ("tests/unit/test_shared_keys.py",),
+    ),
+    Bug(
+        "a contract does not look again at a key that was just being claimed", "services/runtime/moving.py",
+        "        moved.early.update((contract,) if not borne[contract].issubset(locked) else ())\n", "",
+        "a fact is its contract's",
+        (AT_ONCE + "a_contract_that_registers_gets_what_came_meanwhile_by_the_order",),
+        server=True,
+        unseen="claim",
+    ),
+    Bug(
+        "a version that comes into force wakes nobody once it counts", "services/runtime/gathered.py",
+        "            self.changes.wakes.append((contract, 0, NEW_KEYS))\n", "            pass\n",
+        "a fact is its contract's",
+        (AT_ONCE + "a_version_that_comes_into_force_gets_what_came_meanwhile_by_the_order",),
+        server=True,
+        unseen="claim",
     ),
     Bug(
         "the relay asks for no lease", "services/runtime/relay.py",

@@ -41,6 +41,7 @@ SERVERS = " \N{WHITE DIAMOND SUIT}"
 FAILED = 1  # pytest's word for: tests ran, and some failed
 REASONS = {
     "again": "it is asked again before anything goes out",
+    "claim": "only a key that is claimed within the milliseconds of a fact shows it",
     "fence": "the fence in the database lets nothing of it pass",
     "Kafka": "only a broker that fails within a few milliseconds shows it",
     "key": "the key of the log lets no revision be written twice; the worker begins anew",

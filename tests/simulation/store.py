@@ -93,6 +93,11 @@ class SimBatch(MemoryBatch):
         for bucket in sorted(alone.union(crc32("\0".join(key).encode()) % BUCKETS for key in shared)):
             await self._opened.lock(("key", bucket), shared=bucket not in alone)
 
+    async def lock_free_keys(self, keys):
+        self._opened.refuse_ended()
+        locks = {key: ("key", crc32("\0".join(key).encode()) % BUCKETS) for key in sorted(set(keys))}
+        return {key for key, lock in locks.items() if self._locks.try_take(self._opened, lock, shared=True)}
+
     async def lock_documents(self, keys):
         await self._opened.lock(*(("document", key) for key in sorted(set(keys))))
         return await super().lock_documents(keys)
