@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # One test, the first start of its servers included, may take this long; then every thread's stack is shown and the run ends.
-LONGEST_TEST_S := 900
+LONGEST_TEST_S := 1800
 PYTEST := $(BIN)/python -m pytest -o faulthandler_timeout=$(LONGEST_TEST_S) -o faulthandler_exit_on_timeout=true \
 	--ignore=tests/bench
 BENCH := $(BIN)/python tests/bench/run.py --events 300000
@@ -40,7 +40,7 @@ tests-alone: install ## the tests that need no server
 	$(PYTEST) tests -n 2 --dist worksteal -m "not ($(SERVERS))"
 
 tests-with-servers: install ## the tests against Kafka, Postgres, Tryton and Redmine
-	$(PYTEST) tests -m "$(SERVERS)"
+	$(PYTEST) tests -n 2 --dist worksteal -m "$(SERVERS)"
 
 fmt: install ## format the code and repair what the linter can
 	$(BIN)/ruff check --fix-only -q .

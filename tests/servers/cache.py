@@ -1,10 +1,12 @@
 """What is fetched or built once and then kept: broker jars, virtual environments, seeded databases."""
 
+import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from servers.process import say
@@ -18,22 +20,34 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "milepost"
 
 
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Of processes that fetch or install the same, one does it at a time; the others wait."""
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with (cache_folder() / f".{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # let go when it is closed, or its process ends
+        yield
+
+
 def kept(name: str, build: Callable[[Path], None], *recipe: str) -> Path:
     """The kept folder `name`; on first use `build` fills it. A changed recipe is another folder.
 
-    It is built aside and renamed into place, so nobody ever sees half of it; of two who build at once, the first wins.
+    It is built aside and renamed into place, so nobody ever sees half of it.
     """
     folder = cache_folder() / f"{name}-{hashlib.sha256('|'.join(recipe).encode()).hexdigest()[:12]}"
-    if folder.is_dir():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    if not folder.is_dir():
+        with alone(folder.name):
+            if not folder.is_dir():
+                _build(name, build, folder)
+    return folder
+
+
+def _build(name: str, build: Callable[[Path], None], folder: Path) -> None:
     aside = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
     say(f"first use: preparing {name} in {folder}")
     try:
         build(aside)
         aside.chmod(0o755)
-        if not folder.is_dir():
-            aside.rename(folder)
+        aside.rename(folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return folder

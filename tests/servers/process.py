@@ -45,7 +45,7 @@ def free_port() -> int:
     can then never come back on its own port.
     """
     while True:
-        port = random.randrange(12_000, 32_000)
+        port = random.SystemRandom().randrange(12_000, 32_000)  # a seeded test beside us would take the same
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port

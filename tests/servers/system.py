@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+from servers.cache import alone
 from servers.process import UnavailableError, run, say
 
 
@@ -15,10 +16,11 @@ def apt_install(*packages: str) -> None:
     """Install packages without asking. Raises UnavailableError if Debian does not give them."""
     say(f"first use: apt-get install {' '.join(packages)}")
     silent = {"DEBIAN_FRONTEND": "noninteractive"}
+    install = ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages]
     try:
-        run(["apt-get", "update", "-q"], what="apt-get update", deadline_s=300, environment=silent)
-        install = ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages]
-        run(install, what=f"installing {' '.join(packages)}", deadline_s=900, environment=silent)
+        with alone("apt"):
+            run(["apt-get", "update", "-q"], what="apt-get update", deadline_s=300, environment=silent)
+            run(install, what=f"installing {' '.join(packages)}", deadline_s=900, environment=silent)
     except RuntimeError as fault:
         raise UnavailableError(str(fault).splitlines()[-1], f"apt-get install {' '.join(packages)}") from fault
 
