@@ -40,7 +40,7 @@ tests-alone: install ## the tests that need no server
 	$(PYTEST) tests -n 2 --dist worksteal -m "not ($(SERVERS))"
 
 tests-with-servers: install ## the tests against Kafka, Postgres, Tryton and Redmine
-	$(PYTEST) tests -n 2 --dist worksteal -m "$(SERVERS)"
+	$(PYTEST) tests -m "$(SERVERS)"
 
 fmt: install ## format the code and repair what the linter can
 	$(BIN)/ruff check --fix-only -q .
