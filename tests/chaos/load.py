@@ -1,8 +1,9 @@
 """What the systems say in a campaign, without end: every kind of fact about many contracts, rightly or not.
 
 Drawn from a seed by the same hands as the histories of the laws (`laws.happenings`). Some comes twice, some late, some
-cannot be read, some is forged, some belongs to nobody. Each contract's keys and invoice numbers are its own, but two
-neighbours share their invoice numbers, so that claims across contracts meet.
+cannot be read, some is forged, some belongs to nobody. Each contract's keys and invoice numbers are its own at first,
+but two neighbours share their invoice numbers, so that claims across contracts meet, and of those that are amended some
+claim a key of another, or give up theirs: what stood under it moves (rule A7).
 """
 
 import json
@@ -51,8 +52,9 @@ class Told:
         self.documents: set[bytes] = set()
 
     def own(self, text: str) -> str:
-        """Keys that no other contract has, and numbers of invoices that only a neighbour has."""
-        text = re.sub(r'"(line|issue|version|order|project|nowhere):', rf'"\g<1>:{self.number}-', text)
+        """Keys that no other contract has, but for those of others that it has claimed, and numbers of invoices
+        that only a neighbour has."""
+        text = re.sub(r'"(line|issue|version|order|project|nowhere):(?!\d+-)', rf'"\g<1>:{self.number}-', text)
         return re.sub(r'"( ?)([INUC])-(?=[0-9M])', rf'"\g<1>{self.number // 2}-\g<2>-', text)
 
 
@@ -160,7 +162,10 @@ class Load:
     def _amended(self, told: Told) -> Iterator[Sent]:
         if told.number % 4 == 0:
             told.steady = False
-            yield from self._said(told, h.amended_plan(told.rng, told.world))
+            amendment = h.amended_plan(told.rng, told.world)
+            if told.number > 0 and told.rng.random() < 0.6:
+                _claim_a_key(amendment.data, self.contracts[told.rng.randrange(0, told.number, 4)], told.rng)
+            yield from self._said(told, amendment)
 
     def _said(self, told: Told, *events: Event) -> Iterator[Sent]:
         for event in events:
@@ -179,6 +184,14 @@ class Load:
         self._now += timedelta(seconds=1)
         self._count += 1
         return micros(self._now) // 1000
+
+
+def _claim_a_key(plan: dict[str, object], rival: Told, rng: random.Random) -> None:
+    """The plan's first milestone claims a key of another contract that is amended, too: both mean it from now on."""
+    system, kind = rng.choice((("pm", "issue"), ("erp", "line")))
+    key, first = f"{kind}:{rival.number}-{rng.choice(rival.world.names)}", plan["milestones"][0]
+    if key not in json.dumps(plan):
+        first["refs"] = first.get("refs", {}) | {system: [*first.get("refs", {}).get(system, ()), key]}
 
 
 def _invoices(told: Told) -> Iterator[Invoice]:
