@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hmac
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -49,6 +50,14 @@ PERSONS: Mapping[type[Struct], tuple[str, ...]] = {
     p.Amendment: ("requested_by", "approved_by"),
 }
 NAMING = frozenset(PERSONS) | {f.ContractRegistered}  # facts of other types name nobody
+
+
+def one_form(identity: str) -> str:
+    """An identity as it is compared: NFC (Unicode Standard Annex 15), without blanks at its ends. Whoever writes it
+    otherwise is still one person (rule D5)."""
+    if identity.isascii() and identity[:1] > " " and identity[-1:] > " ":
+        return identity
+    return unicodedata.normalize("NFC", identity).strip()
 
 
 def pseudonym_of(key: bytes, identity: str) -> str:

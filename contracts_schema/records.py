@@ -17,7 +17,7 @@ REDRIVE_HEADER = "milepost-redrive"  # on a record sent again by `milepost quara
 # Postgres cannot keep NUL or a lone surrogate.
 IDENTIFIER = (
     "^[^\\x00-\\x1f\\x7f-\\x9f\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e"
-    "\\u2060-\\u206f\\u3164\\ud800-\\udfff\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufffb]{1,300}$"
+    "\\u2060-\\u206f\\u3164\\ud800-\\udfff\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufffb]{1,300}(?!\\n)$"
 )
 _identifier = re.compile(IDENTIFIER)
 
@@ -28,7 +28,7 @@ def is_identifier(text: object) -> bool:
         return False
     if text.isascii() and text.isprintable():  # most are, and that is seen sooner
         return 0 < len(text) <= 300
-    return _identifier.match(text) is not None
+    return _identifier.fullmatch(text) is not None
 
 
 class Record(Struct, frozen=True):

@@ -176,8 +176,8 @@ class KafkaFeed:
         The moment is when the broker's answer with that end came in, by the local clock, less `safety_s`. It speaks
         of what was handed out: ask between batches, once the last one is committed.
         """
-        if self._fetching is not None and self._fetching.done():
-            return {}  # records in hand were taken from aiokafka but not handed out
+        if self._fetching is not None:
+            return {}  # it may have taken records from aiokafka that were not handed out
         past = {}
         for place in self._next:
             seen_ms, end = self._consumer.last_poll_timestamp(place), self._consumer.highwater(place)

@@ -98,7 +98,7 @@ def _above_cap(released: dict[str, int], room: int | None) -> dict[str, int]:
 
 def _is_over(case: Case, allowed: int) -> bool:
     """Whether more was released than may be paid now; what was carried counts as earned, at least (rule C8)."""
-    carried = case.state.carried.amount if case.state.carried else 0
+    carried = min(case.state.carried.amount, case.value) if case.state.carried else 0
     return max(allowed, carried) < case.state.released
 
 

@@ -288,7 +288,8 @@ def counts(invoice: Invoice, seen: Mapping[str, bool]) -> bool:
     """
     if not (invoice.stands and invoice.right_supplier and invoice.worth is not None):
         return False
-    return not invoice.credits or any(seen.get(invoice_number(n), True) for n in invoice.credits)
+    is_credit = (invoice.total or invoice.net).minor < 0
+    return not (invoice.credits and is_credit) or any(seen.get(invoice_number(n), True) for n in invoice.credits)
 
 
 def seen_numbers(found: Ledger) -> dict[str, bool]:

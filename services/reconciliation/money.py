@@ -59,7 +59,7 @@ def allowances(contract: Whole, proven: Mapping[str, bool]) -> dict[str, Allowan
 
 def _base(case: Case, proven: bool) -> _Base:
     """What is earned, undisputed and invoiced (rules C1, C3, E3); each cut is the step down in whole minor units."""
-    carried = case.state.carried.amount if case.state.carried else 0
+    carried = min(case.state.carried.amount, case.value) if case.state.carried else 0
     accepted: Exact = case.value * _accepted_share(case) if proven else ZERO
     earned = max(carried, accepted)
     cuts = []

@@ -12,6 +12,7 @@ from typing import Final
 from msgspec import Struct, field
 from msgspec.json import decode, encode
 
+from contracts_schema.persons import one_form
 from contracts_schema.plan import Plan
 from contracts_schema.records import Role
 from contracts_schema.rows import Rulebook
@@ -136,6 +137,7 @@ class Rules(Struct, frozen=True, dict=True):
 
     def person(self, source: str, identity: str) -> str:
         """The person behind an identity of a source (rule D5); the identity itself where nobody says otherwise."""
+        identity = one_form(identity)
         return self.people.get(f"{source}:{identity}") or self.people.get(identity, identity)
 
     def rank(self, plan: Plan, field: str, source: str) -> int | None:
@@ -152,7 +154,7 @@ def make_rules(
     calendars: str = "",
 ) -> Rules:  # fmt: skip
     """Rules from the configuration's words (`people: {jane: ["erp-eu:17", "pm:jdoe"]}`)."""
-    identities = {identity: person for person, known in people.items() for identity in known}
+    identities = {one_form(identity): person for person, known in people.items() for identity in known}
     return Rules(dict(roles), identities, policy, finance, calendars=calendars)
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from contracts_schema.facts import AnyBody, Fact
-from contracts_schema.persons import NAMING, body_with, pseudonym_of
+from contracts_schema.persons import NAMING, body_with, one_form, pseudonym_of
 
 NOBODY: Mapping[str, str] = {}
 KNOWN_MOST = 100_000  # identities whose pseudonyms are kept in the process
@@ -47,7 +47,7 @@ class Pseudonyms:
         if known is None:
             if len(self._known) >= KNOWN_MOST:
                 self._known.clear()
-            known = self._known[identity] = pseudonym_of(self._key, identity)
+            known = self._known[identity] = pseudonym_of(self._key, one_form(identity))
         return known
 
     def hide(self, facts: tuple[Fact, ...]) -> Hidden:

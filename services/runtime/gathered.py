@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from contracts_schema.errors import Refused, Unreadable
 from contracts_schema.facts import ABOUT_MESSAGES, Address, Fact
 from contracts_schema.records import Record
-from contracts_schema.rows import Changes, StateRow
+from contracts_schema.rows import Changes, ParkedRow, StateRow
 from services.reconciliation.elsewhere import keys_elsewhere
 from services.reconciliation.log import LogEntry
 from services.reconciliation.merge import Merged
@@ -77,6 +77,13 @@ class Gathered:
         self.changes.parked.append(parked_row(fact, moment, record.origin, ambiguous=ambiguous, since=moment))
         if type(fact.body) not in ABOUT_MESSAGES:
             self.report.outcomes.append(Outcome(record.origin, Merged.PARKED, fact.address))
+
+    def unpark(self, row: ParkedRow, fact: Fact) -> None:
+        """A parked fact waits no longer, not even if it has come in this batch."""
+        self.changes.parked = [p for p in self.changes.parked if (p.source, p.subject) != (row.source, row.subject)]
+        self.changes.unparked.append((row.source, row.subject))
+        if type(fact.body) not in ABOUT_MESSAGES and row.origin != NOWHERE:
+            self.report.unparked.append(row.origin)
 
     def finish(self, turn: Turn) -> None:
         """A contract's turn counts as it stands."""

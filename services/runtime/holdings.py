@@ -86,8 +86,8 @@ class Holdings:
         return [self._range(Partition(*place), mine, now) for place, mine in by_place.items()]
 
     def _range(self, place: Partition, records: Sequence[Record], now: int) -> OffsetRange:
-        newest = max(r.timestamp for r in records) * 1000
-        return OffsetRange(self.cluster, place, records[0].offset, records[-1].offset + 1, max(0, min(newest, now)))
+        oldest = min(r.timestamp for r in records) * 1000  # one that runs ahead says nothing of those behind it
+        return OffsetRange(self.cluster, place, records[0].offset, records[-1].offset + 1, max(0, min(oldest, now)))
 
     def _suspect(self, partition: Partition, found: Taken) -> None:
         if found.attempts >= SUSPICIOUS:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from contracts_schema.errors import TransientError
 from contracts_schema.failpoints import failpoint
 from services.ports import Feed, Store
+from services.runtime.appetite import Appetite
 from services.runtime.gathered import Report
 from services.runtime.hallway import Hallway
 
-AT_A_TIME = 300
+AT_A_TIME = 300  # contracts; fewer where they are so large that the database would give up on the transaction
 READ_PAST_EVERY_S = 1.0
 
 
@@ -31,6 +33,7 @@ class Reviews:
         self._local = local
         self._next_s = float("-inf")
         self._more = False
+        self._appetite = Appetite(AT_A_TIME, AT_A_TIME, least=1)
 
     def rouse(self) -> None:
         """A contract is to be looked at now."""
@@ -51,6 +54,17 @@ class Reviews:
         elif not self._more:
             return None
         self._more = True  # until it is known that nothing is left, whatever fails meanwhile
-        report = await self._hallway.wake(await self._store.frontier(), AT_A_TIME, now)
+        report = await self._look(now)
         self._more = report.woken > 0 or report.rouses
+        return report
+
+    async def _look(self, now: int) -> Report:
+        frontier, began = await self._store.frontier(), self._local()
+        try:
+            report = await self._hallway.wake(frontier, self._appetite.now, now)
+        except TransientError:  # the transaction may have stood still for too long, over too much work
+            self._appetite.choked()
+            raise
+        self._appetite.had(report.woken)
+        self._appetite.took(report.woken, self._local() - began)
         return report

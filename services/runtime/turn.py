@@ -7,6 +7,7 @@ written.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 from contracts_schema.facts import Address, Fact
 from contracts_schema.own_facts import InvoiceClaimedElsewhere, KeysClaimedElsewhere
@@ -40,14 +41,23 @@ class Turn:
         self._run(state, steps)
         self.claims: Claims = self.state.claims  # also where the contract freezes when it is told of others'
 
+    def go_on(self, steps: Sequence[Step]) -> None:
+        """Take further steps behind those that were taken, which have shown that they are needed."""
+        self.steps = [*self.steps, *steps]
+        self._follow(self.state, self.encoded, steps)
+        self.claims = self.state.claims
+
     def _run(self, state: State, steps: Sequence[Step]) -> None:
-        self.reaction, self.defects = Reaction(), list[str]()
-        encoded = self.raw
+        self._reactions, self.defects = list[Reaction](), list[str]()
+        self._follow(state, self.raw, steps)
+
+    def _follow(self, state: State, encoded: bytes | None, steps: Sequence[Step]) -> None:
         for step in steps:
             state, reaction, defect = self._containment.react(state, encoded, step)
             encoded = encode_state(state)
-            self.reaction = joined(self.reaction, reaction) if len(steps) > 1 else reaction
+            self._reactions.append(reaction)
             self.defects += [defect] if defect else []
+        self.reaction = reduce(joined, self._reactions) if self._reactions else Reaction()
         if state.frozen:  # what others claim is found anew when the contract can be decided
             kept = [arrival for arrival in state.deferred if not _is_found_anew(arrival)]
             if len(kept) < len(state.deferred):

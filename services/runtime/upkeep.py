@@ -29,16 +29,19 @@ SWEEP_EVERY_S = 60.0
 SWEPT_AT_A_TIME = 1000
 PIECES_MOST = 10  # of kept records in one sweep: ten thousand rows, each of one batch and partition
 DAY_US = 86_400_000_000
+ROLLED_S = 600.0  # until then workers of the release before are gone, which may have taken wakes that were not for them
 
 
-class Frozen(Struct):
-    """As much of a contract's state as tells whether a release could not decide it."""
+class Decided(Struct):
+    """As much of a contract's state as tells whether a release could not decide it, and by which rules it was."""
 
     contract: str
     frozen: str | None = None
+    rulebook: str | None = None
+    in_force: int = 0
 
 
-_frozen = Decoder(Frozen)
+_decided = Decoder(Decided)
 
 
 class Upkeep:
@@ -58,6 +61,7 @@ class Upkeep:
         self._keep_days = keep_days
         self._clock = StoreClock(store)
         self._stopping = asyncio.Event()
+        self._all_woken = False
 
     async def begin(self) -> None:
         """Wake every contract if the rulebook is not the one last used.
@@ -66,6 +70,7 @@ class Upkeep:
             TransientError: the store does not answer.
         """
         woken = await self._store.keep_rulebook(self._rules.rulebook, RULEBOOK)
+        self._all_woken = woken is not None
         if woken is not None:
             self._telemetry.event("info", "another rulebook", rulebook=self._rules.rulebook.hash, contracts=woken)
 
@@ -75,13 +80,13 @@ class Upkeep:
 
     async def run(self) -> None:
         """Look after everything until `stop`."""
-        thawed, sweep_s = False, 0.0
+        thaws_s, sweep_s = [time.monotonic(), time.monotonic() + ROLLED_S], 0.0
         while not self._stopping.is_set():
             try:
                 await self.end_stalled()
-                if not thawed:
+                if thaws_s and time.monotonic() >= thaws_s[0]:
                     await self.thaw()
-                    thawed = True
+                    del thaws_s[0]
                 if time.monotonic() >= sweep_s:
                     await self.sweep()
                     sweep_s = time.monotonic() + SWEEP_EVERY_S
@@ -99,11 +104,16 @@ class Upkeep:
             self._telemetry.event("warning", "sessions that stood still were ended", sessions=ended)
 
     async def thaw(self) -> None:
-        """Wake the contracts that another release could not decide: this one may."""
-        found = [_frozen.decode(state) async for _, state in await self._store.states()]
+        """Wake the contracts that another release could not decide: this one may. So are those that were decided by
+        other rules since all were woken: by a worker that is replaced a little later than this one."""
+        found = [_decided.decode(state) async for _, state in await self._store.states()]
         frozen = [f for f in found if f.frozen is not None]
         self._telemetry.gauge("milepost_frozen_at_start", len(frozen))
         await self.wake([f.contract for f in frozen if f.frozen != self._release], UPGRADE)
+        ours = self._rules.rulebook.hash
+        others = [f.contract for f in found if f.in_force > 0 and f.frozen is None and f.rulebook != ours]
+        await self.wake([] if self._all_woken else others, RULEBOOK)
+        self._all_woken = False
 
     async def sweep(self) -> None:
         """Wake contracts for which facts wait that they claim, and forget what nobody has claimed for too long."""

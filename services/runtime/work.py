@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from contracts_schema.facts import ABOUT_MESSAGES, ContractRegistered, Fact
+from contracts_schema.facts import ContractRegistered, Fact
 from contracts_schema.failpoints import failpoint
 from contracts_schema.records import Record
-from contracts_schema.rows import Review
+from contracts_schema.rows import ParkedRow, Review
 from services.ports import Batch, Store
 from services.reconciliation.policy import Rules
 from services.reconciliation.react import REVIEW, UNPARK
 from services.reconciliation.state import Arrival
 from services.runtime.claims import CLAIMS, settle_claims
-from services.runtime.containment import NOWHERE, Containment, Step
+from services.runtime.containment import Containment, Step
 from services.runtime.documents import (
     DOCUMENTS,
     Told,
@@ -38,7 +38,7 @@ from services.runtime.reading import Reader, Reading
 from services.runtime.routing import Key, claimed_keys, contracts_of, keys_of, keys_to_claim, parked_row
 from services.runtime.sizes import CommandSizes
 from services.runtime.turn import Turn
-from services.runtime.unparking import Waiting, waiting_for
+from services.runtime.unparking import Waiting, cut_behind_plan, decoded, let_in, waiting_for
 from services.runtime.upkeep import UPGRADE
 
 CLOCK_AHEAD_US = 5_000_000  # how far a record's timestamp may run before the database's clock (rule A5)
@@ -58,6 +58,7 @@ class Work:
         self._known = known
         self._containment = Containment(rules, release, sizes)
         self._arrivals: dict[str, list[Arrival]] = {}
+        self._waiting: list[tuple[ParkedRow, Fact]] = []  # parked under keys that a plan of this batch claims
 
     # -- which contract ------------------------------------------------------------------------------------------
 
@@ -105,12 +106,15 @@ class Work:
         if keys or claimed:
             await batch.lock_keys(keys - claimed, claimed)
             failpoint("batch.keys_locked")
-        if claimed:
-            self.gathered.nothing_waits(claimed.difference(keys, await batch.parked_keys(claimed)))
+        parked = await batch.parked_keys(claimed) if claimed else ()
+        self.gathered.nothing_waits(claimed.difference(keys, parked))
+        rows = list(await batch.parked_under(parked)) if parked else []
         claims = await batch.claims(keys) if keys else {}
         for record, fact in homeless:
             if self._assign(record, record.origin, (fact,), claims, registered):
                 self.gathered.park(fact, record, any(len(claims.get(key, ())) > 1 for key in keys_of(fact)))
+        rows += [row for row in self.gathered.changes.parked if not claimed.isdisjoint(row.keys)]
+        self._waiting = decoded(rows)
 
     async def _tell_of_documents(self, batch: Batch, readings: Sequence[Reading]) -> None:
         """Let contracts that have had parts of these documents hear of newer editions that do not reach them (F9)."""
@@ -132,11 +136,28 @@ class Work:
         """Let every contract react to what arrived for it."""
         states = await batch.load(sorted(self._arrivals))
         failpoint("batch.loaded")
-        turns = [
-            self._turn(contract, states.get(contract), [Step(self._arrivals[contract], self._bound)])
-            for contract in sorted(self._arrivals)
-        ]
+        turns, cut = [], dict[str, int]()
+        for contract in sorted(self._arrivals):
+            came = self._arrivals[contract]
+            cut[contract] = cut_behind_plan(came) if self._waiting else 0
+            steps = [Step(came[: cut[contract] or None], self._bound)]
+            turns.append(self._turn(contract, states.get(contract), steps))
+        if self._waiting:
+            await self._let_in(batch, [turn for turn in turns if cut[turn.contract]], cut)
         await self._settle(batch, turns)
+
+    async def _let_in(self, batch: Batch, turns: Sequence[Turn], cut: Mapping[str, int]) -> None:
+        """What waited for the plans that have come in counts before whatever came after them (rules A7, A10)."""
+        claims = await batch.claims({key for row, _ in self._waiting for key in row.keys})
+        found = let_in(self._waiting, claims, turns)
+        for turn in turns:
+            mine = {(w.row.source, w.row.subject): w for w in found if w.contract == turn.contract}
+            for one in mine.values():
+                self.gathered.unpark(one.row, one.fact)
+            parked = [Arrival((one.fact,), one.row.timestamp, one.row.origin) for one in mine.values()]
+            rest = self._arrivals[turn.contract][cut[turn.contract] :]
+            steps = [Step(parked, self._bound, UNPARK)] if parked else []
+            turn.go_on([*steps, Step(rest, self._bound)] if rest else steps)
 
     async def look_again(self, batch: Batch, store: Store, due: Sequence[Review], until: int) -> None:
         """Look again at contracts that were woken."""
@@ -149,7 +170,7 @@ class Work:
         states = await batch.load(sorted(causes))
         looking = [contract for contract in states if DOCUMENTS in causes[contract]]
         missed, late = await self._missed(batch, causes, waiting, {c: states[c] for c in looking}, until)
-        await self._wake_watchers(batch, {c: states[c] for c in states if NEW_KEYS in causes[c]})
+        await self._wake_watchers(batch, {c: states[c] for c in states if NEW_KEYS in causes[c]}, until)
         looking = [contract for contract in states if not causes[contract].isdisjoint((KEYS, UPGRADE))]
         told = await self._keys_moved(batch, store, {contract: states[contract] for contract in looking}, until)
         parked = self._unparked(waiting, late, until)
@@ -159,8 +180,8 @@ class Work:
             first = [*told.get(contract, ()), *missed.get(contract, ())]
             steps = [Step(first, self._bound)] if first else []
             steps += [Step((), until, cause) for cause in sorted(others - {CLAIMS})]
-            steps += [Step((), until, REVIEW)] if REVIEW in causes[contract] else []
             steps += [Step(parked.get(contract, ()), self._bound, UNPARK)] if UNPARK in causes[contract] else []
+            steps += [Step((), until, REVIEW)] if REVIEW in causes[contract] else []  # last: what waited goes before
             turns.append(self._turn(contract, states.get(contract), steps, looks=bool(others)))
         await self._settle(batch, turns)
 
@@ -183,13 +204,21 @@ class Work:
         self.gathered.changes.documents += told.rows
         self.gathered.changes.wakes += [(contract, 0, DOCUMENTS) for contract in sorted(told.woken)]
 
-    async def _wake_watchers(self, batch: Batch, states: Mapping[str, bytes]) -> None:
-        """Whoever watches a key that these contracts have claimed looks at it: while they claimed it, it may just have
-        begun to. Whichever of the two comes last so sees the other."""
-        keys = {key for contract, raw in states.items() for key in claimed_keys(self._known.look(contract, raw))}
-        watching = await batch.claims({watched(key) for key in keys if key[0]}) if keys else {}
-        woken = {contract for contracts in watching.values() for contract in contracts}
+    async def _wake_watchers(self, batch: Batch, states: Mapping[str, bytes], until: int) -> None:
+        """Whoever watches a key that these contracts have claimed looks at it, and so do all where several claim it:
+        while they claimed it, others may just have begun to. Whichever comes last so sees the other; while a key is
+        just being claimed, its contract looks once more."""
+        own = {c: {key for key in claimed_keys(self._known.look(c, raw)) if key[0]} for c, raw in states.items()}
+        keys = set().union(*own.values())
+        if not keys:
+            return
+        locked = await batch.lock_free_keys(keys)
+        found = await batch.claims(keys | {watched(key) for key in keys})
+        woken = {c for key in keys for c in found.get(watched(key), ())}
+        woken |= {c for key in keys if len(found.get(key, ())) > 1 for c in found[key]}
         self.gathered.changes.wakes += [(contract, 0, KEYS) for contract in sorted(woken)]
+        again = [contract for contract, mine in own.items() if not mine.issubset(locked)]
+        self.gathered.changes.wakes += [(contract, until + 1, NEW_KEYS) for contract in again]
 
     async def _keys_moved(
         self, batch: Batch, store: Store, states: Mapping[str, bytes], until: int
@@ -210,9 +239,7 @@ class Work:
             if late and document_of(fact) in late:
                 self.gathered.changes.wakes.append((contract, until + 1, UNPARK))
                 continue
-            self.gathered.changes.unparked.append((row.source, row.subject))
-            if type(fact.body) not in ABOUT_MESSAGES and row.origin != NOWHERE:
-                self.gathered.report.unparked.append(row.origin)
+            self.gathered.unpark(row, fact)
             found.setdefault(contract, []).append(Arrival((fact,), row.timestamp, row.origin))
             for other in others:
                 again = parked_row(fact, row.timestamp, row.origin, ambiguous=False, since=row.since, only_for=other)

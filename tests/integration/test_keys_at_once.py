@@ -88,3 +88,43 @@ async def test_a_version_that_comes_into_force_gets_what_came_meanwhile_by_the_o
     other = await worker_on(slow, "1")
     await meets(worker, other.hallway.wake(NEXT_DAY_US, 100, NOW_US), slow)
     assert await met_at(worker) == {"B"}
+
+
+async def two_at_once(worker, slow, claims):
+    """While `claims` stands still, another comes to claim the key; then both know of each other."""
+    claiming = asyncio.create_task(claims)
+    await slow.reached.wait()
+    await worker.hallway.wake(NEXT_DAY_US, 100, NOW_US)
+    await worker.look()
+    assert len(await met_at(worker)) == 1
+    slow.go.set()
+    await claiming
+    for _ in range(3):
+        await worker.hallway.wake(NEXT_DAY_US + 10**6, 100, NOW_US)
+        await worker.look()
+    assert await met_at(worker) == set()
+
+
+def next_day(contract):
+    return registered(of_line(contract, version=2, amendment=an_amendment(effective_from="2026-03-02")))
+
+
+async def test_two_versions_that_come_into_force_at_once_know_that_they_claim_the_same_key(store):
+    worker, slow = await worker_on(store, "0"), HeldUp(store)
+    for contract in "AB":
+        await worker.tell(plan(contract, a_milestone(requires=["met", "invoiced"])))
+    await worker.tell(MET)
+    await worker.tell(next_day("A"), next_day("B"))
+    await worker.look()
+    other = await worker_on(slow, "1")
+    await two_at_once(worker, slow, other.hallway.wake(NEXT_DAY_US, 1, NOW_US))
+
+
+async def test_so_do_a_registration_and_a_version_that_comes_into_force(store):
+    worker, slow = await worker_on(store, "0"), HeldUp(store)
+    await worker.tell(plan("A", a_milestone(requires=["met", "invoiced"])))
+    await worker.tell(MET)
+    await worker.tell(next_day("A"))
+    await worker.look()
+    other = await worker_on(slow, "1")
+    await two_at_once(worker, slow, other.tell(registered(of_line("B"))))

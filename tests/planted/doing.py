@@ -71,6 +71,19 @@ BUGS = (
         ("tests/unit/test_parking_locks.py",),
     ),
     Bug(
+        "what waited for a plan counts behind what came after it", "services/runtime/work.py",
+        "[*steps, Step(rest, self._bound)] if rest else steps", "[Step(rest, self._bound), *steps] if rest else steps",
+        "a hold that came before the last proof prevents the release",
+        ("tests/unit/test_waiting_first.py",),
+    ),
+    Bug(
+        "a review runs before what waited for its contract", "services/runtime/work.py",
+        "            steps += [Step((), until, REVIEW)] if REVIEW in causes[contract] else []  # last: what waited goes before\n",
+        "            steps[:0] = [Step((), until, REVIEW)] if REVIEW in causes[contract] else []\n",
+        "yesterday's dispute counts before midnight's review",
+        ("tests/unit/test_waiting_first.py",),
+    ),
+    Bug(
         "others that claim an invoice are not woken", "services/runtime/work.py",
         "        self.gathered.changes.wakes += [(contract, 0, CLAIMS) for contract in settled.woken]\n", "",
         "an invoice is paid once",
@@ -154,8 +167,8 @@ BUGS = (
     ),
     Bug(
         "a review runs before all sources are read past its moment", "services/runtime/reviews.py",
-        "await self._hallway.wake(await self._store.frontier(), AT_A_TIME, now)",
-        "await self._hallway.wake(now, AT_A_TIME, now)",
+        "await self._hallway.wake(frontier, self._appetite.now, now)",
+        "await self._hallway.wake(now, self._appetite.now, now)",
         "yesterday's dispute counts before midnight's review",
         ("tests/unit/test_reviews.py",),
     ),

@@ -29,3 +29,15 @@ def test_batches_that_are_about_too_many_contracts_or_take_too_long_grow_no_furt
 
 def test_a_batch_for_those_who_are_behind_is_never_smaller_than_the_usual_one():
     assert Appetite(500, 100).most == 500
+
+
+def test_what_is_too_much_goes_below_the_usual_size_where_that_may_be_and_comes_back_when_it_is_full():
+    appetite, sizes = Appetite(300, 300, least=1), []
+    for _ in range(10):
+        appetite.choked()
+        sizes.append(appetite.now)
+    assert (sizes[0], sizes[-1]) == (150, 1)
+    appetite.had(0)
+    assert appetite.now == 1
+    appetite.had(1)
+    assert appetite.now == 2

@@ -179,3 +179,20 @@ def test_one_invoice_under_names_that_are_one_supplier_only_through_each_other_i
         invoice("10.00", source="ap", supplier="S3"),
     )
     assert len(told.commands[-1]["targets"]) == 1
+
+
+def test_what_was_carried_is_earned_up_to_the_value_and_more_is_over_released():
+    opening = {"released": "40.00", "as_of": "2026-01-31", "reference": "R", "approved_by": "anna"}
+    told = story_of(a_milestone(requires=["met"], opening=opening))
+    lowered = a_contract(a_milestone(value="30.00", requires=["met"]), version=2, amendment=an_amendment())
+    told.tell(registered(lowered), met())
+    position = told.position()
+    assert (position.released, position.held) == (40_00, 0)
+    assert told.reasons() == ["OVER_RELEASED"]
+
+
+def test_an_invoice_that_replaces_one_counts_though_it_names_what_it_credits():
+    told = story_of(a_milestone(requires=["invoiced"]))
+    told.tell(invoice("90.00", "I-1", state="cancelled"), invoice("100.00", "I-2", credits=["I-1"]))
+    assert told.reasons() == []
+    assert told.position().released == 100_00

@@ -27,6 +27,7 @@ from contracts_schema.fact_fields import Body
 from contracts_schema.money import Money
 from contracts_schema.payables import Bill, Payable
 from contracts_schema.persons import PERSONS, PSEUDONYM, body_with, plan_with, pseudonym_of, with_names
+from contracts_schema.records import is_identifier
 from mappers.statements import Origin, Part, facts
 from services.gate.holders import HiddenHolders
 from services.reconciliation.policy import Policy, make_rules
@@ -262,3 +263,21 @@ async def test_the_gate_knows_users_of_finance_by_pseudonyms_alone():
         assert [line.by for line in bill.lines] == [clerk, None]
     assert await seen.get("inv:2") is None
     assert (following, kept) == ("next", [{clerk: "clerk"}])
+
+
+@pytest.mark.parametrize("written", ["jane ", " jane", "jan\u00e9 ", "jane\u0301"])
+def test_a_person_who_is_written_otherwise_signs_once(written):
+    terms = {"quorum": 2, "roles": ["site-manager"]}
+    told = Story().tell(registered(a_contract(a_milestone(requires=["signed_off"]), sign_off=terms)))
+    plain = "jane" if written.isascii() else "jan\u00e9"
+    told.tell(signed(plain, role="site-manager"), signed(written, role="site-manager"))
+    assert told.reasons() == ["SIGN_OFF_MISSING"]
+    assert Pseudonyms(KEY).of(written) == Pseudonyms(KEY).of(plain)
+
+
+def test_a_name_does_not_end_with_a_line():
+    assert not is_identifier("jane\n")
+    assert not is_identifier("jan\u00e9\n")
+    told = Story().tell(registered(a_contract(a_milestone(requires=["signed_off"]))))
+    told.tell(signed("jane\n"))
+    assert "SIGN_OFF_MISSING" in told.reasons()

@@ -44,10 +44,11 @@ def value_as_registered(case: Case) -> Iterator[Finding]:
 
 def one_currency(case: Case) -> Iterator[Finding]:
     """Order and standing invoices are in the contract's currency, or there is a rate (rule D3)."""
-    currency, chosen = case.plan.currency, case.agreed.chosen
-    if chosen is not None:
-        for other in sorted(case.agreed.worth[chosen.source].keys() - {currency}):
-            yield Finding(other, f"{chosen.source} states the value in {other}, not in {currency}", chosen.facts)
+    currency = case.plan.currency
+    for word in case.agreed.words:
+        if case.rules.rank(case.plan, "value", word.source) is not None:
+            for other in sorted(case.agreed.worth[word.source].keys() - {currency}):
+                yield Finding(other, f"{word.source} states the value in {other}, not in {currency}", word.facts)
     for invoice in case.invoices:
         if invoice.stands and invoice.worth is None:
             yield Finding(invoice.number, f"invoice {invoice.number} is in {_coins(invoice, case.plan)}", invoice.facts)

@@ -1,0 +1,77 @@
+"""A hold that came before the last proof prevents the release, though it waited for its contract's key (rule A7)."""
+
+from datetime import UTC, datetime
+
+from builders import a_milestone, met, said
+from claiming import NOW_US, Worker, plan
+
+from connectors.memory import MemoryStore
+from services.reconciliation.state import decode_state
+
+NEXT_DAY_US = int(datetime(2026, 3, 2, 1, tzinfo=UTC).timestamp()) * 1_000_000
+DISPUTED = said("portal", "dispute.opened", key="k:1", dispute="D-1", reason="broken", by="mia")
+KEYED = {"refs": {"portal": ["k:1"]}}
+
+
+async def worker_on(store, name="0"):
+    return await Worker(store, name).begin()
+
+
+async def released(store):
+    return decode_state(await store.state("A")).milestones["M1"].released
+
+
+async def test_what_waited_counts_before_what_comes_behind_the_plan_in_the_same_batch():
+    store = MemoryStore(lambda: NOW_US)
+    worker = await worker_on(store)
+    await worker.tell(DISPUTED)
+    await worker.tell(plan("A", a_milestone(requires=["met"], **KEYED)), met(contract="A"))
+    assert await store.stranded(9) == []
+    await worker.look()
+    assert await released(store) == 0
+    assert (await worker.reasons())["A", "M1"] == {"DISPUTED"}
+
+
+async def test_so_does_what_came_in_that_batch_itself():
+    store = MemoryStore(lambda: NOW_US)
+    worker = await worker_on(store)
+    await worker.tell(DISPUTED, plan("A", a_milestone(requires=["met"], **KEYED)), met(contract="A"))
+    assert await store.stranded(9) == []
+    assert await released(store) == 0
+
+
+async def test_another_batch_may_come_before_anybody_looks():
+    store = MemoryStore(lambda: NOW_US)
+    worker, other = await worker_on(store), await worker_on(store, "1")
+    await worker.tell(DISPUTED)
+    await worker.tell(plan("A", a_milestone(requires=["met"], **KEYED)))
+    await other.tell(met(contract="A"))
+    await worker.look()
+    assert await released(store) == 0
+
+
+async def test_what_several_claim_waits_on():
+    store = MemoryStore(lambda: NOW_US)
+    worker = await worker_on(store)
+    for contract in "BC":
+        await worker.tell(plan(contract, a_milestone(requires=["met"], **KEYED)))
+    await worker.look()
+    await worker.tell(DISPUTED)
+    await worker.tell(plan("A", a_milestone(requires=["met"], **KEYED)))
+    await worker.look()
+    assert [row.reason for row in await store.stranded(9)] == ["ambiguous"]
+
+
+async def test_a_review_that_is_due_in_the_same_look_runs_behind_what_waited():
+    store = MemoryStore(lambda: NOW_US)
+    worker = await worker_on(store)
+    insured = said("portal", "compliance.document", None, contract="A", name="insurance", valid_from="2026-03-02",
+                   valid_until="2026-12-31")  # fmt: skip
+    await worker.tell(plan("A", a_milestone(requires=["met"]), compliance=["insurance"]))
+    await worker.tell(met(contract="A"), insured)
+    await worker.look()
+    await worker.tell(DISPUTED)
+    await worker.tell(plan("A", a_milestone(requires=["met"], **KEYED), version=2, compliance=["insurance"]))
+    while (await worker.hallway.wake(NEXT_DAY_US, 100, NEXT_DAY_US)).woken:
+        pass
+    assert await released(store) == 0
