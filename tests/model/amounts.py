@@ -94,7 +94,7 @@ def amounts(s, proven, carried):
     paying = {name: base if s.in_force(s.milestones[name]) else Fraction(0) for name, base in bases.items()}
     kept, back = retention(s, paying), recouped(s, paying)
     return {m.id: worked_out(s, m, steps[m.id], kept[m.id], back[m.id], proven[m.id],
-                             carried.get(m.id, NOTHING).amount) for m in payable}  # fmt: skip
+                             min(m.value, carried.get(m.id, NOTHING).amount)) for m in payable}  # fmt: skip
 
 
 class Carried(NamedTuple):
@@ -122,7 +122,7 @@ def up_to_base(s, m, proven, carried):
     earned = Fraction(0)
     if proven:
         earned = m.value * (share(s, m.id) if "received" in m.requires else Fraction(1))
-    earned = max(earned, Fraction(carried.amount))
+    earned = max(earned, Fraction(min(m.value, carried.amount)))  # C8: no more than it is worth
     off = disputed(s, m.id)
     undisputed = Fraction(0) if off is None else max(Fraction(0), earned - off)
     base = undisputed

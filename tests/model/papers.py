@@ -86,7 +86,8 @@ class Invoices:
             nets[currency], currency, frozenset(self.by(mine)), len(nets) > 1, False, Fraction(0),
         )  # fmt: skip
         worth = self.worth(part)
-        counts = self.stands(part) and self.ours(group) and worth is not None and not self.credits_what_has_gone(newest)
+        gone = self.is_credit(mine, part) and self.credits_what_has_gone(newest)
+        counts = self.stands(part) and self.ours(group) and worth is not None and not gone
         return part._replace(counts=counts, worth=worth if counts else Fraction(0))
 
     def believed(self, words):
@@ -134,6 +135,12 @@ class Invoices:
             return None
         rate = Fraction(max(rates, key=lambda r: r.valid_from).rate)
         return rate * Fraction(10) ** (decimals(self.plan.currency) - decimals(currency))
+
+    def is_credit(self, words, part):
+        """C3: a credit note is below zero, as a whole where a total is told."""
+        totals = [t for w in self.newest_words(words) if (t := w.field("total"))]
+        whole = max(totals, key=lambda t: (t.currency == part.currency, abs(t.minor), t), default=None)
+        return (part.net if whole is None else whole.minor) < 0
 
     def credits_what_has_gone(self, word):
         """C3: a credit note counts until its credited invoices have been seen and no longer stand."""

@@ -56,8 +56,9 @@ def d3_value(s, m):
 
 @reason("CURRENCIES_DIFFER")
 def d3_currency(s, m):
-    said, best = s.values(m.id)
-    return ["value"] * (set(said.get(best, ())) - {s.plan.currency} != set()) + s.invoices.foreign(m.id)
+    said, _ = s.values(m.id)
+    coins = {c for source, sums in said.items() if s.rank("value", source) is not None for c in sums}
+    return ["value"] * bool(coins - {s.plan.currency}) + s.invoices.foreign(m.id)
 
 
 @reason("NOT_MET")

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from builders import a_milestone, met, said
+from builders import a_contract, a_milestone, an_amendment, met, registered, said
 from claiming import NOW_US, Worker, plan
 
 from connectors.memory import MemoryStore
@@ -62,16 +62,39 @@ async def test_what_several_claim_waits_on():
     assert [row.reason for row in await store.stranded(9)] == ["ambiguous"]
 
 
+def alone(contract, **more):
+    return plan(contract, a_milestone(requires=["met"], **KEYED), **more)
+
+
+async def look_next_day(worker):
+    while (await worker.hallway.wake(NEXT_DAY_US, 100, NEXT_DAY_US)).woken:
+        pass
+
+
 async def test_a_review_that_is_due_in_the_same_look_runs_behind_what_waited():
     store = MemoryStore(lambda: NOW_US)
     worker = await worker_on(store)
     insured = said("portal", "compliance.document", None, contract="A", name="insurance", valid_from="2026-03-02",
                    valid_until="2026-12-31")  # fmt: skip
-    await worker.tell(plan("A", a_milestone(requires=["met"]), compliance=["insurance"]))
+    await worker.tell(alone("A", compliance=["insurance"]))
+    await worker.tell(alone("B"))
     await worker.tell(met(contract="A"), insured)
-    await worker.look()
     await worker.tell(DISPUTED)
-    await worker.tell(plan("A", a_milestone(requires=["met"], **KEYED), version=2, compliance=["insurance"]))
-    while (await worker.hallway.wake(NEXT_DAY_US, 100, NEXT_DAY_US)).woken:
-        pass
+    await worker.look()
+    assert len(await store.stranded(9)) == 1
+    await worker.tell(plan("B", a_milestone(requires=["met"]), version=2))  # what waited is A's from now on
+    await look_next_day(worker)
     assert await released(store) == 0
+    assert "DISPUTED" in (await worker.reasons())["A", "M1"]
+
+
+async def test_what_waits_for_a_version_of_tomorrow_comes_in_when_it_is_in_force():
+    store = MemoryStore(lambda: NOW_US)
+    worker = await worker_on(store)
+    await worker.tell(plan("A", a_milestone(requires=["met"])))
+    later = a_contract(a_milestone(requires=["met"], **KEYED), contract="A", version=2,
+                       amendment=an_amendment(effective_from="2026-03-02"))  # fmt: skip
+    await worker.tell(registered(later), DISPUTED, met(contract="A", time=datetime(2026, 3, 2, tzinfo=UTC)))
+    await look_next_day(worker)
+    assert await store.stranded(9) == []
+    assert "DISPUTED" in (await worker.reasons())["A", "M1"]

@@ -28,10 +28,15 @@ def invoices_at(at):
             foreign.add(number)
         elif {s.body["net"][1] for s in words} != {at.plan["currency"]}:
             other.add(number)
-        elif not credited or any(stands.get(n, True) for n in credited):
+        elif not (credited and _whole(words, net) < 0) or any(stands.get(n, True) for n in credited):
             total += net
         parts[number, who] = (net, [s.body["total"][0] for s in words if s.body.get("total")])
     return Invoices(total, foreign, other, parts)
+
+
+def _whole(words, net):
+    """What an invoice comes to as a whole: a credit note is below zero (rule C3)."""
+    return max((s.body["total"][0] for s in words if s.body.get("total")), key=abs, default=net)
 
 
 def parts_at(at):
