@@ -100,6 +100,13 @@ def facts_wait_for_their_contract():
         a_contract(a_milestone(requires=["met"], refs={"erp": ["purchase:1"]}))))  # fmt: skip
 
 
+def facts_wait_for_a_version_of_another_day():
+    keyed = a_milestone(value="120.00", requires=["met"], refs={"erp": ["purchase:1"]})
+    later = a_contract(keyed, version=2, amendment=an_amendment(effective_from="2026-03-05"))
+    story = Story().tell(registered(MET), said("erp", "value.agreed", key="purchase:1", value="120.00"))
+    return story.tell(registered(later), met()).clock(START + timedelta(days=6))
+
+
 def two_contracts_claim_one_invoice():
     story = Story().tell(*(registered(INVOICED | {"contract": contract}) for contract in "AB"))
     return story.tell(invoice("60.00", contract="A", total="100.00"), invoice("70.00", contract="B"))
@@ -242,8 +249,9 @@ STORIES = (
     a_record_is_dated_ahead_of_the_database, a_milestone_comes_whose_proof_is_there,
     an_older_release_has_let_in_a_waiver_of_a_hold, one_person_asks_for_a_waiver_and_approves_it,
     a_hold_is_lifted_at_the_very_time_of_its_placing, an_amendment_waits_for_its_day, facts_wait_for_their_contract,
-    two_contracts_claim_one_invoice, a_word_cannot_be_read, a_defect_freezes_a_contract_until_the_next_release,
-    an_object_names_a_key_twice, a_machine_of_another_role_registers, a_day_lies_ahead, shares_of_a_cent,
+    facts_wait_for_a_version_of_another_day, two_contracts_claim_one_invoice, a_word_cannot_be_read,
+    a_defect_freezes_a_contract_until_the_next_release, an_object_names_a_key_twice,
+    a_machine_of_another_role_registers, a_day_lies_ahead, shares_of_a_cent,
     what_a_split_brought_is_in_the_brackets_of_later_versions,
     what_comes_back_from_a_merger_is_in_the_brackets_of_the_first_version,
     an_heir_of_nothing_gets_the_invoice_that_was_paid, two_suppliers_have_an_invoice_of_one_number,

@@ -75,6 +75,7 @@ BUGS = (
         "[*steps, Step(rest, self._bound)] if rest else steps", "[Step(rest, self._bound), *steps] if rest else steps",
         "a hold that came before the last proof prevents the release",
         ("tests/unit/test_waiting_first.py",),
+        unseen="late",
     ),
     Bug(
         "a review runs before what waited for its contract", "services/runtime/work.py",
@@ -82,6 +83,7 @@ BUGS = (
         "steps[:0] = [Step((), until, REVIEW)] if REVIEW in causes[contract] else []",
         "yesterday's dispute counts before midnight's review",
         ("tests/unit/test_waiting_first.py",),
+        unseen="late",
     ),
     Bug(
         "others that claim an invoice are not woken", "services/runtime/work.py",
@@ -119,6 +121,14 @@ BUGS = (
         "        moved.early.update((contract,) if not borne[contract].issubset(locked) else ())\n", "",
         "a fact is its contract's",
         (AT_ONCE + "a_contract_that_registers_gets_what_came_meanwhile_by_the_order",),
+        server=True,
+        unseen="claim",
+    ),
+    Bug(
+        "two that come to claim a key at once are not told of each other", "services/runtime/work.py",
+        "        woken |= {c for key in keys if len(found.get(key, ())) > 1 for c in found[key]}\n", "",
+        "what two claim is nobody's",
+        (AT_ONCE + "two_versions_that_come_into_force_at_once_know_that_they_claim_the_same_key",),
         server=True,
         unseen="claim",
     ),

@@ -45,6 +45,7 @@ REASONS = {
     "fence": "the fence in the database lets nothing of it pass",
     "Kafka": "only a broker that fails within a few milliseconds shows it",
     "key": "the key of the log lets no revision be written twice; the worker begins anew",
+    "late": "the log tells what was let in behind a release, not that it had waited",
     "log": "whatever does not stand in the log is refused, too",
     "names": "a judge who may see names takes them for what they are",
     "offset": "what a partition has passed cannot be passed again, whoever owns it",
