@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from msgspec import Struct, field
 
@@ -79,11 +79,16 @@ class Gathered:
             self.report.outcomes.append(Outcome(record.origin, Merged.PARKED, fact.address))
 
     def unpark(self, row: ParkedRow, fact: Fact) -> None:
-        """A parked fact waits no longer, not even if it has come in this batch."""
-        self.changes.parked = [p for p in self.changes.parked if (p.source, p.subject) != (row.source, row.subject)]
+        """A parked fact waits no longer."""
         self.changes.unparked.append((row.source, row.subject))
         if type(fact.body) not in ABOUT_MESSAGES and row.origin != NOWHERE:
             self.report.unparked.append(row.origin)
+
+    def unpark_anew(self, found: Mapping[tuple[str, str], tuple[ParkedRow, Fact]]) -> None:
+        """These wait no longer, by source and subject, not even those that have come in this batch."""
+        self.changes.parked = [row for row in self.changes.parked if (row.source, row.subject) not in found]
+        for row, fact in found.values():
+            self.unpark(row, fact)
 
     def finish(self, turn: Turn) -> None:
         """A contract's turn counts as it stands."""

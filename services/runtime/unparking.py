@@ -51,6 +51,14 @@ def decoded(rows: Collection[ParkedRow]) -> list[tuple[ParkedRow, Fact]]:
     return [(row, _decoder.decode(row.fact)) for row in rows]
 
 
+def earliest(rows: Sequence[ParkedRow]) -> Collection[ParkedRow]:
+    """Of a fact and its repeats the one that came first, in the order of rows: a doubt dates from its first arrival."""
+    first: dict[tuple[str, str], ParkedRow] = {}
+    for row in rows:
+        first.setdefault((row.source, row.subject), row)
+    return first.values()
+
+
 def cut_behind_plan(arrivals: Sequence[Arrival]) -> int:
     """How many of these bring a contract its newest registration, and all that came before it; 0 for none."""
     plans = [n for n, a in enumerate(arrivals, 1) if any(type(f.body) is ContractRegistered for f in a.facts)]

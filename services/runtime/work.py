@@ -38,7 +38,7 @@ from services.runtime.reading import Reader, Reading
 from services.runtime.routing import Key, claimed_keys, contracts_of, keys_of, keys_to_claim, parked_row
 from services.runtime.sizes import CommandSizes
 from services.runtime.turn import Turn
-from services.runtime.unparking import Waiting, cut_behind_plan, decoded, let_in, waiting_for
+from services.runtime.unparking import Waiting, cut_behind_plan, decoded, earliest, let_in, waiting_for
 from services.runtime.upkeep import UPGRADE
 
 CLOCK_AHEAD_US = 5_000_000  # how far a record's timestamp may run before the database's clock (rule A5)
@@ -114,7 +114,7 @@ class Work:
             if self._assign(record, record.origin, (fact,), claims, registered):
                 self.gathered.park(fact, record, any(len(claims.get(key, ())) > 1 for key in keys_of(fact)))
         rows += [row for row in self.gathered.changes.parked if not claimed.isdisjoint(row.keys)]
-        self._waiting = decoded(rows)
+        self._waiting = decoded(earliest(rows))
 
     async def _tell_of_documents(self, batch: Batch, readings: Sequence[Reading]) -> None:
         """Let contracts that have had parts of these documents hear of newer editions that do not reach them (F9)."""
@@ -149,14 +149,14 @@ class Work:
     async def _let_in(self, batch: Batch, turns: Sequence[Turn], cut: Mapping[str, int]) -> None:
         """What waited for the plans that have come in counts before whatever came after them (rules A7, A10)."""
         claims = await batch.claims({key for row, _ in self._waiting for key in row.keys})
-        found = let_in(self._waiting, claims, turns)
+        found = {(one.row.source, one.row.subject): one for one in let_in(self._waiting, claims, turns)}
+        self.gathered.unpark_anew({subject: (one.row, one.fact) for subject, one in found.items()})
+        parked: dict[str, list[Arrival]] = {}
+        for row, fact, contract, _ in found.values():
+            parked.setdefault(contract, []).append(Arrival((fact,), row.timestamp, row.origin))
         for turn in turns:
-            mine = {(w.row.source, w.row.subject): w for w in found if w.contract == turn.contract}
-            for one in mine.values():
-                self.gathered.unpark(one.row, one.fact)
-            parked = [Arrival((one.fact,), one.row.timestamp, one.row.origin) for one in mine.values()]
-            rest = self._arrivals[turn.contract][cut[turn.contract] :]
-            steps = [Step(parked, self._bound, UNPARK)] if parked else []
+            mine, rest = parked.get(turn.contract), self._arrivals[turn.contract][cut[turn.contract] :]
+            steps = [Step(mine, self._bound, UNPARK)] if mine else []
             turn.go_on([*steps, Step(rest, self._bound)] if rest else steps)
 
     async def look_again(self, batch: Batch, store: Store, due: Sequence[Review], until: int) -> None:
