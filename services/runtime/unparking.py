@@ -77,8 +77,8 @@ def let_in(
         after |= {key: tuple({*after.get(key, ()), turn.contract}) for key in (now - was) | {("", turn.contract)}}
         after |= {key: tuple({*after.get(key, ())} - {turn.contract}) for key in was - now}
     contracts = [turn.contract for turn in renewed]
-    found = [one for row, fact in rows if document_of(fact) is None for one in _waiting(row, fact, after, contracts)]
-    return [one for one in found if not one.others]
+    homes = [list(_waiting(row, fact, after, contracts)) for row, fact in rows if document_of(fact) is None]
+    return [found[0] for found in homes if len(found) == 1 and not found[0].others]
 
 
 def _waiting(

@@ -66,6 +66,18 @@ def alone(contract, **more):
     return plan(contract, a_milestone(requires=["met"], **KEYED), **more)
 
 
+async def test_a_doubt_falls_on_both_who_claim_its_key_in_one_batch():
+    store = MemoryStore(lambda: NOW_US)
+    worker = await worker_on(store)
+    await worker.tell(said("pm", "milestone.assessed", key="k:1", status="nearly"))
+    keyed = a_milestone(requires=["met"], refs={"pm": ["k:1"]})
+    await worker.tell(plan("A", keyed), plan("B", keyed))
+    await worker.look()
+    assert [reasons & {"SOURCE_UNREADABLE"} for reasons in (await worker.reasons()).values()] == [
+        {"SOURCE_UNREADABLE"}, {"SOURCE_UNREADABLE"},
+    ]  # fmt: skip
+
+
 async def look_next_day(worker):
     while (await worker.hallway.wake(NEXT_DAY_US, 100, NEXT_DAY_US)).woken:
         pass
