@@ -3,6 +3,7 @@
 import asyncio
 
 from connectors.memory import MemoryStore
+from contracts_schema.records import Record
 from contracts_schema.rows import Partition
 from services.runtime.holdings import Holdings
 
@@ -42,3 +43,10 @@ async def test_between_batches_a_partition_is_let_go_of_at_once():
     holdings = await holding()
     await asyncio.wait_for(holdings.revoked([MINE]), 5)
     assert MINE not in holdings.held
+
+
+async def test_a_record_whose_clock_runs_ahead_says_nothing_of_those_behind_it():
+    holdings = await holding()
+    records = [Record("erp.events", 0, n, moment, None, (), b"") for n, moment in enumerate((5, 900, 7))]
+    (moved,) = holdings.ranges(records, 500_000)
+    assert (moved.first, moved.next, moved.read_to) == (0, 3, 5_000)

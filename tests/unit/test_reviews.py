@@ -4,6 +4,7 @@ import pytest
 from memory_house import House
 from workload import TOPICS, invoice_event, registrations
 
+from contracts_schema.errors import TransientError
 from contracts_schema.rows import Changes, Partition
 from services.runtime.reviews import Reviews
 
@@ -54,3 +55,24 @@ async def test_a_broker_whose_clock_runs_ahead_brings_no_review_forward(rested):
     house.topics.clock = lambda: moment + 1
     assert (await reviews(house, process).between_batches(moment - 1)).woken == 0
     assert all(s.read_to < moment for s in await house.store.partitions() if s.partition == Partition(TOPICS[0], 0))
+
+
+async def test_a_look_that_was_too_much_for_the_database_takes_fewer_the_next_time(rested, monkeypatch):
+    house, process = rested
+    asked, wake = [], process.hallway.wake
+
+    async def gives_up(frontier, limit, now):
+        asked.append(limit)
+        if limit > 1:
+            raise TransientError("the session was ended: idle in transaction")
+        return await wake(frontier, limit, now)
+
+    monkeypatch.setattr(process.hallway, "wake", gives_up)
+    looks = reviews(house, process)
+    while asked[-1:] != [1]:
+        looks.rouse()
+        try:
+            await looks.between_batches(await house.store.now())
+        except TransientError:
+            continue
+    assert asked == [300, 150, 75, 37, 18, 9, 4, 2, 1]

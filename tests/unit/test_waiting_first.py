@@ -17,6 +17,10 @@ async def worker_on(store, name="0"):
     return await Worker(store, name).begin()
 
 
+def keyed(contract, **more):
+    return plan(contract, a_milestone(requires=["met"], **KEYED), **more)
+
+
 async def released(store):
     return decode_state(await store.state("A")).milestones["M1"].released
 
@@ -25,7 +29,7 @@ async def test_what_waited_counts_before_what_comes_behind_the_plan_in_the_same_
     store = MemoryStore(lambda: NOW_US)
     worker = await worker_on(store)
     await worker.tell(DISPUTED)
-    await worker.tell(plan("A", a_milestone(requires=["met"], **KEYED)), met(contract="A"))
+    await worker.tell(keyed("A"), met(contract="A"))
     assert await store.stranded(9) == []
     await worker.look()
     assert await released(store) == 0
@@ -35,7 +39,7 @@ async def test_what_waited_counts_before_what_comes_behind_the_plan_in_the_same_
 async def test_so_does_what_came_in_that_batch_itself():
     store = MemoryStore(lambda: NOW_US)
     worker = await worker_on(store)
-    await worker.tell(DISPUTED, plan("A", a_milestone(requires=["met"], **KEYED)), met(contract="A"))
+    await worker.tell(DISPUTED, keyed("A"), met(contract="A"))
     assert await store.stranded(9) == []
     assert await released(store) == 0
 
@@ -44,7 +48,7 @@ async def test_another_batch_may_come_before_anybody_looks():
     store = MemoryStore(lambda: NOW_US)
     worker, other = await worker_on(store), await worker_on(store, "1")
     await worker.tell(DISPUTED)
-    await worker.tell(plan("A", a_milestone(requires=["met"], **KEYED)))
+    await worker.tell(keyed("A"))
     await other.tell(met(contract="A"))
     await worker.look()
     assert await released(store) == 0
@@ -54,24 +58,21 @@ async def test_what_several_claim_waits_on():
     store = MemoryStore(lambda: NOW_US)
     worker = await worker_on(store)
     for contract in "BC":
-        await worker.tell(plan(contract, a_milestone(requires=["met"], **KEYED)))
+        await worker.tell(keyed(contract))
     await worker.look()
     await worker.tell(DISPUTED)
-    await worker.tell(plan("A", a_milestone(requires=["met"], **KEYED)))
+    await worker.tell(keyed("A"))
     await worker.look()
     assert [row.reason for row in await store.stranded(9)] == ["ambiguous"]
-
-
-def alone(contract, **more):
-    return plan(contract, a_milestone(requires=["met"], **KEYED), **more)
 
 
 async def test_a_doubt_falls_on_both_who_claim_its_key_in_one_batch():
     store = MemoryStore(lambda: NOW_US)
     worker = await worker_on(store)
     await worker.tell(said("pm", "milestone.assessed", key="k:1", status="nearly"))
-    keyed = a_milestone(requires=["met"], refs={"pm": ["k:1"]})
-    await worker.tell(plan("A", keyed), plan("B", keyed))
+    both = a_milestone(requires=["met"], refs={"pm": ["k:1"]})
+    await worker.tell(plan("A", both), plan("B", both))
+    assert len(await store.stranded(9)) == 1  # neither has it alone
     await worker.look()
     assert [reasons & {"SOURCE_UNREADABLE"} for reasons in (await worker.reasons()).values()] == [
         {"SOURCE_UNREADABLE"}, {"SOURCE_UNREADABLE"},
@@ -88,8 +89,8 @@ async def test_a_review_that_is_due_in_the_same_look_runs_behind_what_waited():
     worker = await worker_on(store)
     insured = said("portal", "compliance.document", None, contract="A", name="insurance", valid_from="2026-03-02",
                    valid_until="2026-12-31")  # fmt: skip
-    await worker.tell(alone("A", compliance=["insurance"]))
-    await worker.tell(alone("B"))
+    await worker.tell(keyed("A", compliance=["insurance"]))
+    await worker.tell(keyed("B"))
     await worker.tell(met(contract="A"), insured)
     await worker.tell(DISPUTED)
     await worker.look()
