@@ -1,5 +1,7 @@
 """A review waits until every partition of every source has been read past its moment, by the store's clock."""
 
+from contextlib import suppress
+
 import pytest
 from memory_house import House
 from workload import TOPICS, invoice_event, registrations
@@ -69,10 +71,8 @@ async def test_a_look_that_was_too_much_for_the_database_takes_fewer_the_next_ti
 
     monkeypatch.setattr(process.hallway, "wake", gives_up)
     looks = reviews(house, process)
-    while asked[-1:] != [1]:
+    for _ in range(9):
         looks.rouse()
-        try:
+        with suppress(TransientError):
             await looks.between_batches(await house.store.now())
-        except TransientError:
-            continue
     assert asked == [300, 150, 75, 37, 18, 9, 4, 2, 1]
